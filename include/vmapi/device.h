@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices of the library that answer guest accesses in place. */
+#ifndef VMAPI_DEVICE_H
+#define VMAPI_DEVICE_H
+
+#include <vmapi/base.h>
+
+VMAPI_DECLS_BEGIN
+
+struct vmapi_vm;
+struct vmapi_device;
+struct vmapi_irq;
+
+enum vmapi_device_type {
+	VMAPI_DEVICE_RTC = 1,	 /* MC146818 and 128 bytes of CMOS */
+	VMAPI_DEVICE_HPET = 2,	 /* IA-PC HPET 1.0a, three comparators */
+	VMAPI_DEVICE_ACPI_PM = 3 /* PM1 event block and 24-bit PM timer */
+};
+
+/*
+ * Where the device is and what it drives.  `base` 0 is the usual place.
+ *
+ *   type     base is a   usual       irqs[]
+ *   RTC      port        0x70        [0] alarm and periodic (8)
+ *   HPET     gpa         0xfed00000  none: it drives GSIs itself
+ *   ACPI_PM  port        0x600       [0] SCI (9)
+ *
+ * The ports of ACPI_PM: +0 PM1_STS, +2 PM1_EN (16 bits each), +8 PM_TMR (32
+ * bits).  +4, PM1_CNT, stays with the application.
+ */
+struct vmapi_device_config {
+	uint32_t size;
+	uint32_t type;		  /* enum vmapi_device_type */
+	uint32_t flags;		  /* 0 */
+	uint32_t reserved;
+	uint64_t base;
+	struct vmapi_irq *irq[4]; /* referenced; NULL: not wired */
+};
+
+/*
+ * Create a device; it answers its accesses from now on, without an exit.
+ *   -EEXIST   its range overlaps another device or RAM; or the VM has an
+ *             HPET already
+ *   -ENOTSUP  not with this backend or irqchip
+ *   -ENOMEM
+ * No vcpu may be running.  Since 0.1.
+ */
+VMAPI_API int vmapi_device_create(struct vmapi_vm *vm,
+	const struct vmapi_device_config *config,
+	struct vmapi_device **device);
+
+/* Unmap the device and drop it.  No vcpu may be running.  Since 0.1. */
+VMAPI_API void vmapi_device_destroy(struct vmapi_device *device);
+
+/* State of a device, by number. */
+enum vmapi_device_state {
+	VMAPI_DEVICE_STATE_ALL = 0, /* everything, opaque, for restoring */
+	VMAPI_RTC_NVRAM = 1,	    /* 128 bytes; the clock's 14 are ignored */
+	VMAPI_RTC_SECONDS = 2,	    /* int64_t: the time, Unix seconds, UTC */
+	VMAPI_ACPI_PM_STATUS = 3    /* uint16_t: PM1_STS bits set */
+};
+
+/*
+ * Get and set state.  *bytes is the room on entry of get and the size of the
+ * state on return; -ENOSPC sets it as well.  -ENOENT: not of this device.
+ * -EINVAL: the contents cannot be a state of it.  No vcpu running.
+ * Since 0.1.
+ */
+VMAPI_API int vmapi_device_get(struct vmapi_device *device, unsigned state,
+	void *data, size_t *bytes);
+VMAPI_API int vmapi_device_set(struct vmapi_device *device, unsigned state,
+	const void *data, size_t bytes);
+
+/* Commands: they have side effects and are legal while vcpus run. */
+enum vmapi_device_command_id {
+	VMAPI_ACPI_PM_POWER_BUTTON = 1, /* press it; no argument */
+	VMAPI_DEVICE_RESET = 2		/* power-on state; no argument */
+};
+
+/* -ENOENT: not of this device.  Any thread.  Since 0.1. */
+VMAPI_API int vmapi_device_command(struct vmapi_device *device,
+	unsigned command, const void *argument, size_t bytes);
+
+VMAPI_DECLS_END
+
+#endif

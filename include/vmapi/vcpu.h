@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* Virtual processors: run, exits, answers, kicks, injection. */
+#ifndef VMAPI_VCPU_H
+#define VMAPI_VCPU_H
+
+#include <vmapi/base.h>
+
+VMAPI_DECLS_BEGIN
+
+struct vmapi_vm;
+struct vmapi_vcpu;
+
+struct vmapi_vcpu_config {
+	uint32_t size;
+	uint32_t flags; /* 0 */
+	uint64_t id;	/* the architecture's: x86: the APIC id; 0 boots */
+};
+
+/*
+ * Create a vcpu, reset.  Vcpu 0 of x86 starts at the reset vector; others
+ * wait for INIT and SIPI where the VM has local APICs, and start like vcpu 0
+ * where it has none.  `config` NULL is all zero.
+ *
+ *   -EEXIST   the id is taken
+ *   -ERANGE   the id is VMAPI_CAP_VCPUS_MAX or more
+ *   -EBUSY    another hypervisor holds the processor
+ *   -ENOMEM, -EMFILE, -ENFILE
+ *
+ * Any thread.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_create(struct vmapi_vm *vm,
+	const struct vmapi_vcpu_config *config, struct vmapi_vcpu **vcpu);
+
+/* Destroy; the vcpu must not be running.  NULL does nothing.  Since 0.1. */
+VMAPI_API void vmapi_vcpu_destroy(struct vmapi_vcpu *vcpu);
+
+/* The id it was created with.  Any thread.  Since 0.1. */
+VMAPI_API int vmapi_vcpu_id(struct vmapi_vcpu *vcpu, uint64_t *id);
+
+/*
+ * As a hardware reset of this processor alone: registers, caches, local
+ * APIC, pending events, an exit not yet answered.  -EBUSY: it runs.
+ * Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_reset(struct vmapi_vcpu *vcpu);
+
+/* -- Exits -------------------------------------------------------------- */
+
+enum vmapi_exit_reason {
+	VMAPI_EXIT_NONE = 0,
+	VMAPI_EXIT_KICK = 1,	   /* vmapi_vcpu_kick() */
+	VMAPI_EXIT_LIMIT = 2,	   /* vmapi_vcpu_run_limit(): it is reached */
+	VMAPI_EXIT_SETTLED = 3,	   /* vmapi_vcpu_settle(): nothing pending */
+	VMAPI_EXIT_IO = 4,	   /* port access: u.io */
+	VMAPI_EXIT_MMIO = 5,	   /* memory access outside RAM: u.mmio */
+	VMAPI_EXIT_HALT = 6,	   /* HLT without VMAPI_IRQCHIP_ */
+	VMAPI_EXIT_SHUTDOWN = 7,   /* triple fault */
+	VMAPI_EXIT_IRQ_WINDOW = 8, /* an interrupt could be taken now */
+	VMAPI_EXIT_DEBUG = 9,	   /* u.debug */
+	VMAPI_EXIT_HYPERCALL = 10, /* u.hypercall */
+	VMAPI_EXIT_MSR = 11,	   /* u.msr */
+	VMAPI_EXIT_SYSTEM = 12,	   /* u.system */
+	VMAPI_EXIT_EOI = 13,	   /* level interrupt ended: u.eoi */
+	VMAPI_EXIT_FAULT = 14,	   /* memory that cannot be given: u.fault */
+	VMAPI_EXIT_FAIL_ENTRY = 15, /* the processor refused: u.fail */
+	VMAPI_EXIT_INTERNAL = 16,  /* the backend gave up: u.internal */
+	VMAPI_EXIT_UNKNOWN = 17	   /* number in `native`, bytes in u.raw */
+};
+
+/* Flags of an exit. */
+#define VMAPI_EXIT_COUNTED (1u << 0) /* `retired` is valid */
+#define VMAPI_EXIT_RETIRED (1u << 1) /* the stopping instruction retired */
+#define VMAPI_EXIT_ANSWER  (1u << 2) /* vmapi_vcpu_complete() is required */
+
+/*
+ * A port access.  `count` elements of `width` bytes lie at `data` (INS and
+ * OUTS may bring more than one); for an input they are to be answered with
+ * vmapi_vcpu_complete(vcpu, data, width * count).
+ */
+struct vmapi_exit_io {
+	uint64_t port;
+	uint32_t width;	 /* 1, 2, 4 */
+	uint32_t count;
+	uint32_t is_write;
+	uint32_t reserved;
+	void *data;	 /* lives until the next run or settle */
+};
+
+/*
+ * An access of 1 to 8 bytes outside RAM.  Longer and page-crossing accesses
+ * come in pieces, in ascending order.  `data` is in guest byte order; a read
+ * is to be answered with vmapi_vcpu_complete(vcpu, data, length).
+ */
+struct vmapi_exit_mmio {
+	uint64_t gpa;
+	uint32_t length;
+	uint32_t is_write;
+	uint8_t data[8];
+};
+
+/* Answered with the result, 8 bytes. */
+struct vmapi_exit_hypercall {
+	uint64_t number;
+	uint64_t args[9];
+	uint32_t n_args;
+	uint32_t privilege; /* x86: CPL */
+	uint32_t mode;	    /* 16, 32, 64 */
+	uint32_t reserved;
+};
+
+/*
+ * An MSR that the application asked to see.  Reads are answered with the
+ * value, 8 bytes; an answer of length 0 injects #GP, for writes too.
+ */
+struct vmapi_exit_msr {
+	uint64_t index;
+	uint64_t value;
+	uint32_t is_write;
+	uint32_t why;
+};
+
+struct vmapi_exit_debug {
+	uint64_t address;   /* of the instruction */
+	uint64_t exception; /* x86: 1 or 3 */
+	uint64_t dr6;
+	uint64_t dr7;
+};
+
+struct vmapi_exit_system {
+	uint32_t type;	 /* as the kernel numbers it: 1 off, 2 reset ... */
+	uint32_t n_data;
+	uint64_t data[16];
+};
+
+struct vmapi_exit_eoi {
+	uint64_t vector;
+};
+
+struct vmapi_exit_fault {
+	uint64_t flags;	/* as the kernel gives them */
+	uint64_t gpa;
+	uint64_t bytes;
+};
+
+struct vmapi_exit_fail {
+	uint64_t why;	/* the hardware's own code */
+	uint64_t cpu;
+};
+
+struct vmapi_exit_internal {
+	uint32_t suberror; /* as the kernel numbers it; 1: emulation */
+	uint32_t n_data;
+	uint64_t data[16];
+	uint32_t n_bytes;  /* instruction bytes known */
+	uint8_t bytes[15];
+	uint8_t reserved;
+};
+
+union vmapi_exit_payload {
+	struct vmapi_exit_io io;
+	struct vmapi_exit_mmio mmio;
+	struct vmapi_exit_hypercall hypercall;
+	struct vmapi_exit_msr msr;
+	struct vmapi_exit_debug debug;
+	struct vmapi_exit_system system;
+	struct vmapi_exit_eoi eoi;
+	struct vmapi_exit_fault fault;
+	struct vmapi_exit_fail fail;
+	struct vmapi_exit_internal internal;
+	uint8_t raw[256];
+};
+
+struct vmapi_exit {
+	uint32_t size;
+	uint32_t reason;  /* enum vmapi_exit_reason */
+	uint32_t flags;	  /* VMAPI_EXIT_COUNTED and so on */
+	uint32_t native;  /* KVM_EXIT_ number, 0 where there is none */
+	uint64_t retired; /* instructions retired by this call */
+	union vmapi_exit_payload u;
+};
+
+/* "mmio" for VMAPI_EXIT_MMIO; NULL: no such reason.  Since 0.1. */
+VMAPI_API const char *vmapi_exit_name(unsigned reason);
+
+/* -- Running ------------------------------------------------------------ */
+
+/*
+ * Run the guest on the calling thread until it exits.  0 is returned for
+ * every exit, a kick included, and *exit says which.  Signals that are
+ * nobody's kick do not show.  Accesses that the library answers itself
+ * (chips) do not show.
+ *
+ *   -EBUSY    another thread runs it, or the last exit carries
+ *             VMAPI_EXIT_ANSWER and was not answered
+ *   -EIO      the VM's map is broken (vmapi_map_commit())
+ *   -ENOEXEC  the architecture needs an initialisation that was not made
+ *   -EFAULT   the kernel could not reach the memory behind a map entry
+ *
+ * Blocks.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_run(struct vmapi_vcpu *vcpu,
+	struct vmapi_exit *exit);
+
+/*
+ * The same, and at most `limit` instructions (at least 1), exactly: then
+ * VMAPI_EXIT_LIMIT.  A REP-prefixed instruction is one.  -ENOTSUP without
+ * VMAPI_CAP_RUN_LIMIT.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_run_limit(struct vmapi_vcpu *vcpu, uint64_t limit,
+	struct vmapi_exit *exit);
+
+/*
+ * Answer the last exit.  `data` and `bytes` are as the exit's struct says.
+ * Nothing runs yet: the instruction goes on in the next run or settle.
+ *   -EALREADY  it was answered, or needs no answer
+ *   -EMSGSIZE  bytes is not what the exit asked for
+ * Vcpu not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_complete(struct vmapi_vcpu *vcpu, const void *data,
+	size_t bytes);
+
+/*
+ * Finish the instruction of the last exit, and nothing beyond it: when this
+ * gives VMAPI_EXIT_SETTLED, registers and memory are as between two
+ * instructions.  Another reason means that the instruction has more to ask,
+ * to be answered as usual.  A vcpu with nothing pending is settled.  A kick
+ * stays pending.  -EBUSY: it runs, or waits for an answer.  Register calls
+ * settle by themselves where that needs no further answer.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_settle(struct vmapi_vcpu *vcpu,
+	struct vmapi_exit *exit);
+
+/*
+ * Make the vcpu's current run, or if there is none its next one, end with
+ * VMAPI_EXIT_KICK.  Kicks before that coalesce; another exit that comes
+ * first leaves the kick pending.  None is lost.  Any thread; safe in signal
+ * handlers.  Does not block.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_kick(struct vmapi_vcpu *vcpu);
+
+/*
+ * Instructions retired since creation.  -ENOTSUP without VMAPI_CAP_ICOUNT.
+ * Vcpu not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_icount(struct vmapi_vcpu *vcpu, uint64_t *retired);
+
+/* -- Injection ---------------------------------------------------------- */
+
+/*
+ * Queue an external interrupt, as an interrupt controller would: for VMs
+ * with VMAPI_IRQCHIP_NONE.
+ *   -EAGAIN  the guest cannot take one now (IF clear, interrupt shadow):
+ *            ask for a window
+ *   -EEXIST  one is queued already
+ *   -ENXIO   the VM has interrupt controllers
+ *   -ERANGE  vector over 255
+ * Vcpu not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_interrupt(struct vmapi_vcpu *vcpu, unsigned vector);
+
+/*
+ * Ask for VMAPI_EXIT_IRQ_WINDOW as soon as the guest could take an
+ * interrupt (`on` 1), or ask no more (0).  The request ends with the exit.
+ * -ENXIO as above.  Vcpu not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_irq_window(struct vmapi_vcpu *vcpu, int on);
+
+/*
+ * Raise a non-maskable interrupt.  -ENOTSUP without VMAPI_CAP_NMI.  Any
+ * thread.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_nmi(struct vmapi_vcpu *vcpu);
+
+/* -- Addresses ---------------------------------------------------------- */
+
+#define VMAPI_ACCESS_READ  (1u << 0)
+#define VMAPI_ACCESS_WRITE (1u << 1)
+#define VMAPI_ACCESS_EXEC  (1u << 2)
+#define VMAPI_ACCESS_USER  (1u << 3) /* as at the lowest privilege */
+
+struct vmapi_translation {
+	uint32_t size;
+	uint32_t access; /* out: VMAPI_ACCESS_ that the mapping allows */
+	uint64_t gpa;
+};
+
+/*
+ * Translate a linear address as the vcpu would for `access`, without
+ * changing anything.  -EFAULT: not mapped, or not for that access.
+ * -ENOTSUP without VMAPI_CAP_TRANSLATE.  Vcpu not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_translate(struct vmapi_vcpu *vcpu, uint64_t gva,
+	unsigned access, struct vmapi_translation *result);
+
+VMAPI_DECLS_END
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole interface of libvmapi. */
+#ifndef VMAPI_VMAPI_H
+#define VMAPI_VMAPI_H
+
+#include <vmapi/base.h>
+#include <vmapi/version.h>
+#include <vmapi/error.h>
+#include <vmapi/log.h>
+#include <vmapi/backend.h>
+#include <vmapi/vm.h>
+#include <vmapi/memory.h>
+#include <vmapi/vcpu.h>
+#include <vmapi/regs.h>
+#include <vmapi/irq.h>
+#include <vmapi/device.h>
+#include <vmapi/x86.h>
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* x86: register tags, the structs behind them, CPUID. */
+#ifndef VMAPI_X86_H
+#define VMAPI_X86_H
+
+#include <vmapi/base.h>
+
+VMAPI_DECLS_BEGIN
+
+struct vmapi_vm;
+
+/*
+ * Bits 63:48 0x2000 (the kernel's mark of x86), 55:52 log2 of the size,
+ * 39:32 the type, 31:0 the number.  Types 2 and 3 are the kernel's own (MSRs
+ * and its own registers), 0x80 and up are this library's.
+ */
+#define VMAPI_X86_TAG(type, log2, number)                                      \
+	(0x2000000000000000ull | ((uint64_t)(log2) << 52) |                    \
+		((uint64_t)(type) << 32) | (uint64_t)(number))
+
+#define VMAPI_X86_TYPE_MSR     0x02
+#define VMAPI_X86_TYPE_KVM     0x03
+#define VMAPI_X86_TYPE_GPR     0x80
+#define VMAPI_X86_TYPE_SEGMENT 0x81
+#define VMAPI_X86_TYPE_CONTROL 0x82
+#define VMAPI_X86_TYPE_DEBUG   0x83
+#define VMAPI_X86_TYPE_XCR     0x84
+#define VMAPI_X86_TYPE_FPU     0x85
+#define VMAPI_X86_TYPE_STATE   0x86
+
+/* General registers, in the processor's numbering; 8 bytes. */
+#define VMAPI_X86_GPR(n) VMAPI_X86_TAG(VMAPI_X86_TYPE_GPR, 3, n)
+#define VMAPI_X86_RAX	 VMAPI_X86_GPR(0)
+#define VMAPI_X86_RCX	 VMAPI_X86_GPR(1)
+#define VMAPI_X86_RDX	 VMAPI_X86_GPR(2)
+#define VMAPI_X86_RBX	 VMAPI_X86_GPR(3)
+#define VMAPI_X86_RSP	 VMAPI_X86_GPR(4)
+#define VMAPI_X86_RBP	 VMAPI_X86_GPR(5)
+#define VMAPI_X86_RSI	 VMAPI_X86_GPR(6)
+#define VMAPI_X86_RDI	 VMAPI_X86_GPR(7)
+#define VMAPI_X86_R8	 VMAPI_X86_GPR(8)
+#define VMAPI_X86_R9	 VMAPI_X86_GPR(9)
+#define VMAPI_X86_R10	 VMAPI_X86_GPR(10)
+#define VMAPI_X86_R11	 VMAPI_X86_GPR(11)
+#define VMAPI_X86_R12	 VMAPI_X86_GPR(12)
+#define VMAPI_X86_R13	 VMAPI_X86_GPR(13)
+#define VMAPI_X86_R14	 VMAPI_X86_GPR(14)
+#define VMAPI_X86_R15	 VMAPI_X86_GPR(15)
+#define VMAPI_X86_RIP	 VMAPI_X86_GPR(16)
+#define VMAPI_X86_RFLAGS VMAPI_X86_GPR(17)
+
+/* Segment registers with their hidden part: struct vmapi_x86_segment. */
+#define VMAPI_X86_SEGMENT(n) VMAPI_X86_TAG(VMAPI_X86_TYPE_SEGMENT, 5, n)
+#define VMAPI_X86_ES	     VMAPI_X86_SEGMENT(0)
+#define VMAPI_X86_CS	     VMAPI_X86_SEGMENT(1)
+#define VMAPI_X86_SS	     VMAPI_X86_SEGMENT(2)
+#define VMAPI_X86_DS	     VMAPI_X86_SEGMENT(3)
+#define VMAPI_X86_FS	     VMAPI_X86_SEGMENT(4)
+#define VMAPI_X86_GS	     VMAPI_X86_SEGMENT(5)
+#define VMAPI_X86_LDTR	     VMAPI_X86_SEGMENT(6)
+#define VMAPI_X86_TR	     VMAPI_X86_SEGMENT(7)
+/* Descriptor table registers: base and limit, the rest is zero. */
+#define VMAPI_X86_GDTR	     VMAPI_X86_SEGMENT(8)
+#define VMAPI_X86_IDTR	     VMAPI_X86_SEGMENT(9)
+
+/* Attributes as in a descriptor's second doubleword, bits 23:8. */
+#define VMAPI_X86_SEG_TYPE     0x000fu /* type, with accessed or busy */
+#define VMAPI_X86_SEG_S	       0x0010u /* code or data */
+#define VMAPI_X86_SEG_DPL      0x0060u
+#define VMAPI_X86_SEG_P	       0x0080u
+#define VMAPI_X86_SEG_AVL      0x1000u
+#define VMAPI_X86_SEG_L	       0x2000u
+#define VMAPI_X86_SEG_DB       0x4000u
+#define VMAPI_X86_SEG_G	       0x8000u
+#define VMAPI_X86_SEG_UNUSABLE 0x10000u /* null, or never loaded */
+
+struct vmapi_x86_segment {
+	uint64_t base;
+	uint32_t limit;	     /* in bytes, whatever the granularity bit says */
+	uint32_t attributes; /* VMAPI_X86_SEG_ */
+	uint16_t selector;
+	uint16_t reserved[7];
+};
+
+/* Control registers; 8 bytes.  CR8 is the local APIC's TPR >> 4. */
+#define VMAPI_X86_CONTROL(n) VMAPI_X86_TAG(VMAPI_X86_TYPE_CONTROL, 3, n)
+#define VMAPI_X86_CR0	     VMAPI_X86_CONTROL(0)
+#define VMAPI_X86_CR2	     VMAPI_X86_CONTROL(2)
+#define VMAPI_X86_CR3	     VMAPI_X86_CONTROL(3)
+#define VMAPI_X86_CR4	     VMAPI_X86_CONTROL(4)
+#define VMAPI_X86_CR8	     VMAPI_X86_CONTROL(8)
+#define VMAPI_X86_EFER	     VMAPI_X86_CONTROL(16)
+#define VMAPI_X86_APIC_BASE  VMAPI_X86_CONTROL(17)
+
+/* DR0-DR3, DR6, DR7, and XCR0; 8 bytes. */
+#define VMAPI_X86_DEBUG(n) VMAPI_X86_TAG(VMAPI_X86_TYPE_DEBUG, 3, n)
+#define VMAPI_X86_XCR(n)   VMAPI_X86_TAG(VMAPI_X86_TYPE_XCR, 3, n)
+
+/* A model-specific register: the kernel's own ONE_REG id. */
+#define VMAPI_X86_MSR(index) VMAPI_X86_TAG(VMAPI_X86_TYPE_MSR, 3, index)
+
+/*
+ * The x87, MMX and SSE state as FXSAVE64 lays it out, 512 bytes; one x87
+ * register of 10 bytes in 16; one XMM register, 16 bytes, byte 0 first.
+ */
+#define VMAPI_X86_FXSAVE VMAPI_X86_TAG(VMAPI_X86_TYPE_FPU, 9, 0)
+#define VMAPI_X86_ST(n)	 VMAPI_X86_TAG(VMAPI_X86_TYPE_FPU, 4, 0x10 + (n))
+#define VMAPI_X86_XMM(n) VMAPI_X86_TAG(VMAPI_X86_TYPE_FPU, 4, 0x20 + (n))
+#define VMAPI_X86_MXCSR	 VMAPI_X86_TAG(VMAPI_X86_TYPE_FPU, 2, 0x40)
+#define VMAPI_X86_FCW	 VMAPI_X86_TAG(VMAPI_X86_TYPE_FPU, 1, 0x41)
+#define VMAPI_X86_FSW	 VMAPI_X86_TAG(VMAPI_X86_TYPE_FPU, 1, 0x42)
+
+/*
+ * Whole areas.  XSAVE in the standard format, VMAPI_CAP_XSAVE_SIZE bytes;
+ * LAPIC: the register page's first 1024 bytes; EVENTS: struct
+ * vmapi_x86_events; MP_STATE: uint32_t, enum vmapi_x86_mp_state; CPUID: an
+ * array of struct vmapi_x86_cpuid, as long as `bytes` says; TSC_HZ: uint64_t.
+ */
+#define VMAPI_X86_XSAVE	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 0)
+#define VMAPI_X86_LAPIC	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 10, 1)
+#define VMAPI_X86_EVENTS   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 6, 2)
+#define VMAPI_X86_MP_STATE VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 2, 3)
+#define VMAPI_X86_CPUID	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 4)
+#define VMAPI_X86_TSC_HZ   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 3, 5)
+
+/* Numbered as KVM numbers them. */
+enum vmapi_x86_mp_state {
+	VMAPI_X86_MP_RUNNABLE = 0,
+	VMAPI_X86_MP_UNINITIALIZED = 1, /* waits for INIT */
+	VMAPI_X86_MP_INIT_RECEIVED = 2, /* waits for SIPI */
+	VMAPI_X86_MP_HALTED = 3
+};
+
+/* Events on their way into the guest; 64 bytes. */
+struct vmapi_x86_events {
+	uint8_t exception_pending; /* to be raised */
+	uint8_t exception_injected; /* being delivered */
+	uint8_t exception_vector;
+	uint8_t exception_has_code;
+	uint32_t exception_code;
+	uint64_t exception_payload; /* CR2, or DR6 bits */
+	uint8_t exception_has_payload;
+	uint8_t interrupt_injected;
+	uint8_t interrupt_vector;
+	uint8_t interrupt_soft;
+	uint8_t shadow;	     /* bit 0 MOV SS, bit 1 STI */
+	uint8_t nmi_pending;
+	uint8_t nmi_injected;
+	uint8_t nmi_masked;  /* until IRET */
+	uint8_t sipi_vector;
+	uint8_t triple_fault;
+	uint8_t reserved[38];
+};
+
+struct vmapi_x86_cpuid {
+	uint32_t leaf;
+	uint32_t subleaf;
+	uint32_t has_subleaf; /* 0: the leaf has one value */
+	uint32_t eax;
+	uint32_t ebx;
+	uint32_t ecx;
+	uint32_t edx;
+	uint32_t reserved;
+};
+
+/*
+ * The CPUID values that vcpus of this VM can have, which is what a new vcpu
+ * gets (APIC ids adjusted), in the manner of vmapi_probe().  -ENOTSUP: not an x86
+ * VM.  Any thread.  Since 0.1.
+ */
+VMAPI_API int vmapi_x86_cpuid_supported(struct vmapi_vm *vm,
+	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
+
+/*
+ * Decode the instruction at the start of `bytes` for a processor in `mode`
+ * (16, 32 or 64) and print it into `text` as if it stood at `rip`; *length
+ * is its length.  -EILSEQ: no instruction this library knows; -EAGAIN: more
+ * bytes are needed.  Any thread.  Since 0.1.
+ */
+VMAPI_API int vmapi_x86_disassemble(const void *bytes, size_t n,
+	unsigned mode, uint64_t rip, char *text, size_t room, size_t *length);
+
+VMAPI_DECLS_END
+
+#endif

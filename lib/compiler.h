@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Every GNU extension that the library uses, in one place. */
+#ifndef VMI_COMPILER_H
+#define VMI_COMPILER_H
+
+#define vmi_likely(x)	__builtin_expect(!!(x), 1)
+#define vmi_unlikely(x) __builtin_expect(!!(x), 0)
+
+#define vmi_noinline	   __attribute__((__noinline__))
+#define vmi_inline	   inline __attribute__((__always_inline__))
+#define vmi_noreturn	   __attribute__((__noreturn__))
+#define vmi_printf(f, a)   __attribute__((__format__(__printf__, f, a)))
+#define vmi_tls		   __thread
+#define vmi_cacheline	   __attribute__((__aligned__(64)))
+
+__extension__ typedef unsigned __int128 vmi_u128;
+__extension__ typedef __int128 vmi_i128;
+
+#define vmi_container_of(ptr, type, member)                                    \
+	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+#define vmi_array_len(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract between core and a backend: one const table.
+ *
+ * Core has checked, before it calls: handles and pointers are not NULL, the
+ * process is the right one, configs are of this build's size with known
+ * flags, the vcpu is not running where that is required (core holds
+ * vcpu->running meanwhile) and has no unanswered exit.  A NULL operation is
+ * -ENOTSUP, said by core.  A backend returns 0 or -errno and has recorded
+ * the sentence with vmi_fail(); it leaves nothing half-made on failure.
+ */
+#ifndef VMI_CORE_BACKEND_H
+#define VMI_CORE_BACKEND_H
+
+#include "lib/core/core.h"
+
+/* A change of one address space: what goes, then what comes. */
+struct vmi_map_change {
+	struct vmapi_as *as;
+	struct vmi_map_entry *removed; /* in ascending order, with slots */
+	size_t n_removed;
+	struct vmi_map_entry *added; /* the backend fills in `slot` */
+	size_t n_added;
+};
+
+/*
+ * Blocks of register state: what a kernel moves at once.  The layout of each
+ * is the struct named in lib/arch/x86_state.h, the same on every backend.
+ */
+enum vmi_block {
+	VMI_BLOCK_GPRS,	    /* struct vmi_x86_gprs */
+	VMI_BLOCK_SYSTEM,   /* struct vmi_x86_system */
+	VMI_BLOCK_DEBUG,    /* struct vmi_x86_debug */
+	VMI_BLOCK_XCRS,	    /* struct vmi_x86_xcrs */
+	VMI_BLOCK_XSAVE,    /* the standard-format area; size by asking */
+	VMI_BLOCK_LAPIC,    /* 1024 bytes */
+	VMI_BLOCK_EVENTS,   /* struct vmapi_x86_events */
+	VMI_BLOCK_MP_STATE, /* uint32_t */
+	VMI_BLOCK_CPUID,    /* struct vmapi_x86_cpuid[]; size by asking */
+	VMI_BLOCK_TSC_HZ,   /* uint64_t */
+	VMI_BLOCKS
+};
+
+struct vmi_msr {
+	uint32_t index;
+	int32_t status; /* out: 0 or -errno */
+	uint64_t value;
+};
+
+struct vmi_backend {
+	const char *name;
+	size_t ctx_size, vm_size, vcpu_size;
+
+	/*
+	 * Fill info->status, ->flags and ->reason.  With VMAPI_PROBE_TRIAL run
+	 * the trial guest.  Called without a context; nothing stays open.
+	 */
+	void (*probe)(unsigned flags, struct vmapi_backend_info *info);
+
+	int (*open)(struct vmapi *ctx);
+	void (*close)(struct vmapi *ctx);
+
+	/* vm NULL: of the backend.  -ENOENT for an unknown id. */
+	int (*cap)(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
+		struct vmapi_cap *cap);
+	int (*cap_raw)(struct vmapi *ctx, struct vmapi_vm *vm, unsigned number,
+		int *value);
+
+	int (*vm_init)(struct vmapi_vm *vm);
+	void (*vm_fini)(struct vmapi_vm *vm);
+	int (*vm_reset)(struct vmapi_vm *vm); /* all but vcpus and chipset */
+
+	int (*vcpu_init)(struct vmapi_vcpu *vcpu);
+	void (*vcpu_fini)(struct vmapi_vcpu *vcpu);
+	int (*vcpu_reset)(struct vmapi_vcpu *vcpu);
+
+	/*
+	 * Run until an exit for the application; limit 0: no limit.  Accesses
+	 * that vmi_regions_find() knows are answered inside.  Brackets each
+	 * stay in the guest with vmi_gate_enter/leave.  Sets
+	 * vcpu->unanswered and ->answer_bytes for exits with
+	 * VMAPI_EXIT_ANSWER.
+	 */
+	int (*vcpu_run)(struct vmapi_vcpu *vcpu, uint64_t limit,
+		struct vmapi_exit *exit);
+	/* The bytes are checked; core clears vcpu->unanswered afterwards. */
+	int (*vcpu_complete)(struct vmapi_vcpu *vcpu, const void *data,
+		size_t bytes);
+	/* As vcpu_run, but VMAPI_EXIT_SETTLED instead of another instruction. */
+	int (*vcpu_settle)(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
+	/* Sticky.  Async-signal-safe, any thread. */
+	void (*vcpu_kick)(struct vmapi_vcpu *vcpu);
+	/* Make it leave the guest soon, for the gate; no exit.  Any thread. */
+	void (*vcpu_prod)(struct vmapi_vcpu *vcpu);
+	int (*vcpu_icount)(struct vmapi_vcpu *vcpu, uint64_t *retired);
+
+	int (*vcpu_interrupt)(struct vmapi_vcpu *vcpu, unsigned vector);
+	int (*vcpu_irq_window)(struct vmapi_vcpu *vcpu, bool on);
+	int (*vcpu_nmi)(struct vmapi_vcpu *vcpu);
+	int (*vcpu_translate)(struct vmapi_vcpu *vcpu, uint64_t gva,
+		unsigned access, struct vmapi_translation *result);
+
+	/*
+	 * Blocks.  get: *bytes is the room, then the size (-ENOSPC sets it
+	 * too).  set: the whole block.  NULL data with *bytes 0 asks the size.
+	 */
+	int (*block_get)(struct vmapi_vcpu *vcpu, enum vmi_block block,
+		void *data, size_t *bytes);
+	int (*block_set)(struct vmapi_vcpu *vcpu, enum vmi_block block,
+		const void *data, size_t bytes);
+	/* Every entry gets a status; 0 whatever they are. */
+	int (*msrs_get)(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+		size_t n);
+	int (*msrs_set)(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+		size_t n);
+	/* At most n are written, *count is how many there are. */
+	int (*msr_list)(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
+		size_t *count);
+	int (*cpuid_supported)(struct vmapi_vm *vm,
+		struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
+
+	/*
+	 * Apply the changes: all or none.  Core holds vm->map_lock; the gate is
+	 * closed unless nothing is removed.  as->view is still the old one.
+	 * -EIO: taking back failed too; core marks the map broken.
+	 */
+	int (*map_apply)(struct vmapi_vm *vm, struct vmi_map_change *changes,
+		size_t n);
+	/* The new views are published; the gate is still closed.  Optional. */
+	void (*map_changed)(struct vmapi_vm *vm);
+
+	/* Lines of the VM's own controllers.  *delivery: see vmapi/irq.h. */
+	int (*line_count)(struct vmapi_vm *vm, unsigned *n);
+	int (*line_set)(struct vmapi_vm *vm, unsigned gsi, bool level,
+		int *delivery);
+	int (*msi_send)(struct vmapi_vm *vm, const struct vmapi_msi *msi,
+		int *delivery);
+	/* An HPET takes over IRQ 0 and 8: silence the VM's PIT.  Optional. */
+	void (*legacy_cut)(struct vmapi_vm *vm, bool cut);
+	/* Nanoseconds of the VM's clock, for the library's chips. */
+	uint64_t (*clock)(struct vmapi_vm *vm);
+	/* A chip's timer became due earlier, or work waits.  Optional. */
+	void (*service_wanted)(struct vmapi_vm *vm);
+};
+
+/* The backends of this build, best first, NULL at the end. */
+extern const struct vmi_backend *const vmi_backends[];
+
+extern const struct vmi_backend vmi_kvm_backend;
+extern const struct vmi_backend vmi_soft_backend;
+
+#endif

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# Libraries and backends, and whether the compiler chains handlers.
+
+# VMI_WITH_LIBURING
+AC_DEFUN([VMI_WITH_LIBURING], [
+	AC_ARG_WITH([liburing], [AS_HELP_STRING([--without-liburing],
+		[use poll for the service loop even where liburing exists])],
+		[], [with_liburing=check])
+	vmi_uring_word="no (--without-liburing)"
+	vmi_uring=0
+	AS_IF([test "x$with_liburing" != xno], [
+		PKG_CHECK_MODULES([LIBURING], [liburing], [
+			vmi_uring=1
+			vmi_uring_word=yes
+		], [
+			vmi_uring_word="no (liburing not found)"
+			AS_IF([test "x$with_liburing" = xyes], [AC_MSG_ERROR(
+[--with-liburing was given, but pkg-config does not find liburing
+ (Debian: apt-get install liburing-dev)])])
+			AC_MSG_NOTICE(
+[liburing not found: the service loop will use poll
+ (Debian: apt-get install liburing-dev)])
+		])
+	])
+	AC_DEFINE_UNQUOTED([VMI_URING], [$vmi_uring],
+		[1 if liburing is linked])
+	AM_CONDITIONAL([URING], [test $vmi_uring = 1])
+])
+
+# VMI_WITH_CHECK
+# Check runs the unit tests; everything else has a runner of its own.
+AC_DEFUN([VMI_WITH_CHECK], [
+	AC_ARG_WITH([check], [AS_HELP_STRING([--without-check],
+		[leave out the unit tests, which need the Check library])],
+		[], [with_check=check])
+	vmi_check=no
+	vmi_check_word="no (--without-check)"
+	AS_IF([test "x$with_check" != xno], [
+		PKG_CHECK_MODULES([CHECK], [check >= 0.11], [
+			vmi_check=yes
+			vmi_check_word=yes
+		], [
+			vmi_check_word="no (Check not found)"
+			AS_IF([test "x$with_check" = xyes], [AC_MSG_ERROR(
+[--with-check was given, but pkg-config does not find check
+ (Debian: apt-get install check)])])
+			AC_MSG_NOTICE(
+[Check not found: the unit tests are left out
+ (Debian: apt-get install check)])
+		])
+	])
+	AM_CONDITIONAL([CHECK], [test $vmi_check = yes])
+])
+
+# VMI_THREADS
+AC_DEFUN([VMI_THREADS], [
+	vmi_save_LIBS=$LIBS
+	AC_SEARCH_LIBS([pthread_create], [pthread], [], [AC_MSG_ERROR(
+		[no pthread_create: libvmapi needs POSIX threads])])
+	AS_CASE([$ac_cv_search_pthread_create],
+		[-l*], [VMI_LIBS="$ac_cv_search_pthread_create"])
+	LIBS=$vmi_save_LIBS
+	AC_SUBST([VMI_LIBS])
+])
+
+# VMI_BACKENDS
+# The software processor is always there. A KVM backend exists for the
+# architectures that have a folder under lib/kvm.
+AC_DEFUN([VMI_BACKENDS], [
+	AS_CASE([$host], [x86_64-*-linux*], [
+		vmi_kvm=1
+		vmi_kvm_arch=x86
+	], [
+		vmi_kvm=0
+		vmi_kvm_arch="none for $host_cpu"
+	])
+	AC_DEFINE_UNQUOTED([VMI_KVM], [$vmi_kvm],
+		[1 if the KVM backend is built])
+	AM_CONDITIONAL([KVM], [test $vmi_kvm = 1])
+	AM_CONDITIONAL([KVM_X86], [test "x$vmi_kvm_arch" = xx86])
+])

@@ -25,7 +25,7 @@ AC_DEFUN([VMI_PROBE_CHAIN], [
 				[vmi_run=], [vmi_run=$EMULATOR])
 			AS_IF([test "x$cross_compiling" = xyes &&
 				test -z "$EMULATOR"], [],
-			[(ulimit -c 0; ulimit -t 30; $vmi_run ./conftest$EXEEXT) \
+			[(ulimit -c 0; ulimit -t 30; $vmi_run ./conftest$EXEEXT; exit $?) \
 				>/dev/null 2>&1 && vmi_cv_chain=yes])
 		])
 		CFLAGS=$vmi_save_CFLAGS

@@ -142,8 +142,9 @@ blanks()
 
 gnu()
 {
+	words='attribute|builtin|asm|typeof|extension|int128|atomic_|sync_'
 	code | grep -E '^\./lib/' | grep -v '^\./lib/compiler\.h$' |
-		clean_of '__(attribute|builtin|asm|typeof|extension)|\<asm\>'
+		clean_of "__($words)|\\<asm\\>[[:space:]]*(volatile|\\()"
 }
 
 case_run "there are files" test -s "$scratch/files"

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -451,10 +452,10 @@ END_TEST
 /* Random operations against a page array. */
 START_TEST(model)
 {
-	unsigned char model[64], now[64];
+	unsigned char pages[64], now[64];
 	unsigned seed = 1, i, k;
 
-	memset(model, 0, sizeof(model));
+	memset(pages, 0, sizeof(pages));
 	for (i = 0; i < 3000; i++) {
 		unsigned r = seed = seed * 1103515245u + 12345u;
 		unsigned gpa = (r >> 8) % 60, n = 1 + (r >> 16) % 4;
@@ -464,7 +465,7 @@ START_TEST(model)
 		size_t count, j;
 
 		for (k = gpa; k < gpa + n; k++)
-			clash |= model[k] != 0;
+			clash |= pages[k] != 0;
 		if (is_add)
 			ck_assert_int_eq(add(map, gpa * PAGE, n * PAGE,
 				(gpa + 1) * PAGE), 0);
@@ -475,14 +476,14 @@ START_TEST(model)
 			is_add && clash ? -EEXIST : 0);
 		for (k = gpa; k < gpa + n; k++)
 			if (!is_add || !clash)
-				model[k] = is_add ? (unsigned char)(k + 1) : 0;
+				pages[k] = is_add ? (unsigned char)(k + 1) : 0;
 		ck_assert_int_eq(vmapi_as_entries(as, e, 64, &count), 0);
 		memset(now, 0, sizeof(now));
 		for (j = 0; j < count; j++)
 			for (k = 0; k < e[j].bytes / PAGE; k++)
 				now[e[j].gpa / PAGE + k] = (unsigned char)(
 					e[j].offset / PAGE + k);
-		ck_assert_mem_eq(now, model, sizeof(model));
+		ck_assert_mem_eq(now, pages, sizeof(pages));
 	}
 	ck_assert(null_map_agrees(vm));
 }

@@ -27,6 +27,7 @@ struct null_vcpu {
 	struct vmapi_vcpu vcpu;
 	atomic_uint kicked;
 	atomic_uint prodded;
+	atomic_bool inside; /* surely: ->place says so a moment too early */
 	struct vmi_x86_gprs gprs;
 	struct vmi_x86_system system;
 	struct vmi_x86_debug debug;
@@ -147,6 +148,7 @@ static void null_vcpu_fini(struct vmapi_vcpu *vcpu)
 static void stay(struct null_vcpu *v)
 {
 	vmi_gate_enter(&v->vcpu);
+	atomic_store(&v->inside, true);
 	atomic_store(&v->prodded, 0);
 	while (!atomic_load(&v->kicked) && !atomic_load(&v->prodded) &&
 		!atomic_load(&v->vcpu.vm->gate_closed))
@@ -154,6 +156,7 @@ static void stay(struct null_vcpu *v)
 			null_knobs.inside(&v->vcpu);
 		else
 			sched_yield();
+	atomic_store(&v->inside, false);
 	vmi_gate_leave(&v->vcpu);
 }
 
@@ -343,7 +346,7 @@ static bool vm_is_inside(struct vmapi_vm *vm)
 	struct vmapi_vcpu *vcpu;
 
 	for (vcpu = vm->vcpus; vcpu; vcpu = vcpu->next)
-		if (atomic_load(&vcpu->place) == VMI_IN_GUEST)
+		if (atomic_load(&null_of(vcpu)->inside))
 			return true;
 	return false;
 }

@@ -14,7 +14,7 @@ source=$2
 here=${srcdir:-.}/tests/guest/x86
 flags="-m32 -march=i486 -mgeneral-regs-only -ffreestanding -fno-pic -fno-pie
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none
-	-fno-builtin -O1 -Wall -Wextra -Wno-interrupt-service-routine
+	-fno-builtin -O1 -Wall -Wextra
 	-nostdlib -static -Wl,--build-id=none"
 
 rm -f "$output"

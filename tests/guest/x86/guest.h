@@ -115,20 +115,21 @@ void leave(u32 status)
 
 /* -- Interrupts --------------------------------------------------------- */
 
-struct frame {
-	u32 eip, cs, eflags;
-};
-
 struct __attribute__((packed)) gate {
 	u16 low, selector, attributes, high;
 };
 
 static struct gate idt[256];
 
-static inline void set_gate(unsigned vector, void (*handler)(void))
-{
-	u32 address = (u32)handler;
+/* By vector, called by the stubs of start.S. */
+void (*handlers[256])(u32 error);
+extern const u8 stubs[256][16];
 
+static inline void set_gate(unsigned vector, void (*handler)(u32 error))
+{
+	u32 address = (u32)stubs[vector];
+
+	handlers[vector] = handler;
 	idt[vector].low = (u16)address;
 	idt[vector].selector = 0x08;
 	idt[vector].attributes = 0x8e00;
@@ -145,8 +146,6 @@ static inline void load_idt(void)
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
-#define INTERRUPT __attribute__((__interrupt__))
-
 /*
  * Wait, with interrupts on, until *counter is `until`; HLT in between.  The
  * shadow of STI keeps an interrupt from getting in before HLT.
@@ -157,12 +156,24 @@ static inline void wait_for(volatile u32 *counter, u32 until)
 		__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* Long enough with interrupts on for what is pending to come. */
+static inline void let_come(void)
+{
+	u32 i;
+
+	__asm__ volatile("sti" : : : "memory");
+	for (i = 0; i < 1000; i++)
+		__asm__ volatile("pause" : : : "memory");
+	__asm__ volatile("cli" : : : "memory");
+}
+
 /* -- Local APIC and IOAPIC ---------------------------------------------- */
 
 #define LAPIC	      0xfee00000u
 #define LAPIC_ID      (LAPIC + 0x20)
 #define LAPIC_EOI     (LAPIC + 0xb0)
 #define LAPIC_SVR     (LAPIC + 0xf0)
+#define LAPIC_ISR     (LAPIC + 0x100)
 #define LAPIC_ICR     (LAPIC + 0x300)
 #define LAPIC_ICR2    (LAPIC + 0x310)
 #define IOAPIC	      0xfec00000u

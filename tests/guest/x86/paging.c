@@ -15,11 +15,10 @@ static volatile u32 code;
 static volatile u32 where;
 
 /* Make the page present and writable and go back to the instruction. */
-INTERRUPT static void fault(struct frame *frame, u32 error)
+static void fault(u32 error)
 {
 	u32 cr2;
 
-	(void)frame;
 	__asm__ volatile("movl %%cr2, %0" : "=r"(cr2));
 	faults++;
 	code = error;
@@ -51,7 +50,7 @@ int main(u32 magic, const u32 *info)
 
 	(void)magic;
 	(void)info;
-	set_gate(14, (void (*)(void))fault);
+	set_gate(14, fault);
 	load_idt();
 	turn_on();
 	*(u32 *)(page + 0x123 * 4) = 0xfeedbeef;

@@ -5,16 +5,16 @@
 static volatile u32 ticks;
 static volatile u32 others;
 
-INTERRUPT static void tick(struct frame *frame)
+static void tick(u32 error)
 {
-	(void)frame;
+	(void)error;
 	ticks++;
 	outb(0x20, 0x20);
 }
 
-INTERRUPT static void other(struct frame *frame)
+static void other(u32 error)
 {
-	(void)frame;
+	(void)error;
 	others++;
 	outb(0x20, 0x20);
 }
@@ -36,8 +36,8 @@ int main(u32 magic, const u32 *info)
 	(void)magic;
 	(void)info;
 	for (i = 9; i < 16; i++)
-		set_gate(i, (void (*)(void))other);
-	set_gate(8, (void (*)(void))tick);
+		set_gate(i, other);
+	set_gate(8, tick);
 	load_idt();
 	outb(0x21, 0xfe); /* only IRQ 0 */
 	outb(0xa1, 0xff);
@@ -57,7 +57,7 @@ int main(u32 magic, const u32 *info)
 	outb(0x21, 0xff);
 	outb(0x20, 0x0a); /* read IRR */
 	first = inb(0x20);
-	__asm__ volatile("sti; nop; nop; cli");
+	let_come();
 	check("masked, no ticks", ticks == 10 && others == 0);
 	(void)first;
 	return wrong;

@@ -36,6 +36,40 @@ _start:
 2:	hlt
 	jmp	2b
 
+/*
+ * One stub for each vector, 16 bytes apart: to handlers[vector](error). Only
+ * vector 14 is taken to bring an error code: a BIOS's PIC has 8 to 15.
+ *
+ * The way back is IRET from a page fault and, for the sake of KVMs that run
+ * kernels by an interpreter without IRET, a far return from the others.
+ */
+	.balign	16
+	.globl	stubs
+stubs:
+	.set	vector, 0
+	.rept	256
+	.balign	16
+	.if	vector != 14
+	pushl	$0
+	.endif
+	pushl	$vector
+	jmp	common
+	.set	vector, vector + 1
+	.endr
+common:	pushal
+	movl	32(%esp), %eax
+	pushl	36(%esp)
+	call	*handlers(, %eax, 4)
+	popl	%eax
+	cmpl	$14, 32(%esp)
+	popal
+	leal	8(%esp), %esp
+	je	3f
+	pushl	8(%esp)
+	popfl
+	lret	$4
+3:	iretl
+
 	.section .rodata
 	.balign 8
 	/* 0x08 code, 0x10 data, 0x18 64-bit code */

@@ -57,15 +57,15 @@ case_run "a word too many" says 2 "what is this: word" --kernel "$k" word
 case_run "an option without its value" says 2 "--kernel" --kernel
 case_run "--initrd alone" says 2 "--initrd needs" --bios "$k" --initrd "$k"
 case_run "--append alone" says 2 "--append needs" --bios "$k" --append x
-for n in 0 256 -1 x 1x '' 99999999999999999999; do
-	case_run "--cpus '$n'" says 2 "--cpus takes" --kernel "$k" --cpus "$n"
+for value in 0 256 -1 x 1x '' 99999999999999999999; do
+	case_run "--cpus '$value'" says 2 "--cpus takes" --kernel "$k" --cpus "$value"
 done
-for n in 0 1 1023K 5000 2T 1MM -1M x 99999999999999999999G 2000G; do
-	case_run "--mem '$n'" says 2 "--mem takes" --kernel "$k" --mem "$n"
+for value in 0 1 1023K 5000 2T 1MM -1M x 99999999999999999999G 2000G; do
+	case_run "--mem '$value'" says 2 "--mem takes" --kernel "$k" --mem "$value"
 done
-for n in 0 x -5 1k; do
-	case_run "--max-instructions '$n'" says 2 "takes a number" \
-		--kernel "$k" --max-instructions "$n"
+for value in 0 x -5 1k; do
+	case_run "--max-instructions '$value'" says 2 "takes a number" \
+		--kernel "$k" --max-instructions "$value"
 done
 case_run "--trace of something else" says 2 "no such thing" \
 	--kernel "$k" --trace=exit,nonsense

@@ -15,8 +15,10 @@ images()
 	printf '\372\364\353\375' >"$scratch/halt"	  # cli; hlt; jmp
 	printf '\260\025\346\364' >"$scratch/exit21"	  # mov $21; out $0xf4
 	printf '\260\253\346\200\260\000\346\364' >"$scratch/post"
-	# lidt 0x7e00, where there are zeros; ud2
-	printf '\017\001\036\000\176\017\013' >"$scratch/triple"
+	# lidt 0x7e00, where there are zeros; protected mode; ud2
+	printf '\017\001\036\000\176\017\040\300\014\001\017\042\300' \
+		>"$scratch/triple"
+	printf '\017\013' >>"$scratch/triple"
 	# Bytes from the serial port to 0xe9, until a q.
 	printf '\272\375\003\354\250\001\164\370\272\370\003\354' \
 		>"$scratch/echo"
@@ -38,7 +40,8 @@ ends()
 	shift 2
 	run "$@" </dev/null
 	status=$?
-	[ "$status" -eq "$want" ] && grep -qE -e "$text" "$scratch/err" &&
+	[ "$status" -eq "$want" ] &&
+		{ [ -z "$text" ] || grep -qE -e "$text" "$scratch/err"; } &&
 		return
 	echo "status $status, should be $want with '$text'; it said:"
 	cat "$scratch/err"
@@ -49,7 +52,7 @@ dumps()
 {
 	ends "$@" || return 1
 	for text in '^rax [0-9a-f]{16}  rbx' '^cs ' '^cr4|cr4 ' \
-		'^code at 0000000000007c05: 0f 0b' ' 16 bits: ud2'; do
+		'^code at 0000000000007c0d: 0f 0b' ' 16 bits: ud2'; do
 		grep -qE -e "$text" "$scratch/err" || {
 			echo "no '$text' in:"
 			cat "$scratch/err"

@@ -47,6 +47,9 @@ fast:
 	jmp	wait
 shutdown:
 	lidt	none			/* so an exception is three */
+	movl	%cr0, %eax
+	orb	$1, %al
+	movl	%eax, %cr0
 	ud2
 wait:	hlt
 	jmp	wait

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* --max-instructions: exactly N on the whole machine, however many cpus. */
+/* An instruction limit: exactly N on the whole machine, however many cpus. */
 /*
  * Vcpus take slices of what is left and give back what they did not use.
  * When less than a slice for each is left the end game begins: the slices

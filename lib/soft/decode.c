@@ -456,7 +456,10 @@ static int check_registers(struct vmi_insn *insn)
 		case VMI_OPK_SREG:
 		case VMI_OPK_MM: insn->reg &= 7; break;
 		case VMI_OPK_MMRM:
-		case VMI_OPK_STI: insn->rm &= 7; break;
+		case VMI_OPK_STI:
+			if (insn->mod == 3)
+				insn->rm &= 7;
+			break;
 		case VMI_OPK_CR:
 			/* SDM 2B, MOV to control registers: CR8 alone. */
 			if (insn->reg > 8)

@@ -68,8 +68,8 @@ uint32_t vmi_acpi_pm_read(
 	timer &= 2 * half_range(pm) - 1;
 	return (uint32_t)(offset < VMI_PM_TMR
 				  ? vmi_lane_get(block(pm), offset, size)
-				  : vmi_lane_get(timer, offset - VMI_PM_TMR,
-					    size));
+				  : vmi_lane_get(
+					    timer, offset - VMI_PM_TMR, size));
 }
 
 static void write_control(struct vmi_acpi_pm *pm, uint16_t value, uint16_t mask)
@@ -117,8 +117,7 @@ void vmi_acpi_pm_init(struct vmi_acpi_pm *pm,
 	memset(pm, 0, sizeof(*pm));
 	pm->config = *config;
 	pm->s.size = sizeof(pm->s);
-	vmi_counter_init(
-		&pm->s.timer, VMI_PM_TIMER_HZ, VMI_NSEC_PER_SEC, 64);
+	vmi_counter_init(&pm->s.timer, VMI_PM_TIMER_HZ, VMI_NSEC_PER_SEC, 64);
 	vmi_counter_start(&pm->s.timer, now);
 }
 

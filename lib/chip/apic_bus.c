@@ -57,8 +57,8 @@ bool vmi_lapic_addressed(
 static bool takes(const struct vmi_lapic *l, const struct vmi_msi_msg *msg,
 	const struct vmi_lapic *but, bool everybody)
 {
-	return l != but && (everybody ? vmi_lapic_enabled(l)
-				      : vmi_lapic_addressed(l, msg));
+	return l != but &&
+	       (everybody ? vmi_lapic_enabled(l) : vmi_lapic_addressed(l, msg));
 }
 
 /* The lowest arbitration priority wins; equals take turns (11.6.2.4). */

@@ -89,8 +89,8 @@ static inline uint64_t vmi_lane_get(uint64_t value, unsigned at, unsigned size)
 /* A mask of the `size` bytes that start at byte `at` of a 64-bit word. */
 static inline uint64_t vmi_lane_mask(unsigned at, unsigned size)
 {
-	uint64_t mask = size >= 8 ? ~UINT64_C(0)
-				  : (UINT64_C(1) << 8 * size) - 1;
+	uint64_t mask =
+		size >= 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * size) - 1;
 
 	return at >= 8 ? 0 : mask << 8 * at;
 }

@@ -25,8 +25,8 @@ struct vmi_counter {
 };
 
 /* A stopped counter at 0, of `width` (1 to 64) bits; num and den nonzero. */
-void vmi_counter_init(struct vmi_counter *c, uint64_t num, uint64_t den,
-	unsigned width);
+void vmi_counter_init(
+	struct vmi_counter *c, uint64_t num, uint64_t den, unsigned width);
 uint64_t vmi_counter_mask(const struct vmi_counter *c);
 uint64_t vmi_counter_read(const struct vmi_counter *c, uint64_t now);
 
@@ -36,22 +36,22 @@ void vmi_counter_start(struct vmi_counter *c, uint64_t now);
 void vmi_counter_stop(struct vmi_counter *c, uint64_t now);
 
 /* Change the rate; the count at `now` stays. */
-void vmi_counter_rate(struct vmi_counter *c, uint64_t num, uint64_t den,
-	uint64_t now);
+void vmi_counter_rate(
+	struct vmi_counter *c, uint64_t num, uint64_t den, uint64_t now);
 
 /*
  * The first time, after the count's present one, at which it is `value`:
  * a value just reached comes back after a wrap. VMI_NEVER when stopped.
  */
-uint64_t vmi_counter_when(const struct vmi_counter *c, uint64_t value,
-	uint64_t now);
+uint64_t vmi_counter_when(
+	const struct vmi_counter *c, uint64_t value, uint64_t now);
 
 /* The same, `ticks` from the present count; 0 means the present tick's. */
-uint64_t vmi_counter_after(const struct vmi_counter *c, uint64_t ticks,
-	uint64_t now);
+uint64_t vmi_counter_after(
+	const struct vmi_counter *c, uint64_t ticks, uint64_t now);
 
 /* A saved counter is one of this width and rate, and within its width. */
-bool vmi_counter_valid(const struct vmi_counter *c,
-	const struct vmi_counter *like);
+bool vmi_counter_valid(
+	const struct vmi_counter *c, const struct vmi_counter *like);
 
 #endif

@@ -33,11 +33,11 @@
 #define T_32BIT	   (UINT64_C(1) << 8)
 #define T_ROUTE	   UINT64_C(0x3e00)
 #define T_CAPS	   (UINT64_C(1) << 4 | UINT64_C(1) << 5) /* periodic, 64-bit */
-#define T_WRITABLE (T_LEVEL | T_ENABLE | T_PERIODIC | T_VAL_SET | T_32BIT | \
-		    T_ROUTE)
+#define T_WRITABLE                                                             \
+	(T_LEVEL | T_ENABLE | T_PERIODIC | T_VAL_SET | T_32BIT | T_ROUTE)
 
 /* 31:16 vendor, 15 LEG_RT_CAP, 13 64-bit, 12:8 last timer, 7:0 revision. */
-#define CAPABILITIES \
+#define CAPABILITIES                                                           \
 	((uint64_t)VMI_HPET_FS << 32 | 0x8086a001 | (VMI_HPET_TIMERS - 1) << 8)
 
 static uint64_t timer_mask(const struct vmi_hpet_timer_state *t)
@@ -307,8 +307,7 @@ uint64_t vmi_hpet_read(
 	struct vmi_hpet *h, uint32_t offset, unsigned size, uint64_t now)
 {
 	vmi_hpet_update(h, now);
-	return vmi_lane_get(
-		read_reg(h, offset & 0x3f8, now), offset & 7, size);
+	return vmi_lane_get(read_reg(h, offset & 0x3f8, now), offset & 7, size);
 }
 
 void vmi_hpet_write(struct vmi_hpet *h, uint32_t offset, unsigned size,

@@ -11,9 +11,9 @@
 
 struct vmi_hpet_timer_state {
 	uint64_t config;
-	uint64_t cmp;	 /* comparator, the accumulator when periodic */
+	uint64_t cmp; /* comparator, the accumulator when periodic */
 	uint64_t period;
-	uint32_t pin;	 /* where `level` is driven */
+	uint32_t pin; /* where `level` is driven */
 	uint8_t level;
 	uint8_t period_first; /* the period was written ahead of VAL_SET */
 	uint8_t high_half;    /* VAL_SET holds for the upper half still */
@@ -25,7 +25,7 @@ struct vmi_hpet_state {
 	uint8_t strict; /* two reads never return the same */
 	uint8_t pad[3];
 	struct vmi_counter counter;
-	uint64_t done;	    /* comparators have been tried up to this count */
+	uint64_t done; /* comparators have been tried up to this count */
 	uint64_t last_read;
 	uint64_t config;
 	uint64_t status;
@@ -61,9 +61,7 @@ void vmi_hpet_write(struct vmi_hpet *h, uint32_t offset, unsigned size,
 void vmi_hpet_update(struct vmi_hpet *h, uint64_t now);
 uint64_t vmi_hpet_deadline(const struct vmi_hpet *h, uint64_t now);
 
-void vmi_hpet_get_state(
-	const struct vmi_hpet *h, struct vmi_hpet_state *state);
-int vmi_hpet_set_state(
-	struct vmi_hpet *h, const struct vmi_hpet_state *state);
+void vmi_hpet_get_state(const struct vmi_hpet *h, struct vmi_hpet_state *state);
+int vmi_hpet_set_state(struct vmi_hpet *h, const struct vmi_hpet_state *state);
 
 #endif

@@ -165,8 +165,7 @@ uint64_t vmi_ioapic_deadline(const struct vmi_ioapic *io, uint64_t now)
  * Leaving level mode drops remote IRR, as the chip does; kernels use that
  * (edge, then level again) to end an interrupt without an EOI register.
  */
-static void write_rte(
-	struct vmi_ioapic *io, unsigned reg, uint32_t value)
+static void write_rte(struct vmi_ioapic *io, unsigned reg, uint32_t value)
 {
 	unsigned pin = (reg - REG_RTE) / 2, shift = reg % 2 * 32;
 	uint64_t *rte = &io->s.rte[pin];

@@ -13,8 +13,8 @@ struct vmi_ioapic_state {
 	uint32_t select;
 	uint32_t id;
 	uint64_t rte[VMI_IOAPIC_PINS];
-	uint64_t held_until; /* storm guard: re-send not before this; 0 off */
-	uint32_t held;	     /* pins it holds */
+	uint64_t held_until;  /* storm guard: re-send not before this; 0 off */
+	uint32_t held;	      /* pins it holds */
 	uint32_t storm_limit; /* 0: no guard */
 	uint32_t storm_delay; /* ns */
 	uint32_t storm[VMI_IOAPIC_PINS]; /* EOIs in a row, still asserted */

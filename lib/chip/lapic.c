@@ -550,8 +550,7 @@ uint32_t vmi_lapic_read(
 	}
 	if ((offset & 15) >= 4)
 		return 0;
-	return (uint32_t)vmi_lane_get(
-		read_reg(l, reg, now), offset & 3, size);
+	return (uint32_t)vmi_lane_get(read_reg(l, reg, now), offset & 3, size);
 }
 
 void vmi_lapic_write(struct vmi_lapic *l, uint32_t offset, unsigned size,
@@ -639,8 +638,7 @@ int vmi_lapic_rdmsr(
 	}
 	if (reg > 0xff)
 		return -ENOENT;
-	if (!vmi_lapic_x2apic(l) || reg >= REG_COUNT ||
-		!(access_of(reg) & MR))
+	if (!vmi_lapic_x2apic(l) || reg >= REG_COUNT || !(access_of(reg) & MR))
 		return -EINVAL;
 	*value = reg == REG_ICR ? l->s.icr : read_reg(l, reg, now);
 	return 0;
@@ -669,8 +667,7 @@ int vmi_lapic_wrmsr(
 	}
 	if (reg > 0xff)
 		return -ENOENT;
-	if (!vmi_lapic_x2apic(l) || reg >= REG_COUNT ||
-		!(access_of(reg) & MW))
+	if (!vmi_lapic_x2apic(l) || reg >= REG_COUNT || !(access_of(reg) & MW))
 		return -EINVAL;
 	if ((uint32_t)value & ~regs[reg].msr_bits ||
 		(reg != REG_ICR && value >> 32))

@@ -6,18 +6,18 @@
 #include "chip/chip.h"
 #include "chip/counter.h"
 
-#define VMI_LAPIC_PAGE	    1024 /* KVM_GET_LAPIC: by register address */
-#define VMI_LAPIC_VERSION   0x01060014u
-#define VMI_MSR_APIC_BASE   0x01b
+#define VMI_LAPIC_PAGE	     1024 /* KVM_GET_LAPIC: by register address */
+#define VMI_LAPIC_VERSION    0x01060014u
+#define VMI_MSR_APIC_BASE    0x01b
 #define VMI_MSR_TSC_DEADLINE 0x6e0
-#define VMI_MSR_X2APIC	    0x800 /* to 0x8ff */
-#define VMI_APIC_BASE_BSP   (UINT64_C(1) << 8)
-#define VMI_APIC_BASE_X2    (UINT64_C(1) << 10)
-#define VMI_APIC_BASE_EN    (UINT64_C(1) << 11)
-#define VMI_APIC_BASE_ADDR  UINT64_C(0xfee00000)
+#define VMI_MSR_X2APIC	     0x800 /* to 0x8ff */
+#define VMI_APIC_BASE_BSP    (UINT64_C(1) << 8)
+#define VMI_APIC_BASE_X2     (UINT64_C(1) << 10)
+#define VMI_APIC_BASE_EN     (UINT64_C(1) << 11)
+#define VMI_APIC_BASE_ADDR   UINT64_C(0xfee00000)
 
 enum vmi_lapic_event {
-	VMI_LAPIC_INTR,	  /* IRR got a vector: look at vmi_lapic_pending() */
+	VMI_LAPIC_INTR, /* IRR got a vector: look at vmi_lapic_pending() */
 	VMI_LAPIC_NMI,
 	VMI_LAPIC_SMI,
 	VMI_LAPIC_INIT,	  /* the owner resets the vcpu, vmi_lapic_init_ipi() */
@@ -49,8 +49,7 @@ struct vmi_lapic;
 /* What the chip asks of its owner; any may be NULL. */
 struct vmi_lapic_ops {
 	/* Something for the processor. Called with the chip consistent. */
-	void (*event)(void *opaque, enum vmi_lapic_event event,
-		uint8_t vector);
+	void (*event)(void *opaque, enum vmi_lapic_event event, uint8_t vector);
 	/* Broadcast the EOI of a level-triggered vector to the IOAPICs. */
 	void (*eoi)(void *opaque, uint8_t vector);
 	/* An IPI, vmi_apic_bus_ipi() fits; never with SHORTHAND_SELF. */
@@ -61,11 +60,11 @@ struct vmi_lapic_ops {
 };
 
 struct vmi_lapic_config {
-	uint64_t bus_hz;    /* timer input clock, not 0 */
-	uint32_t apic_id;   /* x2APIC id; its low byte is the xAPIC's */
-	uint8_t phys_bits;  /* MAXPHYADDR, 36 to 52 */
+	uint64_t bus_hz;   /* timer input clock, not 0 */
+	uint32_t apic_id;  /* x2APIC id; its low byte is the xAPIC's */
+	uint8_t phys_bits; /* MAXPHYADDR, 36 to 52 */
 	bool bsp;
-	bool x2apic;	    /* CPUID says so */
+	bool x2apic; /* CPUID says so */
 };
 
 struct vmi_lapic_state {
@@ -142,7 +141,7 @@ int vmi_lapic_deliver(struct vmi_lapic *l, const struct vmi_msi_msg *msg);
 int vmi_lapic_local(struct vmi_lapic *l, enum vmi_lvt source);
 int vmi_lapic_set_lint(struct vmi_lapic *l, unsigned pin, bool level);
 
-bool vmi_lapic_enabled(const struct vmi_lapic *l);    /* base MSR bit 11 */
+bool vmi_lapic_enabled(const struct vmi_lapic *l); /* base MSR bit 11 */
 bool vmi_lapic_x2apic(const struct vmi_lapic *l);
 bool vmi_lapic_sw_enabled(const struct vmi_lapic *l); /* and SVR bit 8 */
 uint32_t vmi_lapic_ldr(const struct vmi_lapic *l);

@@ -6,9 +6,8 @@
 #include <string.h>
 
 /* Where LVT entries are in the page (SDM 3A table 11-1). */
-static const uint16_t lvt_offset[VMI_LVT_COUNT] = {
-	0x2f0, 0x320, 0x330, 0x340, 0x350, 0x360, 0x370
-};
+static const uint16_t lvt_offset[VMI_LVT_COUNT] = { 0x2f0, 0x320, 0x330, 0x340,
+	0x350, 0x360, 0x370 };
 
 #define LVT_REMOTE 0x4000u
 
@@ -80,7 +79,7 @@ static bool timer_valid(
 	vmi_lapic_timer_rate(&like, 0);
 	return vmi_counter_valid(&s->timer, &like.s.timer) &&
 	       (!s->armed || (s->tmict && !vmi_lapic_tsc_mode(
-					      s->lvt[VMI_LVT_TIMER])));
+						  s->lvt[VMI_LVT_TIMER])));
 }
 
 int vmi_lapic_set_state(
@@ -147,8 +146,8 @@ static void unpack(struct vmi_lapic *l, const uint8_t *page)
 	s->esr = get32(page, 0x280);
 	s->esr_pending = 0;
 	/* Delivery status, bit 12, may be set in KVM's; it is always sent. */
-	s->icr = (get32(page, 0x300) & ~0x1000u) |
-		 (uint64_t)get32(page, 0x310) << 32;
+	s->icr = (get32(page, 0x300) & ~0x1000u) | (uint64_t)get32(page, 0x310)
+							   << 32;
 	for (i = 0; i < VMI_LVT_COUNT; i++)
 		s->lvt[i] = get32(page, lvt_offset[i]) & ~0x1000u;
 	s->tmict = get32(page, 0x380);
@@ -166,8 +165,7 @@ static void resume_timer(struct vmi_lapic *l, uint32_t left, uint64_t now)
 	vmi_lapic_timer_rate(l, now);
 	if (left > l->s.tmict || (!left && lvt >> 17 & 1))
 		left = l->s.tmict;
-	vmi_lapic_timer_start(
-		l, vmi_lapic_tsc_mode(lvt) ? 0 : left, now);
+	vmi_lapic_timer_start(l, vmi_lapic_tsc_mode(lvt) ? 0 : left, now);
 }
 
 int vmi_lapic_kvm_set(

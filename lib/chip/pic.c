@@ -17,9 +17,9 @@
 
 enum { MASTER, SLAVE };
 
-#define CASCADE	   2
-#define ICW4_AEOI  0x02
-#define ICW4_SFNM  0x10
+#define CASCADE	    2
+#define ICW4_AEOI   0x02
+#define ICW4_SFNM   0x10
 #define ELCR_MASTER 0xf8 /* IRQ 0, 1, 2 are always edge */
 #define ELCR_SLAVE  0xde /* and 8 and 13 */
 
@@ -226,7 +226,7 @@ static void ocw2(struct vmi_pic_half_state *h, uint8_t value)
 	}
 	if (pin < 0)
 		return;
-	h->isr &= (uint8_t)~(1u << pin);
+	h->isr &= (uint8_t) ~(1u << pin);
 	if (rotate)
 		rotate_to(h, (unsigned)pin);
 }

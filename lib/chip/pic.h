@@ -8,16 +8,16 @@
 #define VMI_PIC_PINS 16
 
 struct vmi_pic_half_state {
-	uint8_t lines;	   /* inputs, now */
-	uint8_t edges;	   /* rises not yet acknowledged */
+	uint8_t lines; /* inputs, now */
+	uint8_t edges; /* rises not yet acknowledged */
 	uint8_t imr;
 	uint8_t isr;
 	uint8_t elcr;
-	uint8_t lowest;	   /* the input of lowest priority; 7 unrotated */
-	uint8_t base;	   /* ICW2, vector bits 7:3 */
+	uint8_t lowest; /* the input of lowest priority; 7 unrotated */
+	uint8_t base;	/* ICW2, vector bits 7:3 */
 	uint8_t icw3;
 	uint8_t icw4;
-	uint8_t next_icw;  /* 2, 3, 4 while being initialised, else 0 */
+	uint8_t next_icw; /* 2, 3, 4 while being initialised, else 0 */
 	uint8_t wants_icw4;
 	uint8_t single;
 	uint8_t ltim;

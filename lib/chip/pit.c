@@ -328,7 +328,7 @@ static uint8_t read_count(struct vmi_pit_channel_state *c)
 		c->has_status = 0;
 		return c->status;
 	}
-	c->latched &= (uint8_t)~(msb ? 2 : 1);
+	c->latched &= (uint8_t) ~(msb ? 2 : 1);
 	if (c->rw == 3)
 		c->read_msb = !msb;
 	return (uint8_t)(msb ? v >> 8 : v);

@@ -16,25 +16,25 @@ enum vmi_pit_policy {
 };
 
 struct vmi_pit_channel_state {
-	uint64_t at;	    /* clock tick that the rest describes */
-	uint32_t ce;	    /* counting element; 65536 or 10000 right after 0 */
-	uint32_t period;    /* the count that ce was loaded with, 0 if none */
-	uint16_t cr;	    /* count register, as written */
-	uint16_t latch;	    /* output latch */
-	uint8_t latched;    /* bytes of it still to be read: bit 0 LSB, 1 MSB */
-	uint8_t status;	    /* latched status byte */
+	uint64_t at;	 /* clock tick that the rest describes */
+	uint32_t ce;	 /* counting element; 65536 or 10000 right after 0 */
+	uint32_t period; /* the count that ce was loaded with, 0 if none */
+	uint16_t cr;	 /* count register, as written */
+	uint16_t latch;	 /* output latch */
+	uint8_t latched; /* bytes of it still to be read: bit 0 LSB, 1 MSB */
+	uint8_t status;	 /* latched status byte */
 	uint8_t has_status;
-	uint8_t rw;	    /* 1 LSB, 2 MSB, 3 both */
-	uint8_t mode;	    /* 0 to 5 */
+	uint8_t rw;   /* 1 LSB, 2 MSB, 3 both */
+	uint8_t mode; /* 0 to 5 */
 	uint8_t bcd;
-	uint8_t read_msb;   /* the next unlatched read gives the MSB */
-	uint8_t write_msb;  /* the next write is the MSB */
-	uint8_t cr_low;	    /* first byte of a count half written */
+	uint8_t read_msb;  /* the next unlatched read gives the MSB */
+	uint8_t write_msb; /* the next write is the MSB */
+	uint8_t cr_low;	   /* first byte of a count half written */
 	uint8_t null_count;
-	uint8_t has_count;  /* a count was written since the control word */
-	uint8_t load;	    /* CR goes to CE at the next clock */
-	uint8_t armed;	    /* modes 0, 1, 4, 5: this count has not expired */
-	uint8_t paused;	    /* mode 0: between the two bytes of a count */
+	uint8_t has_count; /* a count was written since the control word */
+	uint8_t load;	   /* CR goes to CE at the next clock */
+	uint8_t armed;	   /* modes 0, 1, 4, 5: this count has not expired */
+	uint8_t paused;	   /* mode 0: between the two bytes of a count */
 	uint8_t gate;
 	uint8_t out;
 	uint8_t pad[4];

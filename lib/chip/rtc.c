@@ -35,24 +35,24 @@ enum {
 /* A cycle: UIP rises 244 us before the update, which takes 1984 us. */
 #define UIP_NS (UINT64_C(244000) + 1984000)
 
-#define A_UIP	     0x80
-#define A_DIVIDER    0x70
-#define A_RUNNING    0x20 /* the 32768 Hz time base; 11x holds in reset */
-#define A_HELD	     0x60
-#define B_SET	     0x80
-#define B_PIE	     0x40
-#define B_AIE	     0x20
-#define B_UIE	     0x10
-#define B_BINARY     0x04
-#define B_24H	     0x02
-#define C_IRQF	     0x80
-#define C_PF	     0x40
-#define C_AF	     0x20
-#define C_UF	     0x10
-#define D_VALID	     0x80
-#define HOURS_PM     0x80
-#define DONT_CARE    0xc0
-#define LONGEST_NAP  (UINT64_C(1000) * 366 * PER_DAY)
+#define A_UIP	    0x80
+#define A_DIVIDER   0x70
+#define A_RUNNING   0x20 /* the 32768 Hz time base; 11x holds in reset */
+#define A_HELD	    0x60
+#define B_SET	    0x80
+#define B_PIE	    0x40
+#define B_AIE	    0x20
+#define B_UIE	    0x10
+#define B_BINARY    0x04
+#define B_24H	    0x02
+#define C_IRQF	    0x80
+#define C_PF	    0x40
+#define C_AF	    0x20
+#define C_UF	    0x10
+#define D_VALID	    0x80
+#define HOURS_PM    0x80
+#define DONT_CARE   0xc0
+#define LONGEST_NAP (UINT64_C(1000) * 366 * PER_DAY)
 
 static bool flag(const struct vmi_rtc *rtc, unsigned reg, uint8_t bit)
 {
@@ -235,8 +235,7 @@ static uint64_t next_output(
 
 	if (count / period != rtc->s.done / period)
 		return now;
-	return vmi_counter_after(
-		&rtc->s.divider, period - count % period, now);
+	return vmi_counter_after(&rtc->s.divider, period - count % period, now);
 }
 
 /*
@@ -384,15 +383,15 @@ void vmi_rtc_set_time(struct vmi_rtc *rtc, uint64_t unix_time, uint64_t now)
 void vmi_rtc_reset(struct vmi_rtc *rtc, uint64_t now)
 {
 	vmi_rtc_update(rtc, now);
-	rtc->s.cmos[REG_B] &= (uint8_t)~(B_PIE | B_AIE | B_UIE | 0x08);
+	rtc->s.cmos[REG_B] &= (uint8_t) ~(B_PIE | B_AIE | B_UIE | 0x08);
 	rtc->s.cmos[REG_C] = 0;
 	rtc->s.index = 0;
 	rtc->s.cut = 0;
 	drive(rtc);
 }
 
-void vmi_rtc_init(struct vmi_rtc *rtc, struct vmi_line irq8,
-	uint64_t unix_time, uint64_t now)
+void vmi_rtc_init(struct vmi_rtc *rtc, struct vmi_line irq8, uint64_t unix_time,
+	uint64_t now)
 {
 	memset(rtc, 0, sizeof(*rtc));
 	rtc->irq8 = irq8;
@@ -415,9 +414,9 @@ int vmi_rtc_set_state(struct vmi_rtc *rtc, const struct vmi_rtc_state *state)
 	uint8_t a = state->cmos[REG_A], c = state->cmos[REG_C];
 	uint8_t irqf = c & state->cmos[REG_B] & (C_PF | C_AF | C_UF);
 
-	if (state->size != sizeof(*state) || state->irq > 1 ||
-		state->cut > 1 || a & A_UIP || c & 0x0f ||
-		!(c & C_IRQF) != !irqf || state->cmos[REG_D] != D_VALID ||
+	if (state->size != sizeof(*state) || state->irq > 1 || state->cut > 1 ||
+		a & A_UIP || c & 0x0f || !(c & C_IRQF) != !irqf ||
+		state->cmos[REG_D] != D_VALID ||
 		state->divider.running != ((a & A_DIVIDER) == A_RUNNING) ||
 		!vmi_counter_valid(&state->divider, &rtc->s.divider))
 		return -EINVAL;

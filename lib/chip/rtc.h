@@ -26,8 +26,8 @@ struct vmi_rtc {
 };
 
 /* The clock shows `unix_time` (seconds, UTC) and a second begins at `now`. */
-void vmi_rtc_init(struct vmi_rtc *rtc, struct vmi_line irq8,
-	uint64_t unix_time, uint64_t now);
+void vmi_rtc_init(struct vmi_rtc *rtc, struct vmi_line irq8, uint64_t unix_time,
+	uint64_t now);
 void vmi_rtc_set_time(struct vmi_rtc *rtc, uint64_t unix_time, uint64_t now);
 
 /* RESET: interrupts off; time and memory stay (they are battery-backed). */

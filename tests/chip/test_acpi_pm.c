@@ -162,7 +162,8 @@ static void case_init(void *chip, struct trace *t)
 	vmi_acpi_pm_init(chip, &c, 1000);
 }
 
-static void case_step(void *chip, struct rng *r, uint64_t t_now, struct trace *t)
+static void case_step(
+	void *chip, struct rng *r, uint64_t t_now, struct trace *t)
 {
 	uint64_t v = rng_next(r);
 	uint16_t offset = v >> 8 & 15;
@@ -191,8 +192,13 @@ static int case_set(void *chip, const void *state)
 }
 
 static const struct chip_case pm_case = {
-	sizeof(struct vmi_acpi_pm), sizeof(struct vmi_acpi_pm_state), case_init,
-	case_step, case_get, case_set, 3 * VMI_NSEC_PER_SEC,
+	sizeof(struct vmi_acpi_pm),
+	sizeof(struct vmi_acpi_pm_state),
+	case_init,
+	case_step,
+	case_get,
+	case_set,
+	3 * VMI_NSEC_PER_SEC,
 };
 
 START_TEST(test_round_trip)

@@ -43,8 +43,8 @@ START_TEST(test_muldiv_random)
 		if (q == UINT64_MAX)
 			continue;
 		ck_assert_uint_lt(a * b - q * c, c);
-		ck_assert_uint_eq(vmi_muldiv_up(a, b, c),
-			q + (a * b - q * c != 0));
+		ck_assert_uint_eq(
+			vmi_muldiv_up(a, b, c), q + (a * b - q * c != 0));
 	}
 }
 END_TEST
@@ -59,8 +59,8 @@ START_TEST(test_no_drift)
 	for (t = 0; t < 100000; t++)
 		vmi_counter_read(&c, t * 837);
 	ck_assert_uint_eq(vmi_counter_read(&c, day), 1193182u * 86400ull);
-	ck_assert_uint_eq(vmi_counter_read(&c, 3650 * day),
-		1193182u * 86400ull * 3650);
+	ck_assert_uint_eq(
+		vmi_counter_read(&c, 3650 * day), 1193182u * 86400ull * 3650);
 }
 END_TEST
 
@@ -81,8 +81,8 @@ START_TEST(test_when)
 
 		ck_assert_uint_gt(t, now);
 		ck_assert_uint_eq(vmi_counter_read(&c, t), v);
-		ck_assert_uint_eq(vmi_counter_read(&c, t - 1),
-			(v - 1) & 0xffffff);
+		ck_assert_uint_eq(
+			vmi_counter_read(&c, t - 1), (v - 1) & 0xffffff);
 	}
 	ck_assert_uint_eq(vmi_counter_when(&c, 0, 777),
 		777 + vmi_muldiv_up(1 << 24, VMI_NSEC_PER_SEC, 3579545));

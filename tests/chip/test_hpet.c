@@ -145,8 +145,8 @@ START_TEST(test_one_shot_32)
 	wr(0x010, 1);
 	to(100);
 	ck_assert_uint_eq(trace.rises[21], 1);
-	ck_assert_uint_eq(vmi_hpet_deadline(&h, now),
-		5000 + (UINT64_C(10) << 32));
+	ck_assert_uint_eq(
+		vmi_hpet_deadline(&h, now), 5000 + (UINT64_C(10) << 32));
 	to(UINT64_C(0xffffffff));
 	ck_assert_uint_eq(trace.rises[21], 1);
 	to(UINT64_C(0x100000000));
@@ -295,7 +295,8 @@ START_TEST(test_legacy)
 }
 END_TEST
 
-static void case_step(void *chip, struct rng *r, uint64_t t_now, struct trace *t)
+static void case_step(
+	void *chip, struct rng *r, uint64_t t_now, struct trace *t)
 {
 	static const uint16_t regs[] = { 0x10, 0x20, 0xf0, 0x100, 0x108, 0x120,
 		0x128, 0x140, 0x148, 0x104, 0x10c, 0xf4 };
@@ -334,8 +335,13 @@ static int case_set(void *chip, const void *state)
 }
 
 static const struct chip_case hpet_case = {
-	sizeof(struct vmi_hpet), sizeof(struct vmi_hpet_state), case_init,
-	case_step, case_get, case_set, 3000,
+	sizeof(struct vmi_hpet),
+	sizeof(struct vmi_hpet_state),
+	case_init,
+	case_step,
+	case_get,
+	case_set,
+	3000,
 };
 
 START_TEST(test_round_trip)

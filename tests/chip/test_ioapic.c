@@ -101,7 +101,7 @@ START_TEST(test_level)
 	ck_assert_uint_eq(sent, 2);
 	ck_assert_uint_eq(reg(0x22), 0xe055);
 	vmi_ioapic_set_irq(&io, 9, false, 0);
-	ck_assert_uint_eq(reg(0x22), 0xe055); /* until the EOI */
+	ck_assert_uint_eq(reg(0x22), 0xe055);	 /* until the EOI */
 	vmi_ioapic_write(&io, 0x40, 4, 0x55, 0); /* EOI register */
 	ck_assert_uint_eq(reg(0x22), 0xa055);
 	ck_assert_uint_eq(sent, 2);
@@ -197,9 +197,9 @@ static void case_step(void *chip, struct rng *r, uint64_t now, struct trace *t)
 	case 4: vmi_ioapic_eoi(chip, (uint8_t)(v >> 8), now); break;
 	case 5: vmi_ioapic_update(chip, now); break;
 	default:
-		trace_add(t, (uint64_t)(vmi_ioapic_set_irq(chip,
-					     (v >> 8) % 24, v >> 16 & 1, now) +
-				     1));
+		trace_add(t, (uint64_t)(vmi_ioapic_set_irq(chip, (v >> 8) % 24,
+						v >> 16 & 1, now) +
+					1));
 	}
 	trace_add(t, vmi_ioapic_deadline(chip, now));
 }
@@ -215,8 +215,13 @@ static int case_set(void *chip, const void *state)
 }
 
 static const struct chip_case ioapic_case = {
-	sizeof(struct vmi_ioapic), sizeof(struct vmi_ioapic_state), case_init,
-	case_step, case_get, case_set, 2000,
+	sizeof(struct vmi_ioapic),
+	sizeof(struct vmi_ioapic_state),
+	case_init,
+	case_step,
+	case_get,
+	case_set,
+	2000,
 };
 
 START_TEST(test_round_trip)

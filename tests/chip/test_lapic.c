@@ -3,7 +3,7 @@
 #include "chiptest.h"
 #include "chip/lapic.h"
 
-#define CPUS 4
+#define CPUS   4
 #define BUS_HZ 1000000000u
 
 static struct vmi_lapic cpu[CPUS];
@@ -74,8 +74,9 @@ static void setup(void)
 
 static int send(unsigned n, uint8_t vector, bool level)
 {
-	struct vmi_msi_msg m = { .dest = n, .vector = vector,
-		.trig_level = level, .level = true };
+	struct vmi_msi_msg m = {
+		.dest = n, .vector = vector, .trig_level = level, .level = true
+	};
 
 	return vmi_apic_bus_deliver(&bus, &m);
 }
@@ -104,8 +105,10 @@ START_TEST(test_reset)
 	ck_assert_uint_eq(cpu[1].s.base_msr, 0xfee00800);
 	/* Software-disabled: no fixed interrupt, but NMI. */
 	ck_assert_int_eq(send(1, 0x40, false), -1);
-	ck_assert_int_eq(vmi_apic_bus_deliver(&bus,
-		&(struct vmi_msi_msg){ .dest = 1, .delivery = 4 }), 1);
+	ck_assert_int_eq(
+		vmi_apic_bus_deliver(&bus,
+			&(struct vmi_msi_msg){ .dest = 1, .delivery = 4 }),
+		1);
 	ck_assert_uint_eq(events[1][VMI_LAPIC_NMI], 1);
 	/* Disabling masks entries that were open. */
 	wr(0, 0x350, 0x700);
@@ -336,8 +339,11 @@ struct dest_row {
 
 static unsigned reached(const struct dest_row *d)
 {
-	struct vmi_msi_msg m = { .dest = d->dest, .vector = 0x80,
-		.logical = d->logical, .wide = d->wide, .level = true };
+	struct vmi_msi_msg m = { .dest = d->dest,
+		.vector = 0x80,
+		.logical = d->logical,
+		.wide = d->wide,
+		.level = true };
 	unsigned i, set = 0, n = 0;
 	int r = vmi_apic_bus_deliver(&bus, &m);
 
@@ -355,17 +361,25 @@ static unsigned reached(const struct dest_row *d)
 START_TEST(test_dest_xapic)
 {
 	static const struct dest_row flat[] = {
-		{ 2, false, false, 0x4 }, { 9, false, false, 0 },
-		{ 0xff, false, false, 0xf }, { 0xff, false, true, 0 },
-		{ 0xffffffff, false, true, 0xf }, { 3, true, false, 0x3 },
-		{ 0x0c, true, false, 0xc }, { 0xf0, true, false, 0 },
-		{ 0xff, true, false, 0xf }, { 0x101, true, true, 0 },
+		{ 2, false, false, 0x4 },
+		{ 9, false, false, 0 },
+		{ 0xff, false, false, 0xf },
+		{ 0xff, false, true, 0 },
+		{ 0xffffffff, false, true, 0xf },
+		{ 3, true, false, 0x3 },
+		{ 0x0c, true, false, 0xc },
+		{ 0xf0, true, false, 0 },
+		{ 0xff, true, false, 0xf },
+		{ 0x101, true, true, 0 },
 		{ 0, true, false, 0 },
 	};
 	static const struct dest_row cluster[] = {
-		{ 0x11, true, false, 0x1 }, { 0x13, true, false, 0x3 },
-		{ 0x21, true, false, 0x4 }, { 0x23, true, false, 0xc },
-		{ 0x33, true, false, 0 }, { 0xff, true, false, 0xf },
+		{ 0x11, true, false, 0x1 },
+		{ 0x13, true, false, 0x3 },
+		{ 0x21, true, false, 0x4 },
+		{ 0x23, true, false, 0xc },
+		{ 0x33, true, false, 0 },
+		{ 0xff, true, false, 0xf },
 		{ 0xf1, true, false, 0x5 },
 	};
 	unsigned i;
@@ -392,11 +406,16 @@ END_TEST
 START_TEST(test_dest_x2apic)
 {
 	static const struct dest_row rows[] = {
-		{ 2, false, true, 0x4 }, { 0x12345, false, true, 0x8 },
-		{ 0xffffffff, false, true, 0xf }, { 0xff, false, true, 0 },
-		{ 0xff, false, false, 0xf }, { 0x00000003, true, true, 0x3 },
-		{ 0x12340020, true, true, 0x8 }, { 0x12340010, true, true, 0 },
-		{ 0xffffffff, true, true, 0xf }, { 5, true, false, 0x5 },
+		{ 2, false, true, 0x4 },
+		{ 0x12345, false, true, 0x8 },
+		{ 0xffffffff, false, true, 0xf },
+		{ 0xff, false, true, 0 },
+		{ 0xff, false, false, 0xf },
+		{ 0x00000003, true, true, 0x3 },
+		{ 0x12340020, true, true, 0x8 },
+		{ 0x12340010, true, true, 0 },
+		{ 0xffffffff, true, true, 0xf },
+		{ 5, true, false, 0x5 },
 		{ 0x00010001, true, true, 0 },
 	};
 	uint64_t v;
@@ -405,7 +424,8 @@ START_TEST(test_dest_x2apic)
 	cpu[3].config.apic_id = 0x12345;
 	for (i = 0; i < CPUS; i++)
 		ck_assert_int_eq(vmi_lapic_wrmsr(&cpu[i], 0x1b,
-			cpu[i].s.base_msr | 0x400, now), 0);
+					 cpu[i].s.base_msr | 0x400, now),
+			0);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		ck_assert_msg(reached(&rows[i]) == rows[i].cpus, "row %u", i);
 	vmi_lapic_rdmsr(&cpu[3], 0x802, now, &v);
@@ -418,8 +438,9 @@ END_TEST
 /* 11.6.2.4: the lowest priority takes it, equals in turn. */
 START_TEST(test_lowest)
 {
-	struct vmi_msi_msg m = { .dest = 0xff, .vector = 0x80, .delivery = 1,
-		.level = true };
+	struct vmi_msi_msg m = {
+		.dest = 0xff, .vector = 0x80, .delivery = 1, .level = true
+	};
 	unsigned i, got[CPUS] = { 0 };
 
 	for (i = 0; i < 8; i++) {
@@ -456,8 +477,9 @@ START_TEST(test_icr)
 	wr(1, 0x300, 0x40082); /* self */
 	ck_assert_uint_eq(take(1, 0x82), 1);
 	wr(1, 0x300, 0x80083); /* all */
-	ck_assert_uint_eq(take(0, 0x83) + take(1, 0x83) + take(2, 0x83) +
-			take(3, 0x83), 4);
+	ck_assert_uint_eq(
+		take(0, 0x83) + take(1, 0x83) + take(2, 0x83) + take(3, 0x83),
+		4);
 	wr(1, 0x300, 0xc0084); /* others */
 	ck_assert_uint_eq(take(1, 0x84), 0);
 	ck_assert_uint_eq(take(0, 0x84) + take(2, 0x84) + take(3, 0x84), 3);
@@ -465,8 +487,8 @@ START_TEST(test_icr)
 	wr(0, 0x300, 0xc4500); /* INIT to the others */
 	wr(0, 0x300, 0xc8500); /* level de-assert: nothing */
 	wr(0, 0x300, 0xc4608); /* SIPI */
-	wr(0, 0x300, 0x4400); /* NMI to 2 */
-	wr(0, 0x300, 0x4200); /* SMI to 2 */
+	wr(0, 0x300, 0x4400);  /* NMI to 2 */
+	wr(0, 0x300, 0x4200);  /* SMI to 2 */
 	ck_assert_uint_eq(events[0][VMI_LAPIC_INIT], 0);
 	ck_assert_uint_eq(events[3][VMI_LAPIC_INIT], 1);
 	ck_assert_uint_eq(events[3][VMI_LAPIC_SIPI], 1);
@@ -489,18 +511,35 @@ START_TEST(test_x2apic)
 		uint64_t value;
 		int err;
 	} writes[] = {
-		{ 0x802, 0, -EINVAL }, { 0x803, 0, -EINVAL },
-		{ 0x808, 0x20, 0 }, { 0x808, 0x100, -EINVAL },
-		{ 0x808, UINT64_C(1) << 32, -EINVAL }, { 0x809, 0, -EINVAL },
-		{ 0x80b, 0, 0 }, { 0x80b, 1, -EINVAL }, { 0x80d, 0, -EINVAL },
-		{ 0x80e, 0, -EINVAL }, { 0x80f, 0x1ff, 0 },
-		{ 0x80f, 0x400, -EINVAL }, { 0x810, 0, -EINVAL },
-		{ 0x828, 0, 0 }, { 0x828, 1, -EINVAL }, { 0x82f, 0x10040, 0 },
-		{ 0x830, 0x1000, -EINVAL }, { 0x831, 0, -EINVAL },
-		{ 0x832, 0x800, -EINVAL }, { 0x832, 0x10031, 0 },
-		{ 0x838, 7, 0 }, { 0x839, 0, -EINVAL }, { 0x83e, 4, -EINVAL },
-		{ 0x83e, 0xb, 0 }, { 0x83f, 0x40, 0 }, { 0x83f, 0x140, -EINVAL },
-		{ 0x840, 0, -EINVAL }, { 0x8ff, 0, -EINVAL }, { 0x900, 0, -ENOENT },
+		{ 0x802, 0, -EINVAL },
+		{ 0x803, 0, -EINVAL },
+		{ 0x808, 0x20, 0 },
+		{ 0x808, 0x100, -EINVAL },
+		{ 0x808, UINT64_C(1) << 32, -EINVAL },
+		{ 0x809, 0, -EINVAL },
+		{ 0x80b, 0, 0 },
+		{ 0x80b, 1, -EINVAL },
+		{ 0x80d, 0, -EINVAL },
+		{ 0x80e, 0, -EINVAL },
+		{ 0x80f, 0x1ff, 0 },
+		{ 0x80f, 0x400, -EINVAL },
+		{ 0x810, 0, -EINVAL },
+		{ 0x828, 0, 0 },
+		{ 0x828, 1, -EINVAL },
+		{ 0x82f, 0x10040, 0 },
+		{ 0x830, 0x1000, -EINVAL },
+		{ 0x831, 0, -EINVAL },
+		{ 0x832, 0x800, -EINVAL },
+		{ 0x832, 0x10031, 0 },
+		{ 0x838, 7, 0 },
+		{ 0x839, 0, -EINVAL },
+		{ 0x83e, 4, -EINVAL },
+		{ 0x83e, 0xb, 0 },
+		{ 0x83f, 0x40, 0 },
+		{ 0x83f, 0x140, -EINVAL },
+		{ 0x840, 0, -EINVAL },
+		{ 0x8ff, 0, -EINVAL },
+		{ 0x900, 0, -ENOENT },
 		{ 0x10, 0, -ENOENT },
 	};
 	uint64_t v;
@@ -532,12 +571,19 @@ START_TEST(test_base)
 	static const struct {
 		uint64_t from, to;
 		int err;
-	} moves[] = { /* figure 11-27 */
-		{ 0x800, 0x800, 0 }, { 0x800, 0x000, 0 }, { 0x800, 0xc00, 0 },
-		{ 0x800, 0x400, -EINVAL }, { 0xc00, 0xc00, 0 },
-		{ 0xc00, 0x800, -EINVAL }, { 0xc00, 0x000, 0 },
-		{ 0xc00, 0x400, -EINVAL }, { 0x000, 0x000, 0 },
-		{ 0x000, 0x800, 0 }, { 0x000, 0xc00, -EINVAL },
+	} moves[] = {
+		/* figure 11-27 */
+		{ 0x800, 0x800, 0 },
+		{ 0x800, 0x000, 0 },
+		{ 0x800, 0xc00, 0 },
+		{ 0x800, 0x400, -EINVAL },
+		{ 0xc00, 0xc00, 0 },
+		{ 0xc00, 0x800, -EINVAL },
+		{ 0xc00, 0x000, 0 },
+		{ 0xc00, 0x400, -EINVAL },
+		{ 0x000, 0x000, 0 },
+		{ 0x000, 0x800, 0 },
+		{ 0x000, 0xc00, -EINVAL },
 		{ 0x000, 0x400, -EINVAL },
 	};
 	unsigned i;
@@ -545,24 +591,28 @@ START_TEST(test_base)
 	for (i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
 		setup();
 		ck_assert_int_eq(vmi_lapic_restore_base(
-			&cpu[1], 0xfee00000 | moves[i].from), 0);
-		ck_assert_msg(vmi_lapic_wrmsr(&cpu[1], 0x1b,
-				      0xfee00000 | moves[i].to, now) ==
-				moves[i].err, "%x to %x",
-			(unsigned)moves[i].from, (unsigned)moves[i].to);
-		ck_assert_uint_eq(cpu[1].s.base_msr, 0xfee00000 |
-			(moves[i].err ? moves[i].from : moves[i].to));
+					 &cpu[1], 0xfee00000 | moves[i].from),
+			0);
+		ck_assert_msg(
+			vmi_lapic_wrmsr(&cpu[1], 0x1b, 0xfee00000 | moves[i].to,
+				now) == moves[i].err,
+			"%x to %x", (unsigned)moves[i].from,
+			(unsigned)moves[i].to);
+		ck_assert_uint_eq(cpu[1].s.base_msr,
+			0xfee00000 |
+				(moves[i].err ? moves[i].from : moves[i].to));
 	}
 	setup();
-	ck_assert_int_eq(vmi_lapic_wrmsr(&cpu[0], 0x1b,
-		UINT64_C(0x10000000800), now), -EINVAL); /* MAXPHYADDR 40 */
-	ck_assert_int_eq(vmi_lapic_wrmsr(&cpu[0], 0x1b,
-		UINT64_C(0xfffffff800), now), 0);
-	ck_assert_int_eq(vmi_lapic_wrmsr(&cpu[0], 0x1b, 0xfee00a00, now),
-		-EINVAL);
+	ck_assert_int_eq(
+		vmi_lapic_wrmsr(&cpu[0], 0x1b, UINT64_C(0x10000000800), now),
+		-EINVAL); /* MAXPHYADDR 40 */
+	ck_assert_int_eq(
+		vmi_lapic_wrmsr(&cpu[0], 0x1b, UINT64_C(0xfffffff800), now), 0);
+	ck_assert_int_eq(
+		vmi_lapic_wrmsr(&cpu[0], 0x1b, 0xfee00a00, now), -EINVAL);
 	cpu[0].config.x2apic = false;
-	ck_assert_int_eq(vmi_lapic_wrmsr(&cpu[0], 0x1b, 0xfee00c00, now),
-		-EINVAL);
+	ck_assert_int_eq(
+		vmi_lapic_wrmsr(&cpu[0], 0x1b, 0xfee00c00, now), -EINVAL);
 	/* Off and on again: as after power-up, but for the id. */
 	wr(0, 0x80, 0x33);
 	send(0, 0x40, false);
@@ -608,8 +658,10 @@ START_TEST(test_lint)
 	vmi_lapic_set_lint(&cpu[0], 1, true);
 	ck_assert_uint_eq(events[0][VMI_LAPIC_NMI], 2);
 	/* An ExtINT message waits for its acknowledgement. */
-	ck_assert_int_eq(vmi_apic_bus_deliver(&bus,
-		&(struct vmi_msi_msg){ .dest = 1, .delivery = 7 }), 1);
+	ck_assert_int_eq(
+		vmi_apic_bus_deliver(&bus,
+			&(struct vmi_msi_msg){ .dest = 1, .delivery = 7 }),
+		1);
 	ck_assert(vmi_lapic_extint(&cpu[1]));
 	vmi_lapic_extint_ack(&cpu[1]);
 	ck_assert(!vmi_lapic_extint(&cpu[1]));
@@ -702,9 +754,8 @@ static int case_send(void *opaque, struct vmi_lapic *from,
 	return 1;
 }
 
-static const struct vmi_lapic_ops case_ops = {
-	case_event, case_eoi, case_send, on_tsc
-};
+static const struct vmi_lapic_ops case_ops = { case_event, case_eoi, case_send,
+	on_tsc };
 
 static void case_init(void *chip, struct trace *t)
 {
@@ -714,8 +765,8 @@ static void case_init(void *chip, struct trace *t)
 	vmi_lapic_write(chip, 0xf0, 4, 0x1ff, 0);
 }
 
-static void case_msr(struct vmi_lapic *l, uint64_t v, uint64_t t_now,
-	struct trace *t)
+static void case_msr(
+	struct vmi_lapic *l, uint64_t v, uint64_t t_now, struct trace *t)
 {
 	uint64_t out = 0;
 	uint32_t msr = 0x800 + (v >> 8 & 0x3f);
@@ -723,22 +774,24 @@ static void case_msr(struct vmi_lapic *l, uint64_t v, uint64_t t_now,
 	if (v >> 60 < 2)
 		vmi_lapic_wrmsr(l, 0x1b, 0xfee00000 | (v >> 20 & 0xd00), t_now);
 	else if (v >> 60 == 2)
-		vmi_lapic_wrmsr(l, 0x6e0, 2 * (t_now + (v >> 20 & 0xffff)),
-			t_now);
+		vmi_lapic_wrmsr(
+			l, 0x6e0, 2 * (t_now + (v >> 20 & 0xffff)), t_now);
 	else if (v & 128)
-		trace_add(t, (uint64_t)vmi_lapic_wrmsr(l, msr,
-			v >> 16 & 0x601ff, t_now));
+		trace_add(t, (uint64_t)vmi_lapic_wrmsr(
+				     l, msr, v >> 16 & 0x601ff, t_now));
 	else
 		vmi_lapic_rdmsr(l, msr, t_now, &out);
 	trace_add(t, out);
 }
 
-static void case_step(void *chip, struct rng *r, uint64_t t_now, struct trace *t)
+static void case_step(
+	void *chip, struct rng *r, uint64_t t_now, struct trace *t)
 {
 	uint64_t v = rng_next(r);
 	struct vmi_msi_msg m = { .vector = (uint8_t)(v >> 8),
 		.delivery = v >> 16 & 1 ? 0 : v >> 17 & 7,
-		.trig_level = v >> 20 & 1, .level = true };
+		.trig_level = v >> 20 & 1,
+		.level = true };
 
 	switch (v % 9) {
 	case 0: trace_add(t, (uint64_t)vmi_lapic_deliver(chip, &m)); break;
@@ -773,8 +826,13 @@ static int case_set(void *chip, const void *state)
 }
 
 static const struct chip_case lapic_case = {
-	sizeof(struct vmi_lapic), sizeof(struct vmi_lapic_state), case_init,
-	case_step, case_get, case_set, 5000,
+	sizeof(struct vmi_lapic),
+	sizeof(struct vmi_lapic_state),
+	case_init,
+	case_step,
+	case_get,
+	case_set,
+	5000,
 };
 
 START_TEST(test_round_trip)

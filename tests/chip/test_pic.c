@@ -307,7 +307,8 @@ static void case_init(void *chip, struct trace *t)
 
 static void case_step(void *chip, struct rng *r, uint64_t now, struct trace *t)
 {
-	static const uint16_t ports[] = { 0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1 };
+	static const uint16_t ports[] = { 0x20, 0x21, 0xa0, 0xa1, 0x4d0,
+		0x4d1 };
 	uint64_t v = rng_next(r);
 	uint16_t port = ports[(v >> 8) % 6];
 
@@ -317,7 +318,8 @@ static void case_step(void *chip, struct rng *r, uint64_t now, struct trace *t)
 	case 2: trace_add(t, vmi_pic_ack(chip)); break;
 	default:
 		trace_add(t, (uint64_t)(vmi_pic_set_irq(chip, v >> 8 & 15,
-					     v >> 16 & 1) + 1));
+						v >> 16 & 1) +
+					1));
 	}
 }
 
@@ -332,8 +334,13 @@ static int case_set(void *chip, const void *state)
 }
 
 static const struct chip_case pic_case = {
-	sizeof(struct vmi_pic), sizeof(struct vmi_pic_state), case_init,
-	case_step, case_get, case_set, 1000,
+	sizeof(struct vmi_pic),
+	sizeof(struct vmi_pic_state),
+	case_init,
+	case_step,
+	case_get,
+	case_set,
+	1000,
 };
 
 START_TEST(test_round_trip)

@@ -53,6 +53,7 @@ struct figure {
 
 #define ANY (-1)
 
+/* clang-format off */
 static const struct figure figures[] = {
 	/* Mode 0, figure 15 */
 	{ "0: 4", 0x90, 1, { 4 }, "w------", "0000111", { 4, 3, 2, 1, 0, 0xff, 0xfe } },
@@ -97,6 +98,7 @@ static const struct figure figures[] = {
 	/* MSB only: the other byte is 0 (CRM and CRL are cleared) */
 	{ "2: MSB only", 0xa4, 1, { 1 }, "w--", "111", { 1, 0, 0 } },
 };
+/* clang-format on */
 
 START_TEST(test_figure)
 {
@@ -112,8 +114,8 @@ START_TEST(test_figure)
 		case '1': gate(true); break;
 		}
 		tick++;
-		ck_assert_msg(vmi_pit_out(&pit, 2, at(tick)) ==
-				      (f->out[i] == '1'),
+		ck_assert_msg(
+			vmi_pit_out(&pit, 2, at(tick)) == (f->out[i] == '1'),
 			"%s: OUT after step %u", f->name, i);
 		if (f->ce[i] != ANY)
 			ck_assert_msg(rd(0x42) == f->ce[i],
@@ -167,8 +169,8 @@ START_TEST(test_leaps)
 				for (k = tick; k <= end; k++)
 					vmi_pit_update(&slow, at(k));
 				vmi_pit_update(&pit, at(end));
-				ck_assert_msg(!memcmp(&pit.s, &slow.s,
-						      sizeof(pit.s)),
+				ck_assert_msg(
+					!memcmp(&pit.s, &slow.s, sizeof(pit.s)),
 					"mode %u bcd %u count %x", mode, bcd,
 					counts[i]);
 			}
@@ -236,7 +238,7 @@ START_TEST(test_read_back)
 {
 	gate(true);
 	wr(0x43, 0xb6);
-	wr(0x43, 0xe8); /* status of channel 2 */
+	wr(0x43, 0xe8);			   /* status of channel 2 */
 	ck_assert_uint_eq(rd(0x42), 0xf6); /* OUT, NULL, both bytes, mode 3 */
 	wr(0x42, 0x10);
 	wr(0x42, 0x00);
@@ -387,7 +389,8 @@ static void case_step(void *chip, struct rng *r, uint64_t now, struct trace *t)
 	default: trace_add(t, vmi_pit_read(chip, port, now));
 	}
 	if (v >> 32 == 0)
-		vmi_pit_policy(chip, v & 1 ? VMI_PIT_CATCH_UP : VMI_PIT_DISCARD);
+		vmi_pit_policy(
+			chip, v & 1 ? VMI_PIT_CATCH_UP : VMI_PIT_DISCARD);
 	trace_add(t, vmi_pit_deadline(chip, now));
 }
 
@@ -402,8 +405,13 @@ static int case_set(void *chip, const void *state)
 }
 
 static const struct chip_case pit_case = {
-	sizeof(struct vmi_pit), sizeof(struct vmi_pit_state), case_init,
-	case_step, case_get, case_set, 40000,
+	sizeof(struct vmi_pit),
+	sizeof(struct vmi_pit_state),
+	case_init,
+	case_step,
+	case_get,
+	case_set,
+	40000,
 };
 
 START_TEST(test_round_trip)

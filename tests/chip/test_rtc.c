@@ -51,7 +51,8 @@ START_TEST(test_calendar)
 		uint8_t show[8];
 	} rows[] = {
 		{ 0, 0, { 0x19, 0x70, 1, 1, 5, 0, 0, 0 } },
-		{ NEW_YEAR_EVE, 0, { 0x20, 0x23, 0x12, 0x31, 1, 0x23, 0x59, 0x58 } },
+		{ NEW_YEAR_EVE, 0,
+			{ 0x20, 0x23, 0x12, 0x31, 1, 0x23, 0x59, 0x58 } },
 		{ NEW_YEAR_EVE, 2, { 0x20, 0x24, 1, 1, 2, 0, 0, 0 } },
 		/* 2000 is a leap year, 2100 is not, 2024 is */
 		{ 951782399, 1, { 0x20, 0, 2, 0x29, 3, 0, 0, 0 } },
@@ -60,8 +61,10 @@ START_TEST(test_calendar)
 		{ 1709164799, 86401, { 0x20, 0x24, 3, 1, 6, 0, 0, 0 } },
 		{ 946684799, 1, { 0x20, 0, 1, 1, 7, 0, 0, 0 } },
 		/* a long sleep: ten years and a bit, in one go */
-		{ 951782400, 315619200 + 3661, { 0x20, 0x10, 3, 1, 2, 1, 1, 1 } },
-		{ UINT64_C(253402300799), 0, { 0x99, 0x99, 0x12, 0x31, 6, 0x23, 0x59, 0x59 } },
+		{ 951782400, 315619200 + 3661,
+			{ 0x20, 0x10, 3, 1, 2, 1, 1, 1 } },
+		{ UINT64_C(253402300799), 0,
+			{ 0x99, 0x99, 0x12, 0x31, 6, 0x23, 0x59, 0x59 } },
 	};
 
 	vmi_rtc_set_time(&rtc, rows[_i].unix_time, now);
@@ -72,9 +75,14 @@ END_TEST
 
 START_TEST(test_formats)
 {
-	static const uint8_t hours[][3] = { /* 24 h, 12 h BCD, 12 h binary */
-		{ 0, 0x12, 12 }, { 1, 0x01, 1 }, { 11, 0x11, 11 },
-		{ 12, 0x92, 0x8c }, { 13, 0x81, 0x81 }, { 23, 0x91, 0x8b },
+	static const uint8_t hours[][3] = {
+		/* 24 h, 12 h BCD, 12 h binary */
+		{ 0, 0x12, 12 },
+		{ 1, 0x01, 1 },
+		{ 11, 0x11, 11 },
+		{ 12, 0x92, 0x8c },
+		{ 13, 0x81, 0x81 },
+		{ 23, 0x91, 0x8b },
 	};
 	unsigned i;
 
@@ -88,8 +96,8 @@ START_TEST(test_formats)
 		vmi_rtc_set_time(&rtc, hours[i][0] * 3600u, now);
 		ck_assert_uint_eq(rd(4), hours[i][1]);
 		wr(0x0b, 0x04);
-		vmi_rtc_set_time(&rtc, (hours[i][0] + 23) % 24 * 3600u + 3599,
-			now);
+		vmi_rtc_set_time(
+			&rtc, (hours[i][0] + 23) % 24 * 3600u + 3599, now);
 		now += SEC;
 		ck_assert_uint_eq(rd(4), hours[i][2]);
 	}
@@ -203,10 +211,14 @@ START_TEST(test_alarm)
 		uint8_t h, m, s;
 		uint64_t after; /* from 23:59:58 */
 	} rows[] = {
-		{ 0x23, 0x59, 0x59, 1 }, { 0x00, 0x00, 0x00, 2 },
-		{ 0x01, 0x02, 0x03, 3725 }, { 0xff, 0xc0, 0x05, 7 },
-		{ 0xff, 0x10, 0x00, 602 }, { 0xc0, 0xff, 0xff, 1 },
-		{ 0x05, 0xff, 0xff, 18002 }, { 0x23, 0x59, 0x57, 86399 },
+		{ 0x23, 0x59, 0x59, 1 },
+		{ 0x00, 0x00, 0x00, 2 },
+		{ 0x01, 0x02, 0x03, 3725 },
+		{ 0xff, 0xc0, 0x05, 7 },
+		{ 0xff, 0x10, 0x00, 602 },
+		{ 0xc0, 0xff, 0xff, 1 },
+		{ 0x05, 0xff, 0xff, 18002 },
+		{ 0x23, 0x59, 0x57, 86399 },
 	};
 	uint64_t i;
 
@@ -282,7 +294,8 @@ static void case_init(void *chip, struct trace *t)
 	vmi_rtc_init(chip, trace_pin(t, 8), NEW_YEAR_EVE, 1000);
 }
 
-static void case_step(void *chip, struct rng *r, uint64_t t_now, struct trace *t)
+static void case_step(
+	void *chip, struct rng *r, uint64_t t_now, struct trace *t)
 {
 	uint64_t v = rng_next(r);
 	uint8_t reg = (uint8_t)((v >> 8) % 15);
@@ -313,8 +326,13 @@ static int case_set(void *chip, const void *state)
 }
 
 static const struct chip_case rtc_case = {
-	sizeof(struct vmi_rtc), sizeof(struct vmi_rtc_state), case_init,
-	case_step, case_get, case_set, 3 * VMI_NSEC_PER_SEC,
+	sizeof(struct vmi_rtc),
+	sizeof(struct vmi_rtc_state),
+	case_init,
+	case_step,
+	case_get,
+	case_set,
+	3 * VMI_NSEC_PER_SEC,
 };
 
 START_TEST(test_round_trip)

@@ -141,6 +141,8 @@ void test_fp_soft(const struct test_fp_case *c, struct test_fp_out *out);
 bool test_fp_host(const struct test_fp_case *c, struct test_fp_out *out);
 bool test_fp_same(const struct test_fp_case *c, const struct test_fp_out *x,
 	const struct test_fp_out *y);
+bool test_fp_close(const struct test_fp_case *c, const struct test_fp_out *x,
+	const struct test_fp_out *y);
 void test_fp_print(const struct test_fp_case *c, const struct test_fp_out *x,
 	const struct test_fp_out *y);
 

@@ -1,13 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Soft float against the processor that the test runs on: result bits, flags
- * and condition codes over random and edge operands. The argument is the number
- * of cases of each operation.
+ * and condition codes over random and edge operands; transcendental results to
+ * one ulp. The argument is the number of cases of each operation.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/soft/test_fp_cases.h"
+
+/*
+ * One ulp can also decide whether a result overflows or is tiny, and then an
+ * unmasked exception moves its exponent; as masked it must be close.
+ */
+static bool borderline(const struct test_fp_case *c,
+	const struct test_fp_out *got, const struct test_fp_out *want)
+{
+	struct test_fp_case masked = *c;
+	struct test_fp_out x;
+	struct test_fp_out y;
+
+	if (!((got->flags ^ want->flags) & (VMI_FP_OE | VMI_FP_UE)))
+		return false;
+	masked.unmasked = 0;
+	test_fp_soft(&masked, &x);
+	test_fp_host(&masked, &y);
+	return test_fp_close(&masked, &x, &y);
+}
+
+static bool agree(const struct test_fp_case *c, const struct test_fp_out *got,
+	const struct test_fp_out *want)
+{
+	if (test_fp_same(c, got, want))
+		return true;
+	return test_fp_is_transcendental(c->op) &&
+	       (test_fp_close(c, got, want) || borderline(c, got, want));
+}
 
 static unsigned long run(unsigned op, unsigned long n)
 {
@@ -22,7 +50,7 @@ static unsigned long run(unsigned op, unsigned long n)
 		test_fp_make(&c, op);
 		test_fp_host(&c, &want);
 		test_fp_soft(&c, &got);
-		if (test_fp_same(&c, &got, &want))
+		if (agree(&c, &got, &want))
 			continue;
 		if (++bad <= 3)
 			test_fp_print(&c, &got, &want);
@@ -45,7 +73,7 @@ int main(int argc, char **argv)
 		printf("skipped: not an x86-64 host\n");
 		return 77;
 	}
-	for (op = 0; op < TEST_F2XM1; op++)
+	for (op = 0; op < TEST_FP_NOPS; op++)
 		bad += run(op, n);
 	printf("%u operations, %lu cases each, %lu differ\n", op, n, bad);
 	return bad ? 1 : 0;

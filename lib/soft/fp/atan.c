@@ -69,6 +69,9 @@ static struct vmi_fpnum atan_octant(const struct vmi_fpnum *x,
 	struct vmi_fpnum den;
 	unsigned i = ((unsigned)(vmi_wide_to(&t) >> 123) + 1) >> 1;
 
+	/* an inexact quotient, so tiny that its angle rounds just like it */
+	if (t.exp < -100 && t.man & 1)
+		return t;
 	if (i == 0)
 		return atan_small(&t);
 	base.man = VMI_FP_MAN(angles[i].hi) | angles[i].lo;

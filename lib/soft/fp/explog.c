@@ -8,6 +8,10 @@
  *	ln(m) = 2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...),  s = (m-1)/(m+1)
  *
  * FYL2XP1 forms s from its operand, x/(2+x), which loses nothing near zero.
+ *
+ * Processors raise PE for every finite result that they had to compute, also
+ * for log2(8) and 2^1 - 1, and UE if it is tiny; so does this. Its value here
+ * is the exact one.
  */
 #include "lib/soft/fp/wide.h"
 
@@ -34,8 +38,8 @@ static struct vmi_fpnum log_series(const struct vmi_fpnum *s)
 	vmi_u128 sum = 0;
 	unsigned i;
 
-	for (i = 53; i >= 1; i -= 2)
-		sum = VMI_WIDE_ONE / i + vmi_wide_mulfix(z, sum);
+	for (i = 27; i-- > 0;)
+		sum = VMI_WIDE_ONE / (2 * i + 1) + vmi_wide_mulfix(z, sum);
 	return vmi_wide_from(sum);
 }
 
@@ -83,10 +87,10 @@ struct vmi_f80 vmi_f80_f2xm1(struct vmi_fpenv *env, struct vmi_f80 x)
 	if (n.cls == VMI_FPC_INF)
 		return n.sign ? vmi_f80_from_int(-1) : x;
 	vmi_fp_denormal(env, &n);
-	if (n.exp >= 0) { /* 1 and -1; beyond, the result is undefined */
-		if (!n.sign)
-			return x;
-		r.exp--;
+	if (n.exp >= 0) { /* 1, -1; beyond, undefined: as processors do */
+		env->flags |= VMI_FP_PE;
+		if (n.sign && n.exp == 0 && n.man == VMI_FP_INTBIT)
+			r.exp--;
 		return vmi_fp_pack_f80(&r);
 	}
 	r = vmi_wide_mul(&n, &ln2);
@@ -113,7 +117,12 @@ static struct vmi_f80 product(struct vmi_fpenv *env, const struct vmi_fpnum *y,
 		r = vmi_wide_mul(y, log);
 	if (r.cls != VMI_FPC_FINITE)
 		return vmi_fp_pack_f80(&r);
-	return exact ? vmi_fp_finish_f80(env, r) : vmi_wide_finish(env, r);
+	if (!exact)
+		return vmi_wide_finish(env, r);
+	env->flags |= VMI_FP_PE;
+	if (r.exp < vmi_fp_formats[VMI_F80].emin)
+		env->flags |= VMI_FP_UE;
+	return vmi_fp_finish_f80(env, r);
 }
 
 struct vmi_f80 vmi_f80_yl2x(struct vmi_fpenv *env, struct vmi_f80 x,
@@ -169,14 +178,18 @@ struct vmi_f80 vmi_f80_yl2xp1(struct vmi_fpenv *env, struct vmi_f80 x,
 
 	if (vmi_fp_nan2(&ctx, &a, &b, &log))
 		return vmi_fp_pack_f80(&log);
-	if (a.sign && (a.cls == VMI_FPC_INF ||
-			      (a.cls == VMI_FPC_FINITE && a.exp >= 0))) {
+	if (a.sign && a.cls == VMI_FPC_INF) {
 		log = vmi_fp_invalid(env);
 		return vmi_fp_pack_f80(&log);
 	}
 	vmi_fp_denormal(env, &a);
 	vmi_fp_denormal(env, &b);
-	if (a.cls == VMI_FPC_FINITE)
+	if (a.sign && a.exp >= 0 && a.cls == VMI_FPC_FINITE &&
+		b.cls == VMI_FPC_FINITE) {
+		env->flags |= VMI_FP_PE; /* undefined: as processors do */
+		return x;
+	}
+	if (a.cls == VMI_FPC_FINITE && b.cls == VMI_FPC_FINITE)
 		log = log2_plus1(&a);
 	return product(env, &b, &log, false);
 }

@@ -100,8 +100,8 @@ struct vmi_f80 vmi_f80_rem(struct vmi_fpenv *env, struct vmi_f80 a,
 	}
 	vmi_fp_denormal(env, &x);
 	vmi_fp_denormal(env, &y);
-	r = x;
-	if (x.cls == VMI_FPC_FINITE && y.cls == VMI_FPC_FINITE)
-		r = remainder_of(env, &x, &y, nearest);
+	if (x.cls == VMI_FPC_ZERO || y.cls == VMI_FPC_INF)
+		return vmi_fp_pack_f80(&x); /* not even an unmasked UE */
+	r = remainder_of(env, &x, &y, nearest);
 	return vmi_fp_finish_f80(env, r);
 }

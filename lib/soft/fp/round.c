@@ -87,16 +87,15 @@ static void unmasked(const struct vmi_fpctx *ctx, struct vmi_fpnum *n,
 	const struct vmi_fpformat *f = ctx->fmt;
 	bool over = beyond->cls == VMI_FPC_INF;
 
-	if (ctx->store)
-		return;
 	n->exp += over ? -VMI_FP_ADJUST : VMI_FP_ADJUST;
-	if (f->x87 && (n->exp < f->emin || n->exp > f->emax)) {
+	if (!f->x87) {
+		*n = *beyond;
+		inexact = ctx->store ? 0 : inexact;
+	} else if (n->exp < f->emin || n->exp > f->emax) {
 		*n = *beyond;
 		inexact = over ? VMI_FP_PE | VMI_FP_C1 : VMI_FP_PE;
 	}
 	ctx->env->flags |= inexact;
-	if (!f->x87)
-		*n = *beyond;
 }
 
 /* SDM 1 4.9.1.4 and table 4-10. */

@@ -13,14 +13,20 @@ const struct test_fp_info test_fp_info[TEST_FP_NOPS] = {
 #undef X
 };
 
+static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+
+void test_fp_seed(uint64_t seed)
+{
+	state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* xorshift64*: the same sequence on every host. */
 uint64_t test_fp_random(void)
 {
-	static uint64_t s = UINT64_C(0x9e3779b97f4a7c15);
-
-	s ^= s << 13;
-	s ^= s >> 7;
-	s ^= s << 17;
-	return s * UINT64_C(0x2545f4914f6cdd1d);
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state * UINT64_C(0x2545f4914f6cdd1d);
 }
 
 static unsigned pick(unsigned n)
@@ -36,14 +42,14 @@ static uint64_t fraction(unsigned bits)
 	uint64_t one = UINT64_C(1) << pick(bits);
 
 	switch (pick(10)) {
-	case 0:  return 0;
-	case 1:  return mask;
-	case 2:  return one;
-	case 3:  return mask ^ one;
-	case 4:  return mask & ~(one - 1);
-	case 5:  return one - 1;
-	case 6:  return r & ~(one - 1);
-	case 7:  return (UINT64_C(1) << (bits - 1)) | pick(3);
+	case 0: return 0;
+	case 1: return mask;
+	case 2: return one;
+	case 3: return mask ^ one;
+	case 4: return mask & ~(one - 1);
+	case 5: return one - 1;
+	case 6: return r & ~(one - 1);
+	case 7: return (UINT64_C(1) << (bits - 1)) | pick(3);
 	default: return r;
 	}
 }
@@ -59,12 +65,12 @@ static unsigned exponent(unsigned bits, int near)
 		return (unsigned)(e < 0 ? 0 : e > top ? top : e);
 	}
 	switch (pick(8)) {
-	case 0:  return 0;
-	case 1:  return (unsigned)top;
-	case 2:  return 1 + pick(3);
-	case 3:  return (unsigned)top - 1 - pick(3);
+	case 0: return 0;
+	case 1: return (unsigned)top;
+	case 2: return 1 + pick(3);
+	case 3: return (unsigned)top - 1 - pick(3);
 	case 4:
-	case 5:  return (unsigned)(top / 2) - 70 + pick(140);
+	case 5: return (unsigned)(top / 2) - 70 + pick(140);
 	default: return pick((unsigned)top + 1);
 	}
 }
@@ -76,7 +82,8 @@ static struct vmi_f80 bcd(void)
 
 	for (i = 0; i < 64; i += 4)
 		v.man |= (uint64_t)pick(10) << i;
-	v.se |= (uint16_t)(pick(10) << 4 | pick(10));
+	v.se |= (uint16_t)(pick(10) << 4);
+	v.se |= (uint16_t)pick(10);
 	return v;
 }
 
@@ -88,13 +95,13 @@ static struct vmi_f80 operand(char kind, int near)
 	switch (kind) {
 	case '4':
 		near = near < 0 ? near : near - 16383 + 127;
-		v.man = sign << 31 | (uint64_t)exponent(8, near) << 23 |
-			fraction(23);
+		v.man = sign << 31 | (uint64_t)exponent(8, near) << 23;
+		v.man |= fraction(23);
 		break;
 	case '8':
 		near = near < 0 ? near : near - 16383 + 1023;
-		v.man = sign << 63 | (uint64_t)exponent(11, near) << 52 |
-			fraction(52);
+		v.man = sign << 63 | (uint64_t)exponent(11, near) << 52;
+		v.man |= fraction(52);
 		break;
 	case 'T':
 		v.se = (uint16_t)(sign << 15 | exponent(15, near));
@@ -104,7 +111,7 @@ static struct vmi_f80 operand(char kind, int near)
 		break;
 	case 'k': v.man = fraction(64); break;
 	case 'B': return bcd();
-	default:  break;
+	default: break;
 	}
 	return v;
 }
@@ -114,7 +121,7 @@ static int exponent_of(char kind, const struct vmi_f80 *v)
 	switch (kind) {
 	case '4': return (int)(v->man >> 23 & 0xff) - 127 + 16383;
 	case '8': return (int)(v->man >> 52 & 0x7ff) - 1023 + 16383;
-	default:  return v->se & 0x7fff;
+	default: return v->se & 0x7fff;
 	}
 }
 
@@ -176,23 +183,23 @@ static uint64_t soft32(const struct run *r)
 	uint32_t b = (uint32_t)r->b;
 
 	switch (r->c->op) {
-	case TEST_ADD32:      return vmi_f32_add(env, a, b);
-	case TEST_SUB32:      return vmi_f32_sub(env, a, b);
-	case TEST_MUL32:      return vmi_f32_mul(env, a, b);
-	case TEST_DIV32:      return vmi_f32_div(env, a, b);
-	case TEST_SQRT32:     return vmi_f32_sqrt(env, a);
-	case TEST_MIN32:      return vmi_f32_min(env, a, b);
-	case TEST_MAX32:      return vmi_f32_max(env, a, b);
-	case TEST_UCOMI32:    return eflags(vmi_f32_compare(env, a, b, false));
-	case TEST_COMI32:     return eflags(vmi_f32_compare(env, a, b, true));
-	case TEST_CMP32:      return vmi_f32_cmp(env, r->c->imm, a, b);
-	case TEST_ROUND32:    return vmi_f32_round(env, a, r->c->imm & 15);
-	case TEST_CVT32_64:   return vmi_f32_to_f64(env, a);
-	case TEST_CVT32_I32:  return (uint32_t)vmi_f32_to_i32(env, a, false);
+	case TEST_ADD32: return vmi_f32_add(env, a, b);
+	case TEST_SUB32: return vmi_f32_sub(env, a, b);
+	case TEST_MUL32: return vmi_f32_mul(env, a, b);
+	case TEST_DIV32: return vmi_f32_div(env, a, b);
+	case TEST_SQRT32: return vmi_f32_sqrt(env, a);
+	case TEST_MIN32: return vmi_f32_min(env, a, b);
+	case TEST_MAX32: return vmi_f32_max(env, a, b);
+	case TEST_UCOMI32: return eflags(vmi_f32_compare(env, a, b, false));
+	case TEST_COMI32: return eflags(vmi_f32_compare(env, a, b, true));
+	case TEST_CMP32: return vmi_f32_cmp(env, r->c->imm, a, b);
+	case TEST_ROUND32: return vmi_f32_round(env, a, r->c->imm & 15);
+	case TEST_CVT32_64: return vmi_f32_to_f64(env, a);
+	case TEST_CVT32_I32: return (uint32_t)vmi_f32_to_i32(env, a, false);
 	case TEST_CVTT32_I32: return (uint32_t)vmi_f32_to_i32(env, a, true);
-	case TEST_CVT32_I64:  return (uint64_t)vmi_f32_to_i64(env, a, false);
+	case TEST_CVT32_I64: return (uint64_t)vmi_f32_to_i64(env, a, false);
 	case TEST_CVTT32_I64: return (uint64_t)vmi_f32_to_i64(env, a, true);
-	default:              return vmi_f32_from_int(env, (int64_t)r->a);
+	default: return vmi_f32_from_int(env, (int64_t)r->a);
 	}
 }
 
@@ -203,23 +210,23 @@ static uint64_t soft64(const struct run *r)
 	uint64_t b = r->b;
 
 	switch (r->c->op) {
-	case TEST_ADD64:      return vmi_f64_add(env, a, b);
-	case TEST_SUB64:      return vmi_f64_sub(env, a, b);
-	case TEST_MUL64:      return vmi_f64_mul(env, a, b);
-	case TEST_DIV64:      return vmi_f64_div(env, a, b);
-	case TEST_SQRT64:     return vmi_f64_sqrt(env, a);
-	case TEST_MIN64:      return vmi_f64_min(env, a, b);
-	case TEST_MAX64:      return vmi_f64_max(env, a, b);
-	case TEST_UCOMI64:    return eflags(vmi_f64_compare(env, a, b, false));
-	case TEST_COMI64:     return eflags(vmi_f64_compare(env, a, b, true));
-	case TEST_CMP64:      return vmi_f64_cmp(env, r->c->imm, a, b);
-	case TEST_ROUND64:    return vmi_f64_round(env, a, r->c->imm & 15);
-	case TEST_CVT64_32:   return vmi_f64_to_f32(env, a);
-	case TEST_CVT64_I32:  return (uint32_t)vmi_f64_to_i32(env, a, false);
+	case TEST_ADD64: return vmi_f64_add(env, a, b);
+	case TEST_SUB64: return vmi_f64_sub(env, a, b);
+	case TEST_MUL64: return vmi_f64_mul(env, a, b);
+	case TEST_DIV64: return vmi_f64_div(env, a, b);
+	case TEST_SQRT64: return vmi_f64_sqrt(env, a);
+	case TEST_MIN64: return vmi_f64_min(env, a, b);
+	case TEST_MAX64: return vmi_f64_max(env, a, b);
+	case TEST_UCOMI64: return eflags(vmi_f64_compare(env, a, b, false));
+	case TEST_COMI64: return eflags(vmi_f64_compare(env, a, b, true));
+	case TEST_CMP64: return vmi_f64_cmp(env, r->c->imm, a, b);
+	case TEST_ROUND64: return vmi_f64_round(env, a, r->c->imm & 15);
+	case TEST_CVT64_32: return vmi_f64_to_f32(env, a);
+	case TEST_CVT64_I32: return (uint32_t)vmi_f64_to_i32(env, a, false);
 	case TEST_CVTT64_I32: return (uint32_t)vmi_f64_to_i32(env, a, true);
-	case TEST_CVT64_I64:  return (uint64_t)vmi_f64_to_i64(env, a, false);
+	case TEST_CVT64_I64: return (uint64_t)vmi_f64_to_i64(env, a, false);
 	case TEST_CVTT64_I64: return (uint64_t)vmi_f64_to_i64(env, a, true);
-	default:              return vmi_f64_from_int(env, (int64_t)r->a);
+	default: return vmi_f64_from_int(env, (int64_t)r->a);
 	}
 }
 
@@ -232,31 +239,29 @@ static struct vmi_f80 soft_arith(const struct run *r)
 	uint32_t b32 = (uint32_t)r->b;
 
 	switch (r->c->op) {
-	case TEST_FADD:     return vmi_f80_arith(env, VMI_FP_ADD, a, b);
-	case TEST_FSUB:     return vmi_f80_arith(env, VMI_FP_SUB, a, b);
-	case TEST_FSUBR:    return vmi_f80_arith(env, VMI_FP_SUBR, a, b);
-	case TEST_FMUL:     return vmi_f80_arith(env, VMI_FP_MUL, a, b);
-	case TEST_FDIV:     return vmi_f80_arith(env, VMI_FP_DIV, a, b);
-	case TEST_FDIVR:    return vmi_f80_arith(env, VMI_FP_DIVR, a, b);
+	case TEST_FADD: return vmi_f80_arith(env, VMI_FP_ADD, a, b);
+	case TEST_FSUB: return vmi_f80_arith(env, VMI_FP_SUB, a, b);
+	case TEST_FSUBR: return vmi_f80_arith(env, VMI_FP_SUBR, a, b);
+	case TEST_FMUL: return vmi_f80_arith(env, VMI_FP_MUL, a, b);
+	case TEST_FDIV: return vmi_f80_arith(env, VMI_FP_DIV, a, b);
+	case TEST_FDIVR: return vmi_f80_arith(env, VMI_FP_DIVR, a, b);
 	case TEST_FADD_M32: return vmi_f80_arith_f32(env, VMI_FP_ADD, a, b32);
-	case TEST_FSUBR_M32:
-		return vmi_f80_arith_f32(env, VMI_FP_SUBR, a, b32);
+	case TEST_FSUBR_M32: return vmi_f80_arith_f32(env, VMI_FP_SUBR, a, b32);
 	case TEST_FDIV_M32: return vmi_f80_arith_f32(env, VMI_FP_DIV, a, b32);
 	case TEST_FMUL_M64: return vmi_f80_arith_f64(env, VMI_FP_MUL, a, r->b);
 	case TEST_FDIVR_M64:
 		return vmi_f80_arith_f64(env, VMI_FP_DIVR, a, r->b);
-	case TEST_FSQRT:    return vmi_f80_sqrt(env, a);
-	case TEST_FRNDINT:  return vmi_f80_rndint(env, a);
-	case TEST_FSCALE:   return vmi_f80_scale(env, a, b);
-	case TEST_FPREM:    return vmi_f80_rem(env, a, b, false);
-	case TEST_FPREM1:   return vmi_f80_rem(env, a, b, true);
-	case TEST_FLD_M32:  return vmi_f80_from_f32(env, (uint32_t)r->a);
-	case TEST_FLD_M64:  return vmi_f80_from_f64(env, r->a);
-	case TEST_FILD:     return vmi_f80_from_int((int64_t)r->a);
+	case TEST_FSQRT: return vmi_f80_sqrt(env, a);
+	case TEST_FRNDINT: return vmi_f80_rndint(env, a);
+	case TEST_FSCALE: return vmi_f80_scale(env, a, b);
+	case TEST_FPREM: return vmi_f80_rem(env, a, b, false);
+	case TEST_FPREM1: return vmi_f80_rem(env, a, b, true);
+	case TEST_FLD_M32: return vmi_f80_from_f32(env, (uint32_t)r->a);
+	case TEST_FLD_M64: return vmi_f80_from_f64(env, r->a);
+	case TEST_FILD: return vmi_f80_from_int((int64_t)r->a);
 	case TEST_FBLD:
 		return vmi_f80_from_bcd((struct vmi_bcd80){ a.man, a.se });
-	default:
-		return vmi_f80_const(env, (enum vmi_fpconst)(r->c->imm % 7));
+	default: return vmi_f80_const(env, (enum vmi_fpconst)(r->c->imm % 7));
 	}
 }
 
@@ -267,14 +272,14 @@ static void soft_transcendental(const struct run *r, struct vmi_f80 out[2])
 	struct vmi_f80 b = r->tb;
 
 	switch (r->c->op) {
-	case TEST_F2XM1:   out[0] = vmi_f80_f2xm1(env, a); break;
-	case TEST_FYL2X:   out[0] = vmi_f80_yl2x(env, a, b); break;
+	case TEST_F2XM1: out[0] = vmi_f80_f2xm1(env, a); break;
+	case TEST_FYL2X: out[0] = vmi_f80_yl2x(env, a, b); break;
 	case TEST_FYL2XP1: out[0] = vmi_f80_yl2xp1(env, a, b); break;
-	case TEST_FPATAN:  out[0] = vmi_f80_atan(env, a, b); break;
-	case TEST_FSIN:    out[0] = vmi_f80_sin(env, a); break;
-	case TEST_FCOS:    out[0] = vmi_f80_cos(env, a); break;
+	case TEST_FPATAN: out[0] = vmi_f80_atan(env, a, b); break;
+	case TEST_FSIN: out[0] = vmi_f80_sin(env, a); break;
+	case TEST_FCOS: out[0] = vmi_f80_cos(env, a); break;
 	case TEST_FSINCOS: out[1] = vmi_f80_sincos(env, a, &out[0]); break;
-	default:           out[1] = vmi_f80_tan(env, a, &out[0]); break;
+	default: out[1] = vmi_f80_tan(env, a, &out[0]); break;
 	}
 	if (env->flags & VMI_FP_C2) /* one result: the operand */
 		out[1] = (struct vmi_f80){ 0, 0 };
@@ -306,14 +311,14 @@ static uint64_t soft_store(const struct run *r)
 	struct vmi_f80 a = r->ta;
 
 	switch (r->c->op) {
-	case TEST_FST_M32:  return vmi_f80_to_f32(env, a);
-	case TEST_FST_M64:  return vmi_f80_to_f64(env, a);
-	case TEST_FIST16:   return (uint16_t)vmi_f80_to_int(env, a, 16, false);
-	case TEST_FIST32:   return (uint32_t)vmi_f80_to_int(env, a, 32, false);
-	case TEST_FIST64:   return (uint64_t)vmi_f80_to_int(env, a, 64, false);
+	case TEST_FST_M32: return vmi_f80_to_f32(env, a);
+	case TEST_FST_M64: return vmi_f80_to_f64(env, a);
+	case TEST_FIST16: return (uint16_t)vmi_f80_to_int(env, a, 16, false);
+	case TEST_FIST32: return (uint32_t)vmi_f80_to_int(env, a, 32, false);
+	case TEST_FIST64: return (uint64_t)vmi_f80_to_int(env, a, 64, false);
 	case TEST_FISTTP16: return (uint16_t)vmi_f80_to_int(env, a, 16, true);
 	case TEST_FISTTP32: return (uint32_t)vmi_f80_to_int(env, a, 32, true);
-	default:            return (uint64_t)vmi_f80_to_int(env, a, 64, true);
+	default: return (uint64_t)vmi_f80_to_int(env, a, 64, true);
 	}
 }
 
@@ -377,7 +382,7 @@ static uint16_t flag_mask(unsigned op)
 	case TEST_FUCOM:
 	case TEST_FCOM_M32:
 	case TEST_FCOM_M64: return six;
-	default:            break;
+	default: break;
 	}
 	if (op >= TEST_FSIN)
 		return six | VMI_FP_C2;
@@ -397,6 +402,18 @@ static bool suppressed(const struct test_fp_case *c, uint16_t flags)
 	return raised & VMI_FP_PRE;
 }
 
+/* Clears what the operation leaves undefined. */
+void test_fp_canonical(const struct test_fp_case *c, struct test_fp_out *out)
+{
+	uint16_t mask = flag_mask(c->op);
+
+	if (suppressed(c, out->flags)) {
+		mask &= VMI_FP_PRE | VMI_FP_POST;
+		*out = (struct test_fp_out){ .flags = out->flags };
+	}
+	out->flags &= mask;
+}
+
 static bool same_f80(struct vmi_f80 x, struct vmi_f80 y)
 {
 	return x.man == y.man && x.se == y.se;
@@ -405,14 +422,13 @@ static bool same_f80(struct vmi_f80 x, struct vmi_f80 y)
 bool test_fp_same(const struct test_fp_case *c, const struct test_fp_out *x,
 	const struct test_fp_out *y)
 {
-	uint16_t mask = flag_mask(c->op);
+	struct test_fp_out a = *x;
+	struct test_fp_out b = *y;
 
-	if (suppressed(c, x->flags)) {
-		mask &= VMI_FP_PRE | VMI_FP_POST;
-		return (x->flags & mask) == (y->flags & mask);
-	}
-	return (x->flags & mask) == (y->flags & mask) &&
-	       same_f80(x->r[0], y->r[0]) && same_f80(x->r[1], y->r[1]);
+	test_fp_canonical(c, &a);
+	test_fp_canonical(c, &b);
+	return a.flags == b.flags && same_f80(a.r[0], b.r[0]) &&
+	       same_f80(a.r[1], b.r[1]);
 }
 
 /* A finite magnitude as its place among all of them. */

@@ -134,11 +134,13 @@ static inline bool test_fp_is_transcendental(unsigned op)
 	return op >= TEST_F2XM1;
 }
 
+void test_fp_seed(uint64_t seed);
 uint64_t test_fp_random(void);
 void test_fp_make(struct test_fp_case *c, unsigned op);
 void test_fp_soft(const struct test_fp_case *c, struct test_fp_out *out);
 /* False where the host has no such instructions. */
 bool test_fp_host(const struct test_fp_case *c, struct test_fp_out *out);
+void test_fp_canonical(const struct test_fp_case *c, struct test_fp_out *out);
 bool test_fp_same(const struct test_fp_case *c, const struct test_fp_out *x,
 	const struct test_fp_out *y);
 bool test_fp_close(const struct test_fp_case *c, const struct test_fp_out *x,

@@ -15,7 +15,7 @@
 struct scratch {
 	mpfr_t x;
 	mpfr_t y;
-	mpfr_t want;    /* to PREC bits */
+	mpfr_t want;	/* to PREC bits */
 	mpfr_t rounded; /* to 64 bits, as the rounding mode says */
 	mpfr_t got;
 	mpfr_t t;
@@ -51,8 +51,7 @@ static unsigned reduce(struct scratch *s)
 	return (unsigned)q & 3;
 }
 
-static void trig(struct scratch *s, mpfr_t out, unsigned quarters,
-	mpfr_rnd_t r)
+static void trig(struct scratch *s, mpfr_t out, unsigned quarters, mpfr_rnd_t r)
 {
 	unsigned q = reduce(s) + quarters;
 
@@ -95,9 +94,9 @@ static void exact(unsigned op, struct scratch *s, mpfr_t out, mpfr_rnd_t r)
 		mpfr_div(out, s->t, s->x, r);
 		break;
 	case TEST_FPATAN: mpfr_atan2(out, s->y, s->x, r); break;
-	case TEST_FSIN:   trig(s, out, 0, r); break;
-	case TEST_FCOS:   trig(s, out, 1, r); break;
-	default:          tangent(s, out, r); break;
+	case TEST_FSIN: trig(s, out, 0, r); break;
+	case TEST_FCOS: trig(s, out, 1, r); break;
+	default: tangent(s, out, r); break;
 	}
 }
 

@@ -11,8 +11,8 @@
  * the exponents differ by so much that a difference loses at most one leading
  * bit, and the jammed bit stays far below any precision.
  */
-static struct vmi_fpnum add_finite(enum vmi_fprc rc, const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+static struct vmi_fpnum add_finite(
+	enum vmi_fprc rc, const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	const struct vmi_fpnum *big = a->exp >= b->exp ? a : b;
 	const struct vmi_fpnum *small = big == a ? b : a;
@@ -35,8 +35,8 @@ static struct vmi_fpnum add_finite(enum vmi_fprc rc, const struct vmi_fpnum *a,
 }
 
 /* Neither is a NaN, and they are not opposite infinities. */
-struct vmi_fpnum vmi_fp_addsub(enum vmi_fprc rc, const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+struct vmi_fpnum vmi_fp_addsub(
+	enum vmi_fprc rc, const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	if (a->cls == VMI_FPC_INF)
 		return *a;
@@ -52,8 +52,8 @@ struct vmi_fpnum vmi_fp_addsub(enum vmi_fprc rc, const struct vmi_fpnum *a,
 	return add_finite(rc, a, b);
 }
 
-static struct vmi_fpnum multiply(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+static struct vmi_fpnum multiply(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	struct vmi_fpnum r = { .cls = VMI_FPC_FINITE };
 
@@ -69,8 +69,8 @@ static struct vmi_fpnum multiply(const struct vmi_fpnum *a,
 }
 
 /* Not zero by zero nor infinity by infinity. */
-static struct vmi_fpnum divide(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+static struct vmi_fpnum divide(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	struct vmi_fpnum r = { .cls = VMI_FPC_FINITE };
 	vmi_u128 num = a->man >> 1;
@@ -90,8 +90,8 @@ static struct vmi_fpnum divide(const struct vmi_fpnum *a,
 	return r;
 }
 
-static bool is_invalid(enum vmi_fpop op, const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+static bool is_invalid(
+	enum vmi_fpop op, const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	bool inf_a = a->cls == VMI_FPC_INF;
 	bool inf_b = b->cls == VMI_FPC_INF;
@@ -102,7 +102,7 @@ static bool is_invalid(enum vmi_fpop op, const struct vmi_fpnum *a,
 	case VMI_FP_ADD: return inf_a && inf_b && a->sign != b->sign;
 	case VMI_FP_MUL: return (inf_a && zero_b) || (zero_a && inf_b);
 	case VMI_FP_DIV: return (inf_a && inf_b) || (zero_a && zero_b);
-	default:         return false;
+	default: return false;
 	}
 }
 
@@ -125,7 +125,7 @@ static struct vmi_fpnum compute(const struct vmi_fpctx *ctx, enum vmi_fpop op,
 	switch (op) {
 	case VMI_FP_MUL: r = multiply(a, b); break;
 	case VMI_FP_DIV: r = divide(a, b); break;
-	default:         r = vmi_fp_addsub(env->rounding, a, b); break;
+	default: r = vmi_fp_addsub(env->rounding, a, b); break;
 	}
 	vmi_fp_round(ctx, &r);
 	return r;
@@ -147,7 +147,7 @@ struct vmi_fpnum vmi_fp_compute(const struct vmi_fpctx *ctx, enum vmi_fpop op,
 		y.sign = !y.sign;
 		return compute(ctx, VMI_FP_ADD, &x, &y);
 	case VMI_FP_DIVR: return compute(ctx, VMI_FP_DIV, &x, &y);
-	default:          return compute(ctx, op, &x, &y);
+	default: return compute(ctx, op, &x, &y);
 	}
 }
 
@@ -173,8 +173,8 @@ static vmi_u128 root_jam(vmi_u128 v)
 	return root << 1 | (rest != 0);
 }
 
-struct vmi_fpnum vmi_fp_root(const struct vmi_fpctx *ctx,
-	const struct vmi_fpnum *a)
+struct vmi_fpnum vmi_fp_root(
+	const struct vmi_fpctx *ctx, const struct vmi_fpnum *a)
 {
 	struct vmi_fpnum r;
 	bool odd = a->exp & 1;

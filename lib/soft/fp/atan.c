@@ -60,8 +60,8 @@ static struct vmi_fpnum times(const struct vmi_fpnum *n, unsigned i)
 }
 
 /* 0 < y <= x */
-static struct vmi_fpnum atan_octant(const struct vmi_fpnum *x,
-	const struct vmi_fpnum *y)
+static struct vmi_fpnum atan_octant(
+	const struct vmi_fpnum *x, const struct vmi_fpnum *y)
 {
 	struct vmi_fpnum t = vmi_wide_div(y, x);
 	struct vmi_fpnum base = { .cls = VMI_FPC_FINITE };
@@ -136,8 +136,8 @@ static int special_angle(const struct vmi_fpnum *x, const struct vmi_fpnum *y)
 	return -1;
 }
 
-struct vmi_f80 vmi_f80_atan(struct vmi_fpenv *env, struct vmi_f80 x,
-	struct vmi_f80 y)
+struct vmi_f80 vmi_f80_atan(
+	struct vmi_fpenv *env, struct vmi_f80 x, struct vmi_f80 y)
 {
 	struct vmi_fpctx ctx = { env, &vmi_fp_formats[VMI_F80], 64, false };
 	struct vmi_fpnum a = vmi_fp_unpack_f80(x);

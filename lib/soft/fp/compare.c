@@ -2,8 +2,8 @@
 /* Comparisons of all formats, the CMPPS predicates, FXAM. */
 #include "lib/soft/fp/core.h"
 
-static enum vmi_fpcmp order_magnitude(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+static enum vmi_fpcmp order_magnitude(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	if (a->cls != b->cls) /* zero < finite < infinity */
 		return a->cls < b->cls ? VMI_FP_LESS : VMI_FP_GREATER;
@@ -16,8 +16,8 @@ static enum vmi_fpcmp order_magnitude(const struct vmi_fpnum *a,
 	return VMI_FP_EQUAL;
 }
 
-enum vmi_fpcmp vmi_fp_order(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+enum vmi_fpcmp vmi_fp_order(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	enum vmi_fpcmp r;
 
@@ -49,8 +49,8 @@ static enum vmi_fpcmp compare(struct vmi_fpenv *env, const struct vmi_fpnum *a,
 	return r;
 }
 
-enum vmi_fpcmp vmi_fp_compare(struct vmi_fpenv *env, uint32_t kind_signal,
-	uint64_t a, uint64_t b)
+enum vmi_fpcmp vmi_fp_compare(
+	struct vmi_fpenv *env, uint32_t kind_signal, uint64_t a, uint64_t b)
 {
 	enum vmi_fpkind kind =
 		(kind_signal & 0xff) == VMI_F32 ? VMI_F32 : VMI_F64;
@@ -93,18 +93,18 @@ static bool signals(uint8_t imm)
 
 bool vmi_f32_cmp(struct vmi_fpenv *env, uint8_t imm, uint32_t a, uint32_t b)
 {
-	return predicate[imm & 15] >>
-		       vmi_f32_compare(env, a, b, signals(imm)) & 1;
+	return predicate[imm & 15] >> vmi_f32_compare(env, a, b, signals(imm)) &
+	       1;
 }
 
 bool vmi_f64_cmp(struct vmi_fpenv *env, uint8_t imm, uint64_t a, uint64_t b)
 {
-	return predicate[imm & 15] >>
-		       vmi_f64_compare(env, a, b, signals(imm)) & 1;
+	return predicate[imm & 15] >> vmi_f64_compare(env, a, b, signals(imm)) &
+	       1;
 }
 
-enum vmi_fpcmp vmi_f80_compare(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b, bool signal)
+enum vmi_fpcmp vmi_f80_compare(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b, bool signal)
 {
 	struct vmi_fpnum x = vmi_fp_unpack_f80(a);
 	struct vmi_fpnum y = vmi_fp_unpack_f80(b);
@@ -112,8 +112,8 @@ enum vmi_fpcmp vmi_f80_compare(struct vmi_fpenv *env, struct vmi_f80 a,
 	return compare(env, &x, &y, signal);
 }
 
-enum vmi_fpcmp vmi_f80_compare_f32(struct vmi_fpenv *env, struct vmi_f80 a,
-	uint32_t b)
+enum vmi_fpcmp vmi_f80_compare_f32(
+	struct vmi_fpenv *env, struct vmi_f80 a, uint32_t b)
 {
 	struct vmi_fpnum x = vmi_fp_unpack_f80(a);
 	struct vmi_fpnum y = vmi_fp_unpack(VMI_F32, b);
@@ -121,8 +121,8 @@ enum vmi_fpcmp vmi_f80_compare_f32(struct vmi_fpenv *env, struct vmi_f80 a,
 	return compare(env, &x, &y, true);
 }
 
-enum vmi_fpcmp vmi_f80_compare_f64(struct vmi_fpenv *env, struct vmi_f80 a,
-	uint64_t b)
+enum vmi_fpcmp vmi_f80_compare_f64(
+	struct vmi_fpenv *env, struct vmi_f80 a, uint64_t b)
 {
 	struct vmi_fpnum x = vmi_fp_unpack_f80(a);
 	struct vmi_fpnum y = vmi_fp_unpack(VMI_F64, b);

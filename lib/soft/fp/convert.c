@@ -30,19 +30,18 @@ static int64_t to_int(struct vmi_fpenv *env, struct vmi_fpnum n, unsigned bits,
 	return mag == limit ? -(int64_t)(limit - 1) - 1 : -(int64_t)mag;
 }
 
-int64_t vmi_fp_to_int(struct vmi_fpenv *env, uint32_t kind_bits, uint64_t a,
-	bool truncate)
+int64_t vmi_fp_to_int(
+	struct vmi_fpenv *env, uint32_t kind_bits, uint64_t a, bool truncate)
 {
 	enum vmi_fpkind kind =
 		(kind_bits & 0xff) == VMI_F32 ? VMI_F32 : VMI_F64;
 	enum vmi_fprc rc = truncate ? VMI_FP_ZERO : env->rounding;
 
-	return to_int(
-		env, vmi_fp_unpack_sse(env, kind, a), kind_bits >> 8, rc);
+	return to_int(env, vmi_fp_unpack_sse(env, kind, a), kind_bits >> 8, rc);
 }
 
-int64_t vmi_f80_to_int(struct vmi_fpenv *env, struct vmi_f80 a, unsigned bits,
-	bool truncate)
+int64_t vmi_f80_to_int(
+	struct vmi_fpenv *env, struct vmi_f80 a, unsigned bits, bool truncate)
 {
 	enum vmi_fprc rc = truncate ? VMI_FP_ZERO : env->rounding;
 
@@ -77,8 +76,8 @@ struct vmi_f80 vmi_f80_from_f64(struct vmi_fpenv *env, uint64_t a)
 }
 
 /* FST raises no DE (SDM 2, FST). */
-static uint64_t store(struct vmi_fpenv *env, enum vmi_fpkind kind,
-	struct vmi_f80 a)
+static uint64_t store(
+	struct vmi_fpenv *env, enum vmi_fpkind kind, struct vmi_f80 a)
 {
 	const struct vmi_fpformat *f = &vmi_fp_formats[kind];
 	struct vmi_fpctx ctx = { env, f, f->prec, true };

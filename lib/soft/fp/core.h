@@ -35,10 +35,10 @@ struct vmi_fpnum {
 };
 
 struct vmi_fpformat {
-	uint8_t prec;   /* significand bits, integer bit included */
-	uint8_t width;  /* bits of the encoding */
-	bool x87;       /* x87 rules for NaNs and for unmasked OE and UE */
-	int16_t emin;   /* exponent of the least normal number */
+	uint8_t prec;  /* significand bits, integer bit included */
+	uint8_t width; /* bits of the encoding */
+	bool x87;      /* x87 rules for NaNs and for unmasked OE and UE */
+	int16_t emin;  /* exponent of the least normal number */
 	int16_t emax;
 };
 
@@ -48,12 +48,12 @@ extern const struct vmi_fpformat vmi_fp_formats[3];
 struct vmi_fpctx {
 	struct vmi_fpenv *env;
 	const struct vmi_fpformat *fmt; /* of the result */
-	unsigned prec;                  /* bits to round to */
-	bool store;                     /* x87 to memory */
+	unsigned prec;			/* bits to round to */
+	bool store;			/* x87 to memory */
 };
 
-#define VMI_FP_INTBIT   ((vmi_u128)1 << 127)
-#define VMI_FP_QUIET    ((vmi_u128)1 << 126)
+#define VMI_FP_INTBIT	((vmi_u128)1 << 127)
+#define VMI_FP_QUIET	((vmi_u128)1 << 126)
 #define VMI_FP_MAN(man) ((vmi_u128)(man) << 64)
 
 /* How much an unmasked OE or UE moves an x87 exponent (SDM 1 8.5.4, 8.5.5). */
@@ -99,8 +99,8 @@ static inline bool vmi_fp_is_nan(const struct vmi_fpnum *n)
 
 /* unpack.c */
 struct vmi_fpnum vmi_fp_unpack(enum vmi_fpkind kind, uint64_t bits);
-struct vmi_fpnum vmi_fp_unpack_sse(const struct vmi_fpenv *env,
-	enum vmi_fpkind kind, uint64_t bits);
+struct vmi_fpnum vmi_fp_unpack_sse(
+	const struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t bits);
 struct vmi_fpnum vmi_fp_unpack_f80(struct vmi_f80 a);
 uint64_t vmi_fp_pack(enum vmi_fpkind kind, const struct vmi_fpnum *n);
 struct vmi_f80 vmi_fp_pack_f80(const struct vmi_fpnum *n);
@@ -115,22 +115,22 @@ struct vmi_f80 vmi_fp_finish_f80(struct vmi_fpenv *env, struct vmi_fpnum n);
 
 /* nan.c */
 struct vmi_fpnum vmi_fp_invalid(struct vmi_fpenv *env);
-bool vmi_fp_nan1(struct vmi_fpenv *env, const struct vmi_fpnum *a,
-	struct vmi_fpnum *r);
+bool vmi_fp_nan1(
+	struct vmi_fpenv *env, const struct vmi_fpnum *a, struct vmi_fpnum *r);
 bool vmi_fp_nan2(const struct vmi_fpctx *ctx, const struct vmi_fpnum *a,
 	const struct vmi_fpnum *b, struct vmi_fpnum *r);
 void vmi_fp_denormal(struct vmi_fpenv *env, const struct vmi_fpnum *a);
 
 /* arith.c */
-struct vmi_fpnum vmi_fp_addsub(enum vmi_fprc rc, const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b);
+struct vmi_fpnum vmi_fp_addsub(
+	enum vmi_fprc rc, const struct vmi_fpnum *a, const struct vmi_fpnum *b);
 struct vmi_fpnum vmi_fp_compute(const struct vmi_fpctx *ctx, enum vmi_fpop op,
 	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
-struct vmi_fpnum vmi_fp_root(const struct vmi_fpctx *ctx,
-	const struct vmi_fpnum *a);
+struct vmi_fpnum vmi_fp_root(
+	const struct vmi_fpctx *ctx, const struct vmi_fpnum *a);
 
 /* compare.c */
-enum vmi_fpcmp vmi_fp_order(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b);
+enum vmi_fpcmp vmi_fp_order(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
 
 #endif

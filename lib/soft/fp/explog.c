@@ -125,8 +125,8 @@ static struct vmi_f80 product(struct vmi_fpenv *env, const struct vmi_fpnum *y,
 	return vmi_fp_finish_f80(env, r);
 }
 
-struct vmi_f80 vmi_f80_yl2x(struct vmi_fpenv *env, struct vmi_f80 x,
-	struct vmi_f80 y)
+struct vmi_f80 vmi_f80_yl2x(
+	struct vmi_fpenv *env, struct vmi_f80 x, struct vmi_f80 y)
 {
 	struct vmi_fpctx ctx = { env, &vmi_fp_formats[VMI_F80], 64, false };
 	struct vmi_fpnum a = vmi_fp_unpack_f80(x);
@@ -168,8 +168,8 @@ static struct vmi_fpnum log2_plus1(const struct vmi_fpnum *x)
 	return log2_ratio(&s);
 }
 
-struct vmi_f80 vmi_f80_yl2xp1(struct vmi_fpenv *env, struct vmi_f80 x,
-	struct vmi_f80 y)
+struct vmi_f80 vmi_f80_yl2xp1(
+	struct vmi_fpenv *env, struct vmi_f80 x, struct vmi_f80 y)
 {
 	struct vmi_fpctx ctx = { env, &vmi_fp_formats[VMI_F80], 64, false };
 	struct vmi_fpnum a = vmi_fp_unpack_f80(x);

@@ -21,8 +21,8 @@ void vmi_fp_denormal(struct vmi_fpenv *env, const struct vmi_fpnum *a)
 		env->flags |= VMI_FP_DE;
 }
 
-static struct vmi_fpnum quieted(struct vmi_fpenv *env,
-	const struct vmi_fpnum *a)
+static struct vmi_fpnum quieted(
+	struct vmi_fpenv *env, const struct vmi_fpnum *a)
 {
 	struct vmi_fpnum r = *a;
 
@@ -33,8 +33,8 @@ static struct vmi_fpnum quieted(struct vmi_fpenv *env,
 }
 
 /* True if the operand settles the result: a NaN or unsupported. */
-bool vmi_fp_nan1(struct vmi_fpenv *env, const struct vmi_fpnum *a,
-	struct vmi_fpnum *r)
+bool vmi_fp_nan1(
+	struct vmi_fpenv *env, const struct vmi_fpnum *a, struct vmi_fpnum *r)
 {
 	if (vmi_likely(!vmi_fp_is_nan(a)))
 		return false;
@@ -46,8 +46,8 @@ bool vmi_fp_nan1(struct vmi_fpenv *env, const struct vmi_fpnum *a,
  * Of two NaNs the x87 takes the quiet one, and of two of a kind the one with
  * the larger significand; of equal ones the positive.
  */
-static const struct vmi_fpnum *x87_choice(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+static const struct vmi_fpnum *x87_choice(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	if (vmi_fp_is_snan(a) != vmi_fp_is_snan(b))
 		return vmi_fp_is_snan(a) ? b : a;

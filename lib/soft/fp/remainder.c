@@ -17,8 +17,8 @@ struct division {
  * @x less the largest multiple of @y * 2^@scale; the exponents differ by
  * @scale plus at most 63.
  */
-static struct division divide_truncated(const struct vmi_fpnum *x,
-	const struct vmi_fpnum *y, int32_t scale)
+static struct division divide_truncated(
+	const struct vmi_fpnum *x, const struct vmi_fpnum *y, int32_t scale)
 {
 	struct division d = { .rest = *x };
 	uint64_t den = (uint64_t)(y->man >> 64);
@@ -84,8 +84,8 @@ static struct vmi_fpnum remainder_of(struct vmi_fpenv *env,
 	return d.rest;
 }
 
-struct vmi_f80 vmi_f80_rem(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b, bool nearest)
+struct vmi_f80 vmi_f80_rem(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b, bool nearest)
 {
 	struct vmi_fpctx ctx = { env, &vmi_fp_formats[VMI_F80], 64, false };
 	struct vmi_fpnum x = vmi_fp_unpack_f80(a);

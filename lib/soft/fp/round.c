@@ -99,8 +99,8 @@ static void unmasked(const struct vmi_fpctx *ctx, struct vmi_fpnum *n,
 }
 
 /* SDM 1 4.9.1.4 and table 4-10. */
-static void overflow(const struct vmi_fpctx *ctx, struct vmi_fpnum *n,
-	uint16_t inexact)
+static void overflow(
+	const struct vmi_fpctx *ctx, struct vmi_fpnum *n, uint16_t inexact)
 {
 	struct vmi_fpenv *env = ctx->env;
 	const struct vmi_fpformat *f = ctx->fmt;
@@ -194,6 +194,6 @@ bool vmi_fp_settle(struct vmi_fpenv *env)
 {
 	if (!(env->flags & env->unmasked & VMI_FP_PRE))
 		return false;
-	env->flags &= (uint16_t)~(VMI_FP_POST | VMI_FP_C1);
+	env->flags &= (uint16_t) ~(VMI_FP_POST | VMI_FP_C1);
 	return true;
 }

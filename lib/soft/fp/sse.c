@@ -15,8 +15,8 @@ static enum vmi_fpkind kind_of(uint32_t sel)
 	return (sel & 0xff) == VMI_F32 ? VMI_F32 : VMI_F64;
 }
 
-uint64_t vmi_fp_arith(struct vmi_fpenv *env, uint32_t kind_op, uint64_t a,
-	uint64_t b)
+uint64_t vmi_fp_arith(
+	struct vmi_fpenv *env, uint32_t kind_op, uint64_t a, uint64_t b)
 {
 	enum vmi_fpkind kind = kind_of(kind_op);
 	struct vmi_fpctx ctx = sse_ctx(env, kind);
@@ -42,8 +42,8 @@ uint64_t vmi_fp_sqrt(struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t a)
  * for a quiet one) or both are zero; so whenever the first is not strictly
  * less. DAZ applies to it even then.
  */
-uint64_t vmi_fp_minmax(struct vmi_fpenv *env, uint32_t kind_max, uint64_t a,
-	uint64_t b)
+uint64_t vmi_fp_minmax(
+	struct vmi_fpenv *env, uint32_t kind_max, uint64_t a, uint64_t b)
 {
 	enum vmi_fpkind kind = kind_of(kind_max);
 	struct vmi_fpnum x = vmi_fp_unpack_sse(env, kind, a);
@@ -95,8 +95,8 @@ uint64_t vmi_fp_from_int(struct vmi_fpenv *env, enum vmi_fpkind kind, int64_t v)
 }
 
 /* SDM 2, ROUNDSD. It raises no DE. */
-static uint64_t round_integral(struct vmi_fpenv *env, enum vmi_fpkind kind,
-	uint64_t a, uint8_t imm)
+static uint64_t round_integral(
+	struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t a, uint8_t imm)
 {
 	enum vmi_fprc rc = (enum vmi_fprc)(imm & 4 ? env->rounding : imm & 3);
 	struct vmi_fpnum x = vmi_fp_unpack_sse(env, kind, a);

@@ -108,8 +108,8 @@ static struct vmi_fpnum tangent(const struct angle *a)
  * True if the operand settles the result, which is then in *@r: C2 and the
  * operand itself, a NaN. Zeros are left to the caller.
  */
-static bool settled(struct vmi_fpenv *env, struct vmi_fpnum *x,
-	struct vmi_f80 *r)
+static bool settled(
+	struct vmi_fpenv *env, struct vmi_fpnum *x, struct vmi_f80 *r)
 {
 	struct vmi_fpnum n = *x;
 
@@ -159,21 +159,21 @@ struct vmi_f80 vmi_f80_cos(struct vmi_fpenv *env, struct vmi_f80 x)
 	return vmi_wide_finish(env, sine_of(&a, 1));
 }
 
-struct vmi_f80 vmi_f80_sincos(struct vmi_fpenv *env, struct vmi_f80 x,
-	struct vmi_f80 *cosine_out)
+struct vmi_f80 vmi_f80_sincos(
+	struct vmi_fpenv *env, struct vmi_f80 x, struct vmi_f80 *cosine_out)
 {
 	struct vmi_f80 s = vmi_f80_sin(env, x);
 	uint16_t flags = env->flags;
 
 	*cosine_out = env->flags & VMI_FP_C2 ? s : vmi_f80_cos(env, x);
 	/* C1 is the sine's */
-	env->flags = (uint16_t)((env->flags & ~VMI_FP_C1) |
-				(flags & VMI_FP_C1));
+	env->flags =
+		(uint16_t)((env->flags & ~VMI_FP_C1) | (flags & VMI_FP_C1));
 	return s;
 }
 
-struct vmi_f80 vmi_f80_tan(struct vmi_fpenv *env, struct vmi_f80 x,
-	struct vmi_f80 *one)
+struct vmi_f80 vmi_f80_tan(
+	struct vmi_fpenv *env, struct vmi_f80 x, struct vmi_f80 *one)
 {
 	struct vmi_fpnum n = vmi_fp_unpack_f80(x);
 	struct vmi_f80 r;

@@ -5,7 +5,10 @@
 const struct vmi_fpformat vmi_fp_formats[3] = {
 	[VMI_F32] = { .prec = 24, .width = 32, .emin = -126, .emax = 127 },
 	[VMI_F64] = { .prec = 53, .width = 64, .emin = -1022, .emax = 1023 },
-	[VMI_F80] = { .prec = 64, .width = 80, .emin = -16382, .emax = 16383,
+	[VMI_F80] = { .prec = 64,
+		.width = 80,
+		.emin = -16382,
+		.emax = 16383,
 		.x87 = true },
 };
 
@@ -47,8 +50,8 @@ struct vmi_fpnum vmi_fp_unpack(enum vmi_fpkind kind, uint64_t bits)
 }
 
 /* SDM 1 10.2.3.4: under DAZ a denormal operand is a zero of its sign. */
-struct vmi_fpnum vmi_fp_unpack_sse(const struct vmi_fpenv *env,
-	enum vmi_fpkind kind, uint64_t bits)
+struct vmi_fpnum vmi_fp_unpack_sse(
+	const struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t bits)
 {
 	struct vmi_fpnum n = vmi_fp_unpack(kind, bits);
 
@@ -86,9 +89,9 @@ uint64_t vmi_fp_pack(enum vmi_fpkind kind, const struct vmi_fpnum *n)
 
 	switch (n->cls) {
 	case VMI_FPC_ZERO: return sign;
-	case VMI_FPC_INF:  return sign | top << frac;
-	case VMI_FPC_NAN:  return sign | top << frac | (man & mask);
-	default:           break;
+	case VMI_FPC_INF: return sign | top << frac;
+	case VMI_FPC_NAN: return sign | top << frac | (man & mask);
+	default: break;
 	}
 	if (n->exp < f->emin) /* denormal; exact, so nothing is lost */
 		return sign | man >> (f->emin - n->exp);
@@ -106,7 +109,7 @@ struct vmi_f80 vmi_fp_pack_f80(const struct vmi_fpnum *n)
 	case VMI_FPC_INF:
 		return (struct vmi_f80){ UINT64_C(1) << 63, sign | 0x7fff };
 	case VMI_FPC_NAN: return (struct vmi_f80){ man, sign | 0x7fff };
-	default:          break;
+	default: break;
 	}
 	if (n->exp < emin)
 		return (struct vmi_f80){ man >> (emin - n->exp), sign };

@@ -85,8 +85,8 @@ vmi_u128 vmi_wide_mulfix(vmi_u128 a, vmi_u128 b)
 	return mul_high(a, b, &rest) << 1;
 }
 
-struct vmi_fpnum vmi_wide_mul(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+struct vmi_fpnum vmi_wide_mul(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	struct vmi_fpnum r = { .cls = VMI_FPC_FINITE };
 	bool rest;
@@ -102,8 +102,8 @@ struct vmi_fpnum vmi_wide_mul(const struct vmi_fpnum *a,
 }
 
 /* Long division; @b is not zero. */
-struct vmi_fpnum vmi_wide_div(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+struct vmi_fpnum vmi_wide_div(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	struct vmi_fpnum r = { .cls = VMI_FPC_FINITE };
 	vmi_u128 rest = a->man;
@@ -132,14 +132,14 @@ struct vmi_fpnum vmi_wide_div(const struct vmi_fpnum *a,
 	return r;
 }
 
-struct vmi_fpnum vmi_wide_add(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+struct vmi_fpnum vmi_wide_add(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	return vmi_fp_addsub(VMI_FP_NEAREST, a, b);
 }
 
-struct vmi_fpnum vmi_wide_sub(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b)
+struct vmi_fpnum vmi_wide_sub(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	struct vmi_fpnum minus = *b;
 

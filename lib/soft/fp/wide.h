@@ -28,14 +28,14 @@ struct vmi_fpnum vmi_wide_const(enum vmi_widek k);
 struct vmi_fpnum vmi_wide_from(vmi_u128 fixed);
 vmi_u128 vmi_wide_to(const struct vmi_fpnum *n);
 vmi_u128 vmi_wide_mulfix(vmi_u128 a, vmi_u128 b);
-struct vmi_fpnum vmi_wide_mul(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b);
-struct vmi_fpnum vmi_wide_div(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b);
-struct vmi_fpnum vmi_wide_add(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b);
-struct vmi_fpnum vmi_wide_sub(const struct vmi_fpnum *a,
-	const struct vmi_fpnum *b);
+struct vmi_fpnum vmi_wide_mul(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
+struct vmi_fpnum vmi_wide_div(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
+struct vmi_fpnum vmi_wide_add(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
+struct vmi_fpnum vmi_wide_sub(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
 
 /* Rounds and packs a value that cannot be exact. */
 struct vmi_f80 vmi_wide_finish(struct vmi_fpenv *env, struct vmi_fpnum n);

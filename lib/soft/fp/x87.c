@@ -29,16 +29,16 @@ struct vmi_f80 vmi_f80_arith(struct vmi_fpenv *env, enum vmi_fpop op,
 	return arith(env, op, a, &y);
 }
 
-struct vmi_f80 vmi_f80_arith_f32(struct vmi_fpenv *env, enum vmi_fpop op,
-	struct vmi_f80 a, uint32_t b)
+struct vmi_f80 vmi_f80_arith_f32(
+	struct vmi_fpenv *env, enum vmi_fpop op, struct vmi_f80 a, uint32_t b)
 {
 	struct vmi_fpnum y = vmi_fp_unpack(VMI_F32, b);
 
 	return arith(env, op, a, &y);
 }
 
-struct vmi_f80 vmi_f80_arith_f64(struct vmi_fpenv *env, enum vmi_fpop op,
-	struct vmi_f80 a, uint64_t b)
+struct vmi_f80 vmi_f80_arith_f64(
+	struct vmi_fpenv *env, enum vmi_fpop op, struct vmi_f80 a, uint64_t b)
 {
 	struct vmi_fpnum y = vmi_fp_unpack(VMI_F64, b);
 
@@ -97,8 +97,8 @@ static struct vmi_fpnum scale(struct vmi_fpenv *env, const struct vmi_fpnum *x,
 	return r;
 }
 
-struct vmi_f80 vmi_f80_scale(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b)
+struct vmi_f80 vmi_f80_scale(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b)
 {
 	struct vmi_fpctx ctx = { env, &vmi_fp_formats[VMI_F80], 64, false };
 	struct vmi_fpnum x = vmi_fp_unpack_f80(a);
@@ -113,8 +113,8 @@ struct vmi_f80 vmi_f80_scale(struct vmi_fpenv *env, struct vmi_f80 a,
 }
 
 /* SDM 2, FXTRACT: a zero has exponent -infinity, and raises ZE. */
-struct vmi_f80 vmi_f80_xtract(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 *exponent)
+struct vmi_f80 vmi_f80_xtract(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 *exponent)
 {
 	struct vmi_fpnum x = vmi_fp_unpack_f80(a);
 	struct vmi_fpnum sig = x;

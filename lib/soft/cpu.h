@@ -154,6 +154,7 @@ struct vmi_cpu {
 	uint64_t dr[8];
 	uint64_t pdpte[4]; /* PAE: loaded with CR3 */
 	uint8_t cpl;
+	uint8_t who;	   /* enum vmi_tlb_kind of ordinary accesses */
 	uint8_t mode;	   /* 16, 32, 64: of code */
 	uint32_t key;	   /* the same and more, of blocks: block.h */
 

@@ -61,7 +61,7 @@ enum {
 	VMI_INNER_EA,	 /* T0 = checked linear address; imm: size, access */
 	VMI_INNER_GETHI, /* reg = bits 15:8 of base */
 	VMI_INNER_PUTHI, /* bits 15:8 of reg = base */
-	VMI_INNER_LOAD,  /* reg = memory */
+	VMI_INNER_CONST, /* reg = imm */
 	VMI_INNER_END,   /* the block ends in the middle of nowhere */
 	VMI_INNER_FAULT, /* imm: vector to raise: #UD, #GP of decoding */
 	VMI_INNER_CMPJCC, /* compare and jump; see fuse.c */
@@ -71,7 +71,7 @@ enum {
 /* After a branch: where its two ways lead, NULL until first taken. */
 struct vmi_links {
 	const struct vmi_op *to[2];
-	struct vmi_links *next[2]; /* in the list of links to that block */
+	uintptr_t next[2]; /* in the list of links to that block */
 };
 
 static vmi_inline unsigned vmi_op_size(const struct vmi_op *op)

@@ -4,6 +4,7 @@
 #define VMI_SOFT_SYSTEM_H
 
 #include "lib/soft/engine.h"
+#include "lib/soft/value.h"
 
 #define VMI_SEG_TYPE(a)	 ((a) & VMAPI_X86_SEG_TYPE)
 #define VMI_SEG_DPL(a)	 (((a) >> 5) & 3u)
@@ -240,9 +241,6 @@ void vmi_task_find(struct vmi_cpu *c, uint16_t selector, uint32_t ext,
 
 /* control.c */
 
-/* Load the four PDPTEs from CR3; false: a reserved bit is set. */
-bool vmi_pdpte_load(struct vmi_cpu *c, uint64_t cr0, uint64_t cr3,
-	uint64_t cr4);
 /* IA32_EFER: 0 or -EINVAL; `host` may set LMA. */
 int vmi_efer_write(struct vmi_cpu *c, uint64_t v, bool host);
 

@@ -7,6 +7,7 @@
  * faults belong to the new task: c->op is NULL and c->rip is its EIP, so
  * that they are delivered with its context.
  */
+#include "lib/soft/paging.h"
 #include "lib/soft/system.h"
 
 /* Where things are in a task state segment: SDM 3A figures 7-2, 7-10. */
@@ -213,7 +214,7 @@ static void load_cr3(struct vmi_cpu *c, uint32_t cr3)
 {
 	if (!(c->cr0 & VMI_CR0_PG))
 		return;
-	if ((c->cr4 & VMI_CR4_PAE) && !vmi_pdpte_load(c, c->cr0, cr3, c->cr4))
+	if ((c->cr4 & VMI_CR4_PAE) && !vmi_pdptes_load(c, cr3))
 		vmi_raise_code(c, VMI_GP, 0);
 	c->cr3 = cr3;
 	vmi_tlb_flush(c);

@@ -304,10 +304,28 @@ static uint64_t immediate(const struct vmi_insn *i, unsigned n)
 	return vmi_operands[i->row->op[n]].kind == VMI_OPK_ONE ? 1 : i->imm;
 }
 
+/* Operand 1 is no register or memory of the operand size. */
+static bool sized_by_prefix(const struct vmi_insn *i)
+{
+	switch (i->row->exec) {
+	case VMI_EXEC_call_far:
+	case VMI_EXEC_jmp_far:
+	case VMI_EXEC_ret_far:
+	case VMI_EXEC_push_sreg:
+	case VMI_EXEC_pop_sreg:
+	case VMI_EXEC_enter:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static uint8_t size_of(const struct vmi_insn *i)
 {
 	unsigned bytes = vmi_operand_bytes(i, 0);
 
+	if (sized_by_prefix(i))
+		return log2_of(i->opsize);
 	if (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8 &&
 		bytes != 16)
 		bytes = i->opsize;

@@ -346,6 +346,28 @@ static void check_modes(const struct columns *c)
 	}
 }
 
+/* The list of SDM 2A LOCK, of forms whose destination can be memory. */
+static bool is_lockable(const struct columns *c)
+{
+	static const char *const names[] = { "add", "adc", "and", "btc", "btr",
+		"bts", "cmpxchg", "cmpxchg8b", "cmpxchg16b", "dec", "inc",
+		"neg", "not", "or", "sbb", "sub", "xor", "xadd", "xchg" };
+
+	if (c->op[0][0] != 'E' && c->op[0][0] != 'M')
+		return false;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is(c->name, names[i]))
+			return true;
+	return false;
+}
+
+/* SDM 2D A.2.5: near branches but for those through a far pointer. */
+static bool is_near_branch(const struct columns *c)
+{
+	return c->op[0][0] == 'J' || is(c->name, "ret") ||
+	       is(c->name, "call") || is(c->name, "jmp");
+}
+
 /* What holds between the columns of a row and those of its neighbours. */
 static void check_columns(const struct columns *c)
 {
@@ -360,6 +382,10 @@ static void check_columns(const struct columns *c)
 			       !is(c[-1].map, c->map) ||
 			       is(c[-1].mod, "_") != is(c->mod, "_")))
 		fail(c, &none, "ALSO after another opcode", 0);
+	if (is_lockable(c) != !!(row->attr & VMI_A_LOCK))
+		fail(c, &none, "LOCK in the wrong row", 0);
+	if (is_near_branch(c) && !is(c->mode, "F64"))
+		fail(c, &none, "a near branch that is not F64", 0);
 	if (row->attr & VMI_A_WO && row->attr & VMI_A_RW)
 		fail(c, &none, "WO and RW", 0);
 	if (row->attr & VMI_A_LOCK && !(row->attr & VMI_A_RW))

@@ -6,7 +6,8 @@
 # That is only right where the call becomes a jump, which depends on the
 # compiler, on its version, on the ABI and on the user's CFLAGS, so none of
 # these is asked: the chain is run. 10^8 indirect calls with four arguments
-# on a 64 KiB stack either finish or run out of stack at once.
+# on a 64 KiB stack (or the least that a thread may have: 128 KiB on some)
+# either finish or run out of stack at once.
 #
 # A cross build runs the probe under $EMULATOR when that is set, and assumes
 # no otherwise; vmi_cv_chain=yes or no on the command line overrides both.
@@ -24,7 +25,7 @@ AC_DEFUN([VMI_PROBE_CHAIN], [
 				[vmi_run=], [vmi_run=$EMULATOR])
 			AS_IF([test "x$cross_compiling" = xyes &&
 				test -z "$EMULATOR"], [],
-			[(ulimit -c 0; ulimit -t 30; $vmi_run ./conftest$EXEEXT) \
+			[(ulimit -c 0; ulimit -t 30; $vmi_run ./conftest$EXEEXT; exit $?) \
 				>/dev/null 2>&1 && vmi_cv_chain=yes])
 		])
 		CFLAGS=$vmi_save_CFLAGS
@@ -47,6 +48,7 @@ AC_DEFUN([_VMI_CHAIN_PROGRAM], [AC_LANG_SOURCE([[
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #define STACK (64 * 1024)
 #define CALLS 100000000u
@@ -57,7 +59,6 @@ struct op {
 
 typedef void handler(void *, const struct op *, uint64_t, uint64_t *);
 
-static _Alignas(4096) unsigned char stack[STACK];
 static handler even, odd;
 static struct op ops[3];
 
@@ -90,11 +91,13 @@ int main(void)
 	pthread_attr_t attr;
 	pthread_t thread;
 	uint64_t sum = 0;
+	long least = sysconf(_SC_THREAD_STACK_MIN);
 
 	ops[0].fn = even;
 	ops[1].fn = odd;
 	if (pthread_attr_init(&attr) ||
-			pthread_attr_setstack(&attr, stack, STACK) ||
+			pthread_attr_setstacksize(&attr,
+				least > STACK ? least : STACK) ||
 			pthread_create(&thread, &attr, chain, &sum) ||
 			pthread_join(thread, NULL))
 		return 1;

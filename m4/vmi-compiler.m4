@@ -45,6 +45,7 @@ AC_DEFUN([VMI_WARNINGS], [
 AC_DEFUN([VMI_SANITIZERS], [
 	AC_ARG_ENABLE([sanitizers], [AS_HELP_STRING([--enable-sanitizers],
 		[build everything with ASan and UBSan])])
+	AS_IF([test "x$enable_sanitizers" != xyes], [enable_sanitizers=no])
 	vmi_sanitizers=no
 	AS_IF([test "x$enable_sanitizers" = xyes], [
 		vmi_sanitizers="address, undefined"

@@ -8,7 +8,7 @@
  * shifts; OF of a shift or rotate by more than 1 is what its last single
  * step would make it.
  */
-#include "lib/soft/alu.h"
+#include "lib/soft/alu_ref.h"
 
 #include "lib/soft/flags.h"
 

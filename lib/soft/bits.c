@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bits: tests, scans, counts, double shifts, byte order, CRC-32C. */
-#include "lib/soft/alu.h"
+#include "lib/soft/alu_ref.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
 

@@ -4,7 +4,7 @@
  * specialised handler fits, as with LOCK.  The value and the flags are
  * vmi_alu()'s; here are operands and their order of reading and writing.
  */
-#include "lib/soft/alu.h"
+#include "lib/soft/alu_ref.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
 

@@ -164,26 +164,31 @@ static struct pair swap_slow(struct vmi_cpu *c, uint64_t at)
 	return seen;
 }
 
+static struct pair swap(struct vmi_cpu *c, uint64_t at)
+{
+	uint8_t *p = vmi_host(c, at, 16, VMI_MEM_WRITE);
+
+	return p ? swap_host(c, p) : swap_slow(c, at);
+}
+
 /*
  * Locked, it is done alone: few hosts have a lock-free form of 16 bytes.  It
- * is aligned, so in one page.
+ * is aligned, so in one page.  Who faults in there is let out by the engine.
  */
 void vmi_do_cmpxchg16b(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t at = vmi_ea(c, op);
 	struct pair seen;
-	uint8_t *p;
 	bool same;
 
 	if (at & 15)
 		vmi_raise_code(c, VMI_GP, 0);
-	p = vmi_host(c, at, 16, VMI_MEM_WRITE);
-	if (p && (op->bits & VMI_OPF_LOCK)) {
+	if (op->bits & VMI_OPF_LOCK) {
 		vmi_exclusive_begin(c);
-		seen = swap_host(c, p);
+		seen = swap(c, at);
 		vmi_exclusive_end(c);
 	} else {
-		seen = p ? swap_host(c, p) : swap_slow(c, at);
+		seen = swap(c, at);
 	}
 	same = seen.low == c->r[VMI_RAX] && seen.high == c->r[VMI_RDX];
 	if (!same) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* MUL, IMUL, DIV and IDIV of the accumulator pair. */
-#include "lib/soft/alu.h"
+#include "lib/soft/alu_ref.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Integer operations as pure functions of values and flags. */
-#ifndef VMI_SOFT_ALU_H
-#define VMI_SOFT_ALU_H
+#ifndef VMI_SOFT_ALU_REF_H
+#define VMI_SOFT_ALU_REF_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -27,9 +27,9 @@
 
 struct code_page;
 
-struct vmi_block {
-	struct vmi_block *hash_next;
-	struct vmi_block *page_next;
+struct vmi_codeblock {
+	struct vmi_codeblock *hash_next;
+	struct vmi_codeblock *page_next;
 	uintptr_t incoming; /* links to it: tagged, see block.c */
 	const uint8_t *host; /* its first byte */
 	uint64_t cs_base;
@@ -72,7 +72,7 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
  * at most `limit` instructions into block->ops.  0; -EAGAIN when not even the
  * first fits into the bytes.
  */
-int vmi_translate(struct vmi_cpu *c, struct vmi_block *block,
+int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 	const uint8_t *bytes, size_t avail, unsigned limit);
 
 /* Handlers that the cache itself puts into blocks: run.c. */

@@ -123,6 +123,9 @@ struct vmi_seen {
 };
 struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, uint64_t expected, uint64_t desired, unsigned bytes);
+/* The same for the processor itself: supervisor, as vmi_sys_write() is. */
+struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
+	uint64_t expected, uint64_t desired, unsigned bytes);
 
 /* TLB maintenance. */
 void vmi_tlb_flush(struct vmi_cpu *c);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* The backends of this build, best first. */
+#include "lib/core/backend.h"
+
+const struct vmi_backend *const vmi_backends[] = {
+	NULL,
+};

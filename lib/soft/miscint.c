@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Flags, table lookup, bounds, wide compare-and-exchange, hints. */
+#include <fcntl.h>
+
 #include "lib/soft/block.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
+#include "lib/sys/sys.h"
 
 /* -- Flags -------------------------------------------------------------- */
 
@@ -238,4 +241,29 @@ void vmi_do_mfence(struct vmi_cpu *c, const struct vmi_op *op)
 void vmi_do_clflush(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	vmi_check(c, vmi_ea(c, op), 1, VMI_MEM_READ);
+}
+
+/*
+ * Of the host's generator; where it gives nothing, CF = 0 says so, as a
+ * processor that runs dry does (SDM 2B, RDRAND).
+ */
+static bool host_random(uint64_t *v)
+{
+	int fd = vmi_sys->open("/dev/urandom", O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = vmi_sys->read(fd, v, sizeof(*v));
+	vmi_sys->close(fd);
+	return n == (ssize_t)sizeof(*v);
+}
+
+void vmi_do_rdrand(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	uint64_t v = 0;
+	bool ok = host_random(&v);
+
+	vmi_reg_set(c, op->base, v, vmi_op_size(op));
+	vmi_flags_set(c, ok ? VMI_FLAG_CF : 0);
 }

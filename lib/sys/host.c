@@ -157,14 +157,72 @@ static int host_sigtimedwait(const sigset_t *set, uint64_t timeout_ns)
 	return result(sigtimedwait(set, NULL, &ts));
 }
 
+/*
+ * A real-time signal needs an entry in the user's queue, which can be full
+ * (EAGAIN).  One that says it comes from kill(2) needs none; a process may
+ * say so to itself (rt_tgsigqueueinfo(2)).
+ */
 static int host_tgkill(pid_t pid, pid_t tid, int number)
 {
-	return result((int)syscall(SYS_tgkill, pid, tid, number));
+	siginfo_t info = { .si_signo = number, .si_code = SI_USER };
+	int rc = result((int)syscall(SYS_tgkill, pid, tid, number));
+
+	if (rc != -EAGAIN)
+		return rc;
+	info.si_pid = pid;
+	info.si_uid = getuid();
+	return result((int)syscall(SYS_rt_tgsigqueueinfo, pid, tid, number,
+		&info));
 }
 
 static pid_t host_gettid(void)
 {
 	return (pid_t)syscall(SYS_gettid);
+}
+
+struct host_timer {
+	timer_t id;
+};
+
+/* glibc before 2.38 has no name for the member that timer_create(2) calls so. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static int host_timer_start(int number, uint64_t ns, void **timer)
+{
+	struct itimerspec when = { .it_value = to_timespec(ns) };
+	struct sigevent event = {
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = number,
+	};
+	struct host_timer *made = malloc(sizeof(*made));
+	int rc;
+
+	if (!made)
+		return -ENOMEM;
+	event.sigev_notify_thread_id = host_gettid();
+	rc = result(timer_create(CLOCK_MONOTONIC, &event, &made->id));
+	if (rc < 0)
+		goto fail;
+	rc = result(timer_settime(made->id, 0, &when, NULL));
+	if (rc < 0) {
+		timer_delete(made->id);
+		goto fail;
+	}
+	*timer = made;
+	return 0;
+fail:
+	free(made);
+	return rc;
+}
+
+static void host_timer_stop(void *timer)
+{
+	struct host_timer *made = timer;
+
+	timer_delete(made->id);
+	free(made);
 }
 
 struct host_thread {
@@ -241,6 +299,8 @@ const struct vmi_sys vmi_sys_host = {
 	.tgkill = host_tgkill,
 	.getpid = getpid,
 	.gettid = host_gettid,
+	.timer_start = host_timer_start,
+	.timer_stop = host_timer_stop,
 	.thread_start = host_thread_start,
 	.thread_join = host_thread_join,
 	.alloc = host_alloc,

@@ -55,6 +55,12 @@ struct vmi_sys {
 	int (*tgkill)(pid_t pid, pid_t tid, int number);
 	pid_t (*getpid)(void);
 	pid_t (*gettid)(void);
+	/*
+	 * Signal the calling thread with `number` once, `ns` from now.  After
+	 * timer_stop none comes any more (one may be pending).
+	 */
+	int (*timer_start)(int number, uint64_t ns, void **timer);
+	void (*timer_stop)(void *timer);
 
 	/* A thread with every signal blocked; the name has at most 15 chars. */
 	int (*thread_start)(const char *name, void *(*fn)(void *), void *opaque,

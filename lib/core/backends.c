@@ -3,5 +3,8 @@
 #include "lib/core/backend.h"
 
 const struct vmi_backend *const vmi_backends[] = {
+#if VMI_KVM
+	&vmi_kvm_backend,
+#endif
 	NULL,
 };

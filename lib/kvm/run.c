@@ -7,12 +7,10 @@
  *
  * After an access the kernel has not finished the instruction: it does so on
  * the way into the next KVM_RUN (on x86 the instruction pointer still stands
- * on an IN or a load).  `pending` remembers that.  KVM_RUN with
- * immediate_exit set finishes it and comes back at once with EINTR, or with
- * the next piece of the same instruction as a new exit.  That is how settle
- * works, and how state calls get a state that is true.  An exit that turns
- * up under a state call is `stashed`: the next run or settle gives it out
- * without entering the kernel.
+ * on an IN or a load).  `pending` remembers that, and core is told.  KVM_RUN
+ * with immediate_exit set finishes it and comes back at once with EINTR, or
+ * with the next piece of the same instruction as a new exit.  That is how
+ * settle works, which core calls before it touches state.
  */
 #include "lib/kvm/arch.h"
 #include "lib/region/region.h"
@@ -161,6 +159,7 @@ static int deliver(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	vmi_kvm_exit_decode(vcpu->run, exit, &answer);
 	if (exit->reason == VMAPI_EXIT_IRQ_WINDOW)
 		vcpu->run->request_interrupt_window = 0;
+	vcpu->core.unsettled = vcpu->pending;
 	vcpu->core.unanswered = answer.bytes != 0;
 	vcpu->core.answer_bytes = answer.bytes;
 	vcpu->core.answer_is_optional = answer.may_be_empty;
@@ -177,8 +176,8 @@ static int deliver_plain(struct vmapi_exit *exit, unsigned reason)
 	return 0;
 }
 
-/* An NMI asked for by vmapi_vcpu_nmi(): the ioctl needs the vcpu idle. */
-static int hand_over_nmi(struct vmi_kvm_vcpu *vcpu)
+/* The ioctl needs the vcpu idle, so whoever has it does this. */
+int vmi_kvm_hand_over_nmi(struct vmi_kvm_vcpu *vcpu)
 {
 	int rc;
 
@@ -197,9 +196,10 @@ static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	if (atomic_load(&vcpu->requests) & VMI_KVM_KICK) {
 		atomic_fetch_and(&vcpu->requests,
 			~(VMI_KVM_KICK | VMI_KVM_SENT));
+		vcpu->core.unsettled = vcpu->pending;
 		return deliver_plain(exit, VMAPI_EXIT_KICK);
 	}
-	rc = hand_over_nmi(vcpu);
+	rc = vmi_kvm_hand_over_nmi(vcpu);
 	if (rc == 0)
 		rc = enter(vcpu);
 	if (rc == AGAIN)
@@ -236,10 +236,6 @@ int vmi_kvm_vcpu_run(struct vmapi_vcpu *core, uint64_t limit,
 	if (limit)
 		return vmi_kvm_vcpu_fail(vcpu, -ENOTSUP,
 			"KVM cannot count instructions");
-	if (vcpu->stashed) {
-		vcpu->stashed = false;
-		return deliver(vcpu, exit);
-	}
 	rc = vmi_kvm_stay_begin(vcpu, &stay);
 	if (rc < 0)
 		return rc;
@@ -288,31 +284,11 @@ static int finish(struct vmi_kvm_vcpu *vcpu)
 int vmi_kvm_vcpu_settle(struct vmapi_vcpu *core, struct vmapi_exit *exit)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	int rc = 0;
+	int rc = finish(vcpu);
 
-	if (!vcpu->stashed)
-		rc = finish(vcpu);
-	vcpu->stashed = false;
 	if (rc == AGAIN)
 		return deliver_plain(exit, VMAPI_EXIT_SETTLED);
 	return rc ? rc : deliver(vcpu, exit);
-}
-
-int vmi_kvm_settled(struct vmi_kvm_vcpu *vcpu)
-{
-	int rc = 0;
-
-	if (!vcpu->stashed && !vcpu->pending)
-		return hand_over_nmi(vcpu);
-	if (!vcpu->stashed)
-		rc = finish(vcpu);
-	if (rc < 0)
-		return rc;
-	if (rc == AGAIN)
-		return hand_over_nmi(vcpu);
-	vcpu->stashed = true;
-	return vmi_kvm_vcpu_fail(vcpu, -EBUSY,
-		"the last instruction has more to ask: vmapi_vcpu_settle()");
 }
 
 /*
@@ -325,7 +301,6 @@ void vmi_kvm_abandon(struct vmi_kvm_vcpu *vcpu)
 {
 	unsigned turns;
 
-	vcpu->stashed = false;
 	for (turns = 0; vcpu->pending && turns < 4096; turns++)
 		if (finish(vcpu))
 			break;

@@ -88,9 +88,6 @@ int vmi_kvm_arch_translate(struct vmapi_vcpu *core, uint64_t gva,
 	int rc;
 
 	(void)access;
-	rc = vmi_kvm_settled(vcpu);
-	if (rc < 0)
-		return rc;
 	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_TRANSLATE, &arg);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_TRANSLATE);

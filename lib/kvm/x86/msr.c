@@ -61,9 +61,6 @@ static int transfer_all(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	size_t at = 0;
 	int rc;
 
-	rc = vmi_kvm_settled(vcpu);
-	if (rc < 0)
-		return rc;
 	while (at < n) {
 		size_t part = n - at < BATCH ? n - at : BATCH;
 

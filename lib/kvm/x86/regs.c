@@ -332,7 +332,7 @@ int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
 	if (room < *bytes)
 		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
 			"the room for the registers is too small");
-	rc = vmi_kvm_settled(vcpu);
+	rc = vmi_kvm_hand_over_nmi(vcpu);
 	return rc < 0 ? rc : blocks[block].get(vcpu, data);
 }
 
@@ -345,7 +345,7 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, enum vmi_block block,
 	if (block != VMI_BLOCK_CPUID && bytes != block_bytes(vcpu, block))
 		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
 			"the size of the registers is another");
-	rc = vmi_kvm_settled(vcpu);
+	rc = vmi_kvm_hand_over_nmi(vcpu);
 	if (rc < 0)
 		return rc;
 	vcpu->run_valid = false;

@@ -35,7 +35,7 @@ static atomic_int token;	/* 1: the next kick may come */
 static sem_t given;		/* somebody waits for that */
 static atomic_ulong kicks;	/* made */
 static atomic_ulong handled;	/* of them, by the handler */
-static atomic_ulong foreign;	/* signals that did not kick */
+static atomic_ulong foreign;	/* signals that do not kick */
 static atomic_bool stop;
 static atomic_ulong generation; /* storm: stamped before each kick */
 
@@ -66,8 +66,12 @@ static void on_signal(int number)
 	(void)number;
 	if (kick_with_token())
 		atomic_fetch_add(&handled, 1);
-	else
-		atomic_fetch_add(&foreign, 1);
+}
+
+static void on_foreign(int number)
+{
+	(void)number;
+	atomic_fetch_add(&foreign, 1);
 }
 
 /* A little time that differs from turn to turn. */
@@ -110,8 +114,8 @@ static void *kick_from_handler(void *opaque)
 		pthread_kill(sender->target, SIGUSR1);
 		if (sender->seed >> 20 & 3)
 			continue;
-		dither(&sender->seed); /* now and then one too many */
-		pthread_kill(sender->target, SIGUSR1);
+		dither(&sender->seed);
+		pthread_kill(sender->target, SIGUSR2);
 	}
 }
 
@@ -293,6 +297,8 @@ int main(int argc, char **argv)
 	if (rc)
 		return rc;
 	sigaction(SIGUSR1, &action, NULL);
+	action.sa_handler = on_foreign;
+	sigaction(SIGUSR2, &action, NULL);
 	pthread_create(&watchdog, NULL, watch, NULL);
 	alone();
 	start = now();

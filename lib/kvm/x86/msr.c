@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Model-specific registers: any number of them, one status each. */
 /*
- * The kernel takes at most 256 in a call and stops at the first that it does
- * not like, saying only how many went before.  So a batch goes in pieces,
- * and after a stop it goes on behind the culprit.
+ * The kernel takes fewer than 256 in a call (256 is E2BIG already) and stops
+ * at the first that it does not like, saying only how many went before.  So
+ * a batch goes in pieces, and after a stop it goes on behind the culprit.
  */
 #include "lib/kvm/x86/x86.h"
 
-#define BATCH 256
+#define BATCH 255
 
 struct msr_batch {
 	struct kvm_msrs head;

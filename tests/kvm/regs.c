@@ -170,6 +170,19 @@ static void convert_rest(void)
 
 /* -- the vcpu -------------------------------------------------------------- */
 
+/* Clocks among the MSRs: no two looks agree. */
+static bool runs(struct machine *m, struct vmapi_reg reg, const void *before)
+{
+	void *again = calloc(1, reg.bytes + 1u);
+	bool is_same;
+
+	reg.data = again;
+	OK(vmapi_regs_get(m->vcpu, &reg, 1, NULL, 0));
+	is_same = !memcmp(before, again, reg.bytes);
+	free(again);
+	return !is_same;
+}
+
 /* All that there is, got, set as it was, and got again. */
 static void round_trip(struct machine *m)
 {
@@ -185,6 +198,7 @@ static void round_trip(struct machine *m)
 		struct vmapi_reg_info info = { .size = sizeof(info) };
 		uint8_t *before, *after;
 		struct vmapi_reg reg = { .tag = tags[i] };
+		bool is_clock;
 
 		if (!OK(vmapi_reg_info(m->vcpu, tags[i], &info)))
 			continue;
@@ -195,6 +209,7 @@ static void round_trip(struct machine *m)
 		if (!OK(vmapi_regs_get(m->vcpu, &reg, 1, &done, 0)))
 			printf("  getting %s\n", info.name);
 		CHECK(reg.bytes == info.bytes);
+		is_clock = runs(m, reg, before);
 		if (info.attributes & VMAPI_REG_READONLY)
 			GIVES(vmapi_regs_set(m->vcpu, &reg, 1, NULL, 0),
 				-EPERM);
@@ -202,7 +217,7 @@ static void round_trip(struct machine *m)
 			refused++;
 		reg.data = after;
 		OK(vmapi_regs_get(m->vcpu, &reg, 1, NULL, 0));
-		if (!(info.attributes & VMAPI_REG_VOLATILE) &&
+		if (!(info.attributes & VMAPI_REG_VOLATILE) && !is_clock &&
 			!CHECK(!memcmp(before, after, info.bytes)))
 			printf("  %s changed\n", info.name);
 		free(before);

@@ -188,6 +188,15 @@ int vmi_kvm_hand_over_nmi(struct vmi_kvm_vcpu *vcpu)
 	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_NMI) : 0;
 }
 
+/*
+ * A guest without local APICs lowered its task priority (CR8), which matters
+ * to an APIC that the application has; it finds the value in CR8.
+ */
+static bool is_nobodys(const struct vmi_kvm_vcpu *vcpu)
+{
+	return vcpu->run->exit_reason == KVM_EXIT_SET_TPR;
+}
+
 /* Inside the gate. */
 static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 {
@@ -204,9 +213,9 @@ static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 		rc = enter(vcpu);
 	if (rc == AGAIN)
 		vmi_kvm_take_signals(vcpu);
-	if (rc == 0)
-		rc = region_answers(vcpu) ? AGAIN : deliver(vcpu, exit);
-	return rc;
+	if (rc == 0 && (region_answers(vcpu) || is_nobodys(vcpu)))
+		rc = AGAIN;
+	return rc ? rc : deliver(vcpu, exit);
 }
 
 /*
@@ -293,17 +302,22 @@ int vmi_kvm_vcpu_settle(struct vmapi_vcpu *core, struct vmapi_exit *exit)
 
 /*
  * What is left of the instruction is done with whatever the shared area
- * holds, since there is no way to tell the kernel to forget it.  The bound is
- * for a guest whose instruction never ends; its last access then goes on
- * after the reset, with registers that it no longer finds.
+ * holds, and its further accesses reach nobody, since there is no way to
+ * tell the kernel to forget it.  The bound is for an instruction that never
+ * ends; its last access then goes on after the reset, with registers that it
+ * no longer finds.
  */
 void vmi_kvm_abandon(struct vmi_kvm_vcpu *vcpu)
 {
 	unsigned turns;
+	int rc = 0;
 
-	for (turns = 0; vcpu->pending && turns < 4096; turns++)
-		if (finish(vcpu))
-			break;
+	for (turns = 0; vcpu->pending && rc == 0 && turns < 4096; turns++) {
+		atomic_store(vcpu->immediate, 1);
+		vmi_gate_enter(&vcpu->core);
+		rc = enter(vcpu);
+		vmi_gate_leave(&vcpu->core);
+	}
 	vcpu->pending = false;
 	atomic_fetch_and(&vcpu->requests, ~VMI_KVM_NMI);
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/kvm/kvm.h"
+
 /* sti; nop; jmp $: the handler of vector 0x20 writes 0x20 to port 0x99. */
 static const uint8_t waiting[] = { 0xfb, 0x90, 0xeb, 0xfe };
 /* Interrupts off, but for a moment after each OUT. */
@@ -144,6 +146,20 @@ static const uint8_t pic_code[] = {
 	0xfb, 0x90, 0xeb, 0xfe,			       /* sti; jmp $ */
 };
 
+/* An HPET takes over: the PIT's own flag says so, and no more afterwards. */
+static void legacy(struct machine *m)
+{
+	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(m->vm);
+	struct kvm_pit_state2 pit;
+
+	vmi_kvm_backend.legacy_cut(m->vm, true);
+	CHECK(vmi_kvm_vm_ioctl(vm, KVM_GET_PIT2, &pit) >= 0);
+	CHECK(pit.flags & KVM_PIT_FLAGS_HPET_LEGACY);
+	vmi_kvm_backend.legacy_cut(m->vm, false);
+	CHECK(vmi_kvm_vm_ioctl(vm, KVM_GET_PIT2, &pit) >= 0);
+	CHECK(!(pit.flags & KVM_PIT_FLAGS_HPET_LEGACY));
+}
+
 /*
  * Lines of the kernel's chips.  In real mode with the local APIC off, the
  * PIC's output reaches the processor through LINT0 as after power-up.
@@ -179,6 +195,7 @@ static void lines(void)
 	expect_vector(&m, 0x24);
 	GIVES(vmapi_vcpu_interrupt(m.vcpu, 0x24), -ENXIO);
 	OK(vmapi_irq_set(irq, 0, NULL));
+	legacy(&m);
 	/* Back to power-on: the PIC is masked as if never programmed. */
 	OK(vmapi_vm_reset(m.vm));
 	CHECK(reg_get(m.vcpu, VMAPI_X86_RIP) == 0xfff0);
@@ -223,6 +240,54 @@ static void messages(void)
 	machine_close(&m);
 }
 
+/* -- vcpus that wait inside the kernel ---------------------------------------- */
+
+static void *kick_later(void *opaque)
+{
+	usleep(20000);
+	OK(vmapi_vcpu_kick(opaque));
+	return NULL;
+}
+
+static void kicked_out(struct vmapi_vcpu *vcpu)
+{
+	struct vmapi_exit exit;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, kick_later, vcpu);
+	run_to(vcpu, &exit, VMAPI_EXIT_KICK);
+	pthread_join(thread, NULL);
+}
+
+/* One waits for INIT, one is halted: neither is an exit, a kick ends both. */
+static void waiting_vcpus(void)
+{
+	struct vmapi_vm_config config = {
+		.size = sizeof(config), .irqchip = VMAPI_IRQCHIP_SPLIT,
+	};
+	struct vmapi_vcpu *second;
+	struct machine m;
+
+	if (!CHECK(machine_open(&m, &config) == 0))
+		return;
+	second = machine_vcpu(&m, 1);
+	CHECK(reg_get(second, VMAPI_X86_MP_STATE) ==
+		VMAPI_X86_MP_UNINITIALIZED);
+	kicked_out(second);
+	put_handler(&m, 2);
+	machine_load(&m, m.vcpu, CODE, "\xf4\xeb\xfd", 3);
+	reg_set(m.vcpu, VMAPI_X86_RSP, 0x9000);
+	kicked_out(m.vcpu);
+	CHECK(reg_get(m.vcpu, VMAPI_X86_MP_STATE) == VMAPI_X86_MP_HALTED);
+	OK(vmapi_vcpu_nmi(m.vcpu));
+	expect_vector(&m, 2);
+	OK(vmapi_vcpu_reset(second));
+	CHECK(reg_get(second, VMAPI_X86_MP_STATE) ==
+		VMAPI_X86_MP_UNINITIALIZED);
+	vmapi_vcpu_destroy(second);
+	machine_close(&m);
+}
+
 int main(void)
 {
 	struct machine m;
@@ -235,5 +300,6 @@ int main(void)
 	nmi_alone();
 	lines();
 	messages();
+	waiting_vcpus();
 	return check_result("irq");
 }

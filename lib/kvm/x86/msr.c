@@ -9,13 +9,15 @@
 
 #define BATCH 255
 
+/* struct kvm_msrs with its array. */
 struct msr_batch {
-	struct kvm_msrs head;
+	uint32_t nmsrs;
+	uint32_t pad;
 	struct kvm_msr_entry entries[BATCH];
 };
 
 _Static_assert(offsetof(struct msr_batch, entries) ==
-	offsetof(struct kvm_msrs, entries), "");
+	sizeof(struct kvm_msrs), "struct kvm_msrs is another");
 
 /* How many the kernel took of the n at the front; or -errno. */
 static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
@@ -25,8 +27,8 @@ static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	size_t i;
 	int rc;
 
-	memset(&batch.head, 0, sizeof(batch.head));
-	batch.head.nmsrs = (uint32_t)n;
+	batch.nmsrs = (uint32_t)n;
+	batch.pad = 0;
 	for (i = 0; i < n; i++)
 		batch.entries[i] = (struct kvm_msr_entry){
 			.index = msrs[i].index,

@@ -6,5 +6,6 @@ const struct vmi_backend *const vmi_backends[] = {
 #if VMI_KVM
 	&vmi_kvm_backend,
 #endif
+	&vmi_soft_backend,
 	NULL,
 };

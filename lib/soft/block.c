@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cache of decoded blocks of one vcpu.
+ *
+ * A block is found by the host address of its first byte and by what else its
+ * meaning depends on, so aliases and ROM shadows share it and page tables do
+ * not matter.  Memory comes from an arena that is given up as a whole when it
+ * is full, which is routine.  Every page with blocks is known, and its RAM
+ * page is flagged so that the TLB withholds the right to write: the store
+ * comes here and kills what it overlaps.
+ *
+ * A dead block stays valid memory until the arena goes.  Its `enter` leaves
+ * to the run loop, and links to it are cut.  The running block, when it kills
+ * itself, is truncated after the current instruction.
+ */
+#include "lib/soft/block.h"
+
+#include "lib/soft/engine.h"
+#include "lib/soft/soft.h"
+#include "lib/sys/sys.h"
+
+#define ARENA_BYTES  (48u << 20)
+#define HASH_BITS    15
+#define PAGE_BITS    12
+#define PATCH_LIMIT  64 /* kills after which a page is not cached */
+
+struct code_page {
+	struct code_page *hash_next;
+	const uint8_t *host; /* page aligned */
+	_Atomic(uint8_t) *flag;
+	struct vmi_codeblock *blocks;
+	uint64_t lines; /* one bit per 64 bytes that some block covers */
+	unsigned kills;
+};
+
+struct vmi_cache {
+	struct vmi_codeblock *hash[1u << HASH_BITS];
+	struct code_page *pages[1u << PAGE_BITS];
+	uint8_t *arena;
+	size_t used;
+	uint64_t jump_generation;
+	struct vmi_jump jumps[VMI_JUMPS];
+	vmi_cacheline uint8_t scratch[sizeof(struct vmi_codeblock) +
+		VMI_BLOCK_OPS * sizeof(struct vmi_op)];
+};
+
+struct vmi_cache *vmi_cache_create(void)
+{
+	struct vmi_cache *cache = vmi_zalloc_aligned(64, sizeof(*cache));
+
+	if (!cache)
+		return NULL;
+	cache->arena = vmi_zalloc_aligned(64, ARENA_BYTES);
+	if (!cache->arena) {
+		vmi_free(cache);
+		return NULL;
+	}
+	return cache;
+}
+
+void vmi_cache_destroy(struct vmi_cache *cache)
+{
+	if (!cache)
+		return;
+	vmi_free(cache->arena);
+	vmi_free(cache);
+}
+
+static unsigned hash_of(uint64_t host, uint32_t key, unsigned bits)
+{
+	return (unsigned)((host * 0x9e3779b97f4a7c15ull + key) >> (64 - bits));
+}
+
+/* -- Jumps -------------------------------------------------------------- */
+
+struct vmi_jump *vmi_cache_jumps(struct vmi_cache *cache)
+{
+	return cache->jumps;
+}
+
+void vmi_jumps_flush(struct vmi_cpu *c)
+{
+	c->cache->jump_generation++;
+	vmi_jumps_retag(c);
+}
+
+void vmi_jumps_retag(struct vmi_cpu *c)
+{
+	c->jump_tag = c->cache->jump_generation << 16 | (uint64_t)c->key << 4 |
+		c->who;
+}
+
+static struct vmi_jump *jump_slot(struct vmi_cpu *c, uint64_t rip)
+{
+	return &c->jumps[(rip ^ (rip >> VMI_JUMP_BITS)) & (VMI_JUMPS - 1)];
+}
+
+/* -- Pages -------------------------------------------------------------- */
+
+static struct code_page *page_find(struct vmi_cache *cache,
+	const uint8_t *host)
+{
+	uintptr_t page = (uintptr_t)host & ~(uintptr_t)0xfff;
+	struct code_page *p = cache->pages[hash_of(page, 0, PAGE_BITS)];
+
+	while (p && (uintptr_t)p->host != page)
+		p = p->hash_next;
+	return p;
+}
+
+static void *arena_take(struct vmi_cache *cache, size_t bytes)
+{
+	void *p = cache->arena + cache->used;
+
+	bytes = (bytes + 31) & ~(size_t)31;
+	if (bytes > ARENA_BYTES - cache->used)
+		return NULL;
+	cache->used += bytes;
+	return p;
+}
+
+/* Flag the page: nobody writes to it unseen from now on. */
+static void page_mark(struct vmi_cpu *c, struct code_page *p)
+{
+	if (atomic_fetch_or(p->flag, VMI_PAGE_CODE) & VMI_PAGE_CODE)
+		return;
+	vmi_tlb_drop_writes(c, p->host);
+}
+
+static struct code_page *page_make(struct vmi_cpu *c, const uint8_t *host,
+	struct vmapi_ram *ram, uint64_t number)
+{
+	struct vmi_cache *cache = c->cache;
+	uintptr_t page = (uintptr_t)host & ~(uintptr_t)0xfff;
+	_Atomic(uint8_t) *flags = vmi_ram_page_flags(ram);
+	struct code_page **head, *p = page_find(cache, host);
+
+	if (p || !flags)
+		return p;
+	p = arena_take(cache, sizeof(*p));
+	if (!p)
+		return NULL;
+	head = &cache->pages[hash_of(page, 0, PAGE_BITS)];
+	memset(p, 0, sizeof(*p));
+	p->host = (const uint8_t *)page;
+	p->flag = &flags[number];
+	p->hash_next = *head;
+	*head = p;
+	return p;
+}
+
+static uint64_t lines_of(const uint8_t *host, uint64_t bytes)
+{
+	unsigned first = ((uintptr_t)host & 0xfff) >> 6;
+	unsigned last = (((uintptr_t)host & 0xfff) + (unsigned)bytes - 1) >> 6;
+
+	return (~0ull << first) & (~0ull >> (63 - (last & 63)));
+}
+
+/* -- Death -------------------------------------------------------------- */
+
+static void links_cut(struct vmi_codeblock *b)
+{
+	uintptr_t at = b->incoming, next;
+	struct vmi_links *links;
+
+	for (; at; at = next) {
+		links = (struct vmi_links *)(at & ~(uintptr_t)1);
+		next = links->next[at & 1];
+		links->to[at & 1] = NULL;
+	}
+	b->incoming = 0;
+}
+
+static void hash_remove(struct vmi_cache *cache, struct vmi_codeblock *b)
+{
+	struct vmi_codeblock **at = &cache->hash[hash_of((uintptr_t)b->host,
+		b->key, HASH_BITS)];
+
+	while (*at != b)
+		at = &(*at)->hash_next;
+	*at = b->hash_next;
+}
+
+/* What follows the current instruction in the running block is stale. */
+static void truncate_running(struct vmi_cpu *c, struct vmi_codeblock *b)
+{
+	unsigned i = 0;
+
+	if (!c->op || c->op < b->ops || c->op >= b->ops + b->n_ops)
+		return;
+	i = (unsigned)(c->op - b->ops) + 1;
+	while (i < b->n_ops && b->ops[i].n == c->op->n)
+		i++;
+	for (; i < b->n_ops; i++)
+		b->ops[i].run = vmi_h_end;
+}
+
+static struct vmi_codeblock *block_of(const struct vmi_op *enter)
+{
+	return (struct vmi_codeblock *)((uintptr_t)enter -
+		offsetof(struct vmi_codeblock, ops));
+}
+
+static void block_kill(struct vmi_cpu *c, struct vmi_codeblock *b)
+{
+	b->dead = true;
+	hash_remove(c->cache, b);
+	links_cut(b);
+	b->ops[0].run = vmi_h_dead;
+}
+
+static bool overlaps(const struct vmi_codeblock *b, const uint8_t *host,
+	uint64_t bytes)
+{
+	return host < b->host + b->bytes && b->host < host + bytes;
+}
+
+void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
+{
+	struct code_page *p = page_find(c->cache, host);
+	struct vmi_codeblock **at, *b;
+
+	if (c->enter && overlaps(block_of(c->enter), host, bytes))
+		truncate_running(c, block_of(c->enter));
+	if (!p || !(p->lines & lines_of(host, bytes)))
+		return;
+	p->lines = 0;
+	for (at = &p->blocks; (b = *at) != NULL;) {
+		if (!overlaps(b, host, bytes)) {
+			p->lines |= lines_of(b->host, b->bytes);
+			at = &b->page_next;
+			continue;
+		}
+		*at = b->page_next;
+		block_kill(c, b);
+		p->kills++;
+	}
+	if (!p->blocks)
+		atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+}
+
+void vmi_code_flush(struct vmi_cpu *c)
+{
+	struct vmi_cache *cache = c->cache;
+	unsigned i;
+
+	if (c->enter && c->op)
+		truncate_running(c, block_of(c->enter));
+	/* Flags stay set: a page is unflagged by the first write to it. */
+	for (i = 0; i < vmi_array_len(cache->hash); i++)
+		cache->hash[i] = NULL;
+	for (i = 0; i < vmi_array_len(cache->pages); i++)
+		cache->pages[i] = NULL;
+	cache->used = 0;
+	vmi_jumps_flush(c);
+}
+
+/* -- Finding ------------------------------------------------------------ */
+
+static uint64_t code_base(const struct vmi_cpu *c)
+{
+	return c->mode == 64 ? 0 : c->seg[VMI_CS].base;
+}
+
+static uint32_t code_limit(const struct vmi_cpu *c)
+{
+	return c->mode == 64 ? UINT32_MAX : c->seg[VMI_CS].limit;
+}
+
+/* Where code is: for a fetch of the byte at c->rip. */
+struct fetch {
+	const uint8_t *host;
+	struct vmapi_ram *ram;
+	uint64_t page;
+	size_t avail; /* to the end of the page or of the segment */
+};
+
+static uint64_t fetch_linear(struct vmi_cpu *c)
+{
+	if (c->mode == 64)
+		return c->rip;
+	if (c->rip > c->seg[VMI_CS].limit)
+		vmi_raise_code(c, VMI_GP, 0);
+	return (c->rip + c->seg[VMI_CS].base) & 0xffffffff;
+}
+
+static size_t fetch_avail(const struct vmi_cpu *c, uint64_t linear)
+{
+	size_t page = 0x1000 - (linear & 0xfff);
+	uint64_t room = (uint64_t)c->seg[VMI_CS].limit - c->rip + 1;
+
+	return c->mode == 64 || room > page ? page : (size_t)room;
+}
+
+static struct vmi_codeblock *lookup(struct vmi_cpu *c, const uint8_t *host)
+{
+	struct vmi_codeblock *b = c->cache->hash[hash_of((uintptr_t)host, c->key,
+		HASH_BITS)];
+
+	while (b && (b->host != host || b->key != c->key ||
+		b->cs_base != code_base(c) || b->cs_limit != code_limit(c)))
+		b = b->hash_next;
+	return b;
+}
+
+static void block_init(struct vmi_cpu *c, struct vmi_codeblock *b,
+	const uint8_t *host)
+{
+	memset(b, 0, sizeof(*b));
+	b->host = host;
+	b->key = c->key;
+	b->cs_base = code_base(c);
+	b->cs_limit = code_limit(c);
+}
+
+static void block_insert(struct vmi_cpu *c, struct vmi_codeblock *b,
+	struct code_page *p)
+{
+	struct vmi_codeblock **head = &c->cache->hash[hash_of((uintptr_t)b->host,
+		b->key, HASH_BITS)];
+
+	b->hash_next = *head;
+	*head = b;
+	b->page_next = p->blocks;
+	p->blocks = b;
+	p->lines |= lines_of(b->host, b->bytes);
+}
+
+/* Decode into the scratch block, reading the next page where it must. */
+static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
+	const struct fetch *f, unsigned limit)
+{
+	struct vmi_codeblock *b = (struct vmi_codeblock *)(void *)c->cache->scratch;
+	uint8_t bytes[2 * VMI_INSN_MAX] = { 0 };
+	size_t first = f->avail < VMI_INSN_MAX ? f->avail : VMI_INSN_MAX;
+	const uint8_t *next;
+	struct vmapi_ram *ram;
+	uint64_t page, rip = c->rip;
+
+	block_init(c, b, f->host);
+	if (vmi_translate(c, b, f->host, f->avail, limit) == 0)
+		return b->ops;
+	memcpy(bytes, f->host, first);
+	c->rip += first;
+	next = vmi_fetch_page(c, fetch_linear(c), &ram, &page);
+	c->rip = rip;
+	if (!next)
+		memset(bytes + first, 0xff, VMI_INSN_MAX);
+	else
+		memcpy(bytes + first, next, VMI_INSN_MAX);
+	vmi_translate(c, b, bytes, first + VMI_INSN_MAX, 1);
+	return b->ops;
+}
+
+static struct fetch fetch_at(struct vmi_cpu *c)
+{
+	uint64_t linear = fetch_linear(c);
+	struct fetch f;
+
+	f.host = vmi_fetch_page(c, linear, &f.ram, &f.page);
+	f.avail = fetch_avail(c, linear);
+	return f;
+}
+
+const struct vmi_op *vmi_block_step(struct vmi_cpu *c, unsigned limit)
+{
+	struct fetch f;
+
+	c->op = NULL;
+	c->r[VMI_R_BLOCK] = c->rip;
+	f = fetch_at(c);
+	if (!f.host)
+		return NULL;
+	return decode_scratch(c, &f, limit);
+}
+
+static const struct vmi_op *decode_cached(struct vmi_cpu *c,
+	const struct fetch *f)
+{
+	struct vmi_codeblock *b;
+	struct code_page *p;
+	size_t used;
+
+	if (ARENA_BYTES - c->cache->used < sizeof(c->cache->scratch) +
+		sizeof(*p) + 64)
+		vmi_code_flush(c);
+	p = page_make(c, f->host, f->ram, f->page);
+	if (!p || p->kills > PATCH_LIMIT)
+		return decode_scratch(c, f, VMI_BLOCK_INSNS);
+	page_mark(c, p);
+	used = c->cache->used;
+	b = arena_take(c->cache, sizeof(c->cache->scratch));
+	block_init(c, b, f->host);
+	if (vmi_translate(c, b, f->host, f->avail, VMI_BLOCK_INSNS)) {
+		c->cache->used = used;
+		return decode_scratch(c, f, 1);
+	}
+	c->cache->used = used;
+	arena_take(c->cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
+	block_insert(c, b, p);
+	return b->ops;
+}
+
+static const uint8_t *fetch_quick(struct vmi_cpu *c)
+{
+	uint64_t linear = fetch_linear(c);
+	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
+
+	return e->exec == (linear & VMI_PAGE_MASK) ?
+		(const uint8_t *)(uintptr_t)(linear + e->addend) : NULL;
+}
+
+const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
+{
+	const uint8_t *host;
+	struct vmi_codeblock *b;
+	struct vmi_jump *j;
+	struct fetch f;
+
+	c->op = NULL;
+	c->r[VMI_R_BLOCK] = c->rip;
+	host = fetch_quick(c);
+	b = host ? lookup(c, host) : NULL;
+	if (!b) {
+		f = fetch_at(c);
+		if (!f.host)
+			return NULL;
+		b = lookup(c, f.host);
+		if (!b)
+			return decode_cached(c, &f);
+	}
+	j = jump_slot(c, c->rip);
+	j->rip = c->rip;
+	j->tag = c->jump_tag;
+	j->op = b->ops;
+	return b->ops;
+}
+
+/* -- Branches ----------------------------------------------------------- */
+
+const struct vmi_op *vmi_block_jump(struct vmi_cpu *c)
+{
+	static const struct vmi_op none = { .run = vmi_h_dead };
+	const struct vmi_op *op;
+
+	c->rip = c->r[VMI_R_BLOCK];
+	op = vmi_block_at(c);
+	return op ? op : &none;
+}
+
+/* From the block's start to where way `k` of a branch leads. */
+static int64_t way(const struct vmi_op *op, unsigned k)
+{
+	return k ? (int64_t)op->ip + op->len : op->disp;
+}
+
+static bool cached(const struct vmi_cpu *c, const struct vmi_codeblock *b)
+{
+	return (const uint8_t *)b != c->cache->scratch && !b->dead;
+}
+
+const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
+	const struct vmi_op *op, unsigned k)
+{
+	struct vmi_links *links = (struct vmi_links *)(uintptr_t)(op + 1);
+	uint64_t generation = c->cache->jump_generation;
+	struct vmi_codeblock *from = block_of(c->enter), *to;
+	int64_t distance = way(op, k);
+	const struct vmi_op *next = vmi_block_jump(c);
+
+	if (next->run != vmi_h_enter ||
+		generation != c->cache->jump_generation)
+		return next; /* nothing there, or `from` is no more */
+	to = block_of(next);
+	/*
+	 * Within a page the way is the same whatever the page tables are; and
+	 * the page must be the same one, not another alias of it.
+	 */
+	if (!cached(c, from) || !cached(c, to) || to->host - from->host !=
+		distance || (((uintptr_t)to->host ^ (uintptr_t)from->host) &
+		~(uintptr_t)0xfff))
+		return next;
+	links->to[k] = next;
+	links->next[k] = to->incoming;
+	to->incoming = (uintptr_t)links | k;
+	return next;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* The state of one software x86 processor. */
+#ifndef VMI_SOFT_CPU_H
+#define VMI_SOFT_CPU_H
+
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vmapi/x86.h>
+
+#include "lib/compiler.h"
+#include "lib/soft/fp/fp.h"
+#include "lib/soft/insn.h"
+#include "lib/soft/x86.h"
+
+struct vmi_op;
+struct vmi_codeblock;
+struct vmi_cache;
+struct soft_vm;
+
+/*
+ * The register file that operations name: the sixteen general registers,
+ * then what makes every address base + (index << scale) + disp: a zero,
+ * three temporaries, the RIP of the running block and the segment bases.
+ */
+enum {
+	VMI_RAX, VMI_RCX, VMI_RDX, VMI_RBX, VMI_RSP, VMI_RBP, VMI_RSI, VMI_RDI,
+	VMI_R_ZERO = 16,
+	VMI_R_T0,    /* the linear address that an `ea` operation made */
+	VMI_R_T1,    /* byte registers AH-BH, fused loads */
+	VMI_R_T2,
+	VMI_R_BLOCK, /* RIP of the first instruction of the running block */
+	VMI_R_SEG,   /* bases of es cs ss ds fs gs */
+	VMI_NREGS = VMI_R_SEG + 6
+};
+
+/* After the six of insn.h: numbered as VMAPI_X86_SEGMENT() does. */
+enum { VMI_LDTR = 6, VMI_TR, VMI_GDTR, VMI_IDTR, VMI_NSREGS };
+
+/* A TLB entry: a page's linear address as the tag of each right it gives. */
+struct vmi_tlb_entry {
+	uint64_t read, write, exec;
+	uintptr_t addend; /* host = linear + addend */
+};
+
+#define VMI_TLB_BITS 10
+#define VMI_TLB_SIZE (1u << VMI_TLB_BITS)
+#define VMI_TLB_NONE 1ull /* a tag that no page has */
+
+/* Who accesses: a TLB each. */
+enum vmi_tlb_kind {
+	VMI_TLB_USER,  /* CPL 3 */
+	VMI_TLB_SUPER, /* supervisor; user pages are refused if SMAP says so */
+	VMI_TLB_SUPER_AC, /* supervisor with EFLAGS.AC set */
+	VMI_TLBS
+};
+
+struct vmi_jump {
+	uint64_t rip;
+	uint64_t tag;
+	const struct vmi_op *op;
+};
+
+#define VMI_JUMP_BITS 11
+#define VMI_JUMPS     (1u << VMI_JUMP_BITS)
+
+/* Why a handler or a helper left by vmi_leave(). */
+enum vmi_leave {
+	VMI_LEAVE_FAULT = 1, /* cpu->fault is to be delivered */
+	VMI_LEAVE_EXIT = 2,  /* cpu->io waits for an answer; then replay */
+	VMI_LEAVE_AGAIN = 3  /* run the same instruction again */
+};
+
+struct vmi_fault {
+	uint8_t vector;
+	bool has_code;
+	uint32_t code;
+	uint64_t cr2;
+	uint64_t dr6;
+};
+
+/*
+ * Device accesses of the instruction in progress, in order, with their
+ * answers: an instruction that had to wait for one is executed again from
+ * its start, and what was answered is not asked twice.
+ */
+#define VMI_IO_LOG 160
+
+struct vmi_io_entry {
+	uint64_t address;
+	uint64_t value;
+	uint8_t bytes;
+	uint8_t space;
+	bool is_write;
+};
+
+struct vmi_io {
+	unsigned n;	 /* entries answered */
+	unsigned cursor; /* of them used by this execution */
+	bool replay;	 /* the instruction is being executed again */
+	bool waiting;	 /* entry n waits for the application */
+	uint64_t instance[2]; /* which execution the entries belong to */
+	struct vmi_io_entry entry[VMI_IO_LOG + 1];
+};
+
+/* Events other threads raise and the processor looks for between blocks. */
+#define VMI_EVENT_KICK	  (1u << 0) /* vmapi_vcpu_kick() */
+#define VMI_EVENT_PROD	  (1u << 1) /* look at the gate */
+#define VMI_EVENT_IRQ	  (1u << 2) /* an interrupt controller has something */
+#define VMI_EVENT_NMI	  (1u << 3)
+#define VMI_EVENT_INIT	  (1u << 4)
+#define VMI_EVENT_SIPI	  (1u << 5)
+#define VMI_EVENT_SMI	  (1u << 6)
+#define VMI_EVENT_CODE	  (1u << 7) /* the inbox of code pages has mail */
+#define VMI_EVENT_SERVICE (1u << 8) /* a timer is due */
+
+struct vmi_xmm {
+	uint64_t q[2]; /* q[0]: bytes 0-7, byte 0 lowest */
+};
+
+struct vmi_fpu {
+	struct vmi_f80 st[8]; /* physical registers */
+	uint16_t control, status, tags; /* status without TOP; tags: 2 bits */
+	uint8_t top;
+	uint16_t opcode;
+	uint64_t ip, dp;
+	uint16_t cs, ds;
+	uint32_t mxcsr;
+	struct vmi_xmm xmm[16];
+};
+
+struct vmi_cpu {
+	/* What every handler touches comes first. */
+	uint64_t r[VMI_NREGS];
+	struct vmi_tlb_entry *tlb; /* of the current privilege */
+	uint64_t amask;		   /* of linear addresses: 32 bits or all */
+	int64_t budget;		   /* instructions left in this slice */
+	atomic_uint event;
+	uint32_t cc_kind; /* lazy flags: lib/soft/flags.h */
+	uint64_t cc_res, cc_src;
+	const struct vmi_op *enter; /* first operation of the running block */
+	const struct vmi_op *op;    /* the one in a helper or a slow path */
+	uint64_t jump_tag;
+	struct vmi_jump *jumps;
+
+	uint64_t rip;	 /* valid between blocks */
+	uint64_t rflags; /* without the six arithmetic flags */
+	struct vmapi_x86_segment seg[VMI_NSREGS];
+	uint64_t cr0, cr2, cr3, cr4, cr8;
+	uint64_t efer;
+	uint64_t xcr0;
+	uint64_t dr[8];
+	uint64_t pdpte[4]; /* PAE: loaded with CR3 */
+	uint8_t cpl;
+	uint8_t who;	   /* enum vmi_tlb_kind of ordinary accesses */
+	uint8_t mode;	   /* 16, 32, 64: of code */
+	uint32_t key;	   /* the same and more, of blocks: block.h */
+
+	struct vmi_fpu fpu;
+
+	/* Model-specific registers that are plain storage: msr.c. */
+	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t pat, tsc_aux, misc_enable, xss;
+	uint64_t mtrr_def, mtrr_fixed[11], mtrr_var[16];
+	uint64_t mcg_status, spec_ctrl;
+	int64_t tsc_offset, tsc_adjust;
+	uint64_t apic_base;
+
+	/* Between instructions. */
+	uint8_t shadow;	   /* bit 0: MOV SS, bit 1: STI */
+	bool nmi_masked, nmi_pending;
+	bool halted;
+	uint8_t mp_state;  /* enum vmapi_x86_mp_state */
+	uint8_t sipi_vector;
+	bool fault_pending; /* `fault` is to be delivered */
+	bool delivering;    /* an event is being delivered: `previous` */
+	bool shutdown;
+	bool trap_pending;  /* #DB with dr6_pending after this instruction */
+	uint64_t dr6_pending;
+	bool irq_pending;   /* an interrupt controller has something */
+	bool exclusive;	    /* between vmi_exclusive_begin() and _end() */
+	struct vmi_fault fault;
+	uint8_t previous; /* the vector being delivered, for #DF */
+	int injected;	  /* queued by vmapi_vcpu_interrupt(), or -1 */
+	bool window_wanted;
+
+	struct vmi_io io;
+	jmp_buf leave;
+	uint64_t icount; /* retired before this slice */
+	int64_t slice;	 /* budget given to this slice */
+
+	struct vmi_cache *cache;
+	struct vmi_tlb_entry (*tlbs)[VMI_TLB_SIZE];
+	bool tlb_used[VMI_TLBS];
+	struct soft_vm *vm;
+	unsigned index;
+	struct vmapi_x86_cpuid *cpuid;
+	unsigned n_cpuid;
+};
+
+/* Leave the running instruction without completing it; does not return. */
+vmi_noreturn void vmi_leave(struct vmi_cpu *c, enum vmi_leave why);
+
+/* Raise an exception of the running instruction; they do not return. */
+vmi_noreturn void vmi_raise(struct vmi_cpu *c, unsigned vector);
+vmi_noreturn void vmi_raise_code(struct vmi_cpu *c, unsigned vector,
+	uint32_t code);
+vmi_noreturn void vmi_raise_page(struct vmi_cpu *c, uint32_t code,
+	uint64_t linear);
+
+static inline bool vmi_long_mode(const struct vmi_cpu *c)
+{
+	return c->efer & VMI_EFER_LMA;
+}
+
+static inline bool vmi_protected(const struct vmi_cpu *c)
+{
+	return (c->cr0 & VMI_CR0_PE) && !(c->rflags & VMI_FLAG_VM);
+}
+
+#endif

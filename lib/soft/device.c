@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accesses to what is not RAM, and the log that lets an instruction wait.
+ *
+ * An instruction changes nothing of the processor before all of its accesses
+ * are done, so one that has to wait for the application is simply left and
+ * executed again from its start.  Its device accesses are logged with their
+ * answers: the second execution takes the answers from the log, in order, and
+ * no side effect happens twice.  Writes to RAM are done twice with the same
+ * bytes.  The log belongs to one execution of one instruction, which is known
+ * by its operation and by the budget at the block's entry.
+ */
+#include "lib/soft/device.h"
+
+#include "lib/soft/op.h"
+#include "lib/soft/pc.h"
+#include "lib/soft/soft.h"
+
+static void log_open(struct vmi_cpu *c)
+{
+	struct vmi_io *io = &c->io;
+	uint64_t budget = (uint64_t)c->budget, op = (uintptr_t)c->op;
+
+	if (io->instance[0] == budget && io->instance[1] == op &&
+		!io->replay)
+		return;
+	if (!io->replay)
+		io->n = 0;
+	io->cursor = 0;
+	io->replay = false;
+	io->instance[0] = budget;
+	io->instance[1] = op;
+}
+
+void vmi_dev_done(struct vmi_cpu *c)
+{
+	c->io.n = 0;
+	c->io.cursor = 0;
+	c->io.replay = false;
+}
+
+/* The library's own answer to an access; false: nobody's. */
+static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
+{
+	struct vmi_access access = { .value = e->value, .bytes = e->bytes,
+		.is_write = e->is_write };
+	struct vmi_region *region;
+	struct vmi_regions *all;
+
+	if (e->space == VMI_SPACE_MEMORY && vmi_pc_apic_page(c, e->address)) {
+		if (e->is_write)
+			vmi_pc_apic_write(c, e->address, e->value, e->bytes);
+		else
+			e->value = vmi_pc_apic_read(c, e->address, e->bytes);
+		return true;
+	}
+	all = atomic_load_explicit(&c->vm->vm.regions, memory_order_acquire);
+	if (!all)
+		return false;
+	region = vmi_regions_find(all, e->space, e->address, e->bytes);
+	if (!region)
+		return false;
+	access.offset = e->address - region->base;
+	if (region->access(region, &access))
+		return false;
+	if (!e->is_write)
+		e->value = access.value;
+	return true;
+}
+
+static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
+{
+	struct vmi_io *io = &c->io;
+	struct vmi_io_entry *e;
+
+	log_open(c);
+	if (io->cursor < io->n) {
+		e = &io->entry[io->cursor];
+		if (e->address == want.address && e->bytes == want.bytes &&
+			e->is_write == want.is_write) {
+			io->cursor++;
+			return e->value;
+		}
+		io->n = io->cursor; /* memory changed under the instruction */
+	}
+	if (io->n == VMI_IO_LOG)
+		return want.is_write ? 0 : ~0ull;
+	e = &io->entry[io->n];
+	*e = want;
+	if (!answered(c, e)) {
+		io->waiting = true;
+		vmi_leave(c, VMI_LEAVE_EXIT);
+	}
+	io->n++;
+	io->cursor++;
+	return e->value;
+}
+
+uint64_t vmi_dev_read(struct vmi_cpu *c, enum vmi_space space,
+	uint64_t address, unsigned bytes)
+{
+	struct vmi_io_entry e = { .address = address, .bytes = (uint8_t)bytes,
+		.space = (uint8_t)space };
+	uint64_t v = access_device(c, e);
+
+	return bytes == 8 ? v : v & ((1ull << (8 * bytes)) - 1);
+}
+
+void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
+	uint64_t value, unsigned bytes)
+{
+	struct vmi_io_entry e = { .address = address, .value = value,
+		.bytes = (uint8_t)bytes, .space = (uint8_t)space,
+		.is_write = true };
+
+	access_device(c, e);
+}

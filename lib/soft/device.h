@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Accesses to what is not RAM. */
+#ifndef VMI_SOFT_DEVICE_H
+#define VMI_SOFT_DEVICE_H
+
+#include "lib/region/region.h"
+#include "lib/soft/cpu.h"
+
+/*
+ * One access of 1 to 8 bytes.  What the library answers is answered here;
+ * else the instruction is left (VMI_LEAVE_EXIT) and executed again when the
+ * application has answered.  c->op is the instruction's.
+ */
+uint64_t vmi_dev_read(struct vmi_cpu *c, enum vmi_space space,
+	uint64_t address, unsigned bytes);
+void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
+	uint64_t value, unsigned bytes);
+
+/* The instruction (or an element of a string) is done: forget its log. */
+void vmi_dev_done(struct vmi_cpu *c);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What the engine and the system instructions ask of each other. */
+#ifndef VMI_SOFT_ENGINE_H
+#define VMI_SOFT_ENGINE_H
+
+#include "lib/soft/operand.h"
+
+/* How an event came about: SDM 3A 6.3, 6.4; it decides checks and errors. */
+enum vmi_event_kind {
+	VMI_EV_EXTERNAL,  /* INTR: EXT bit set in error codes */
+	VMI_EV_NMI,
+	VMI_EV_EXCEPTION, /* fault or trap of an instruction */
+	VMI_EV_INT,	  /* INT n: DPL is checked, VM86 by IOPL and VME */
+	VMI_EV_INT3	  /* INT3, INTO: DPL is checked; INT1 is EXCEPTION */
+};
+
+struct vmi_event {
+	enum vmi_event_kind kind;
+	uint8_t vector;
+	bool has_code;
+	uint32_t code;
+	uint64_t return_rip;
+};
+
+/*
+ * deliver.c.  Deliver through the IVT, an interrupt or trap gate, a task gate
+ * or a 64-bit gate; on return c->rip is the handler's.  Raises what the
+ * delivery raises; until the last check nothing visible has changed.
+ */
+void vmi_deliver(struct vmi_cpu *c, const struct vmi_event *event);
+
+/*
+ * Deliver c->fault, which the instruction at c->rip raised: sets CR2 or DR6,
+ * the RF flag in the pushed image of faults.  If c->delivering, combine with
+ * c->previous as SDM 3A 6.15 "Interrupt 8" says: deliver both, or #DF, or
+ * set c->shutdown.
+ */
+void vmi_deliver_fault(struct vmi_cpu *c);
+
+/* Power-on and INIT state: SDM 3A table 10-1 (9-1 in older editions). */
+void vmi_cpu_reset(struct vmi_cpu *c, bool init);
+
+/*
+ * Writes of control registers with all their checks (#GP raised) and side
+ * effects (TLB, mode, PDPTEs); used by instructions.
+ */
+void vmi_cr_write(struct vmi_cpu *c, unsigned cr, uint64_t v);
+
+/*
+ * Model-specific registers.  0 or -EINVAL (#GP); `host` skips what only a
+ * guest is refused.  -ENOENT for MSRs nobody knows (#GP and a log line).
+ */
+int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value);
+int vmi_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value,
+	bool host);
+size_t vmi_msr_list(uint32_t *indices, size_t n); /* how many there are */
+
+/* cpuid.c: the model. `out` eax ebx ecx edx. */
+void vmi_cpuid(struct vmi_cpu *c, uint32_t leaf, uint32_t subleaf,
+	uint32_t out[4]);
+/* The default list; returns how many there are. */
+size_t vmi_cpuid_default(struct vmapi_x86_cpuid *entries, size_t n);
+
+/* Given by the engine: the time stamp counter; MSRs of the local APIC. */
+uint64_t vmi_tsc(struct vmi_cpu *c);
+int vmi_apic_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value);
+int vmi_apic_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value);
+/* CR8 is the local APIC's task priority where there is one. */
+uint64_t vmi_cr8_read(struct vmi_cpu *c);
+void vmi_cr8_write(struct vmi_cpu *c, uint64_t v);
+
+/* All that was cached of code and addresses is void. */
+void vmi_code_flush(struct vmi_cpu *c);
+
+void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
+	vmi_printf(2, 3);
+
+#endif

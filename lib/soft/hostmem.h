@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Host loads and stores of guest memory: little-endian, ordered as x86 is. */
+#ifndef VMI_SOFT_HOSTMEM_H
+#define VMI_SOFT_HOSTMEM_H
+
+#include <endian.h>
+#include <stdatomic.h>
+
+/*
+ * An aligned access is one relaxed atomic; an unaligned one is bytes, which
+ * may tear, as x86 lets it (SDM 3A 8.1.1 promises atomicity inside a cache
+ * line only to aligned data on every processor since the Pentium).
+ */
+static vmi_inline uint64_t vmi_host_load(const uint8_t *p, unsigned bytes)
+{
+	uint16_t w;
+	uint32_t d;
+	uint64_t q;
+
+	if (bytes == 1) {
+		q = __atomic_load_n(p, __ATOMIC_RELAXED);
+	} else if ((uintptr_t)p & (bytes - 1)) {
+		q = 0;
+		if (bytes == 2) {
+			memcpy(&w, p, 2);
+			q = le16toh(w);
+		} else if (bytes == 4) {
+			memcpy(&d, p, 4);
+			q = le32toh(d);
+		} else {
+			memcpy(&q, p, 8);
+			q = le64toh(q);
+		}
+	} else if (bytes == 2) {
+		q = le16toh(__atomic_load_n((const uint16_t *)(const void *)p,
+			__ATOMIC_RELAXED));
+	} else if (bytes == 4) {
+		q = le32toh(__atomic_load_n((const uint32_t *)(const void *)p,
+			__ATOMIC_RELAXED));
+	} else {
+		q = le64toh(__atomic_load_n((const uint64_t *)(const void *)p,
+			__ATOMIC_RELAXED));
+	}
+	atomic_thread_fence(memory_order_acquire);
+	return q;
+}
+
+static vmi_inline void vmi_host_store(uint8_t *p, uint64_t v, unsigned bytes)
+{
+	uint16_t w = htole16((uint16_t)v);
+	uint32_t d = htole32((uint32_t)v);
+	uint64_t q = htole64(v);
+
+	atomic_thread_fence(memory_order_release);
+	if (bytes == 1)
+		__atomic_store_n(p, (uint8_t)v, __ATOMIC_RELAXED);
+	else if ((uintptr_t)p & (bytes - 1))
+		memcpy(p, bytes == 2 ? (void *)&w :
+			bytes == 4 ? (void *)&d : (void *)&q, bytes);
+	else if (bytes == 2)
+		__atomic_store_n((uint16_t *)(void *)p, w, __ATOMIC_RELAXED);
+	else if (bytes == 4)
+		__atomic_store_n((uint32_t *)(void *)p, d, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n((uint64_t *)(void *)p, q, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest memory where the TLB misses: walks, faults, devices, code pages. */
+#include "lib/soft/mem.h"
+
+#include <errno.h>
+
+#include "lib/soft/block.h"
+#include "lib/soft/device.h"
+#include "lib/soft/operand.h"
+#include "lib/soft/paging.h"
+#include "lib/soft/pc.h"
+#include "lib/soft/soft.h"
+
+/* A page of RAM or of something else, for one access. */
+struct page {
+	uint8_t *host; /* of the byte; NULL: a device */
+	uint64_t gpa;
+	bool code;	  /* blocks were decoded from it */
+	bool readonly;	  /* a ROM: writes are device accesses */
+};
+
+/* -- Guest-physical ----------------------------------------------------- */
+
+static const struct vmi_map_entry *map_entry(struct vmi_cpu *c, uint64_t gpa)
+{
+	return vmi_view_find(c->vm->vm.spaces->view, gpa);
+}
+
+uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)
+{
+	const struct vmi_map_entry *e = map_entry(c, gpa);
+
+	if (!e)
+		return NULL;
+	*writable = !(e->flags & VMAPI_MAP_READONLY);
+	return e->ram->base + e->offset + (gpa - e->gpa);
+}
+
+static bool page_has_code(const struct vmi_map_entry *e, uint64_t gpa)
+{
+	_Atomic(uint8_t) *flags = atomic_load_explicit(&e->ram->page_flags,
+		memory_order_acquire);
+	uint64_t page = (e->offset + (gpa - e->gpa)) >> 12;
+
+	return flags && (atomic_load_explicit(&flags[page],
+		memory_order_relaxed) & VMI_PAGE_CODE);
+}
+
+static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
+{
+	const struct vmi_map_entry *e = map_entry(c, gpa);
+	struct page p = { .gpa = gpa };
+
+	if (!e || vmi_pc_apic_page(c, gpa))
+		return p;
+	p.host = e->ram->base + e->offset + (gpa - e->gpa);
+	p.readonly = e->flags & VMAPI_MAP_READONLY;
+	p.code = page_has_code(e, gpa);
+	return p;
+}
+
+/* -- Translation -------------------------------------------------------- */
+
+static bool canonical(const struct vmi_cpu *c, uint64_t linear)
+{
+	return !vmi_long_mode(c) ||
+		(uint64_t)((int64_t)(linear << 16) >> 16) == linear;
+}
+
+static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
+	const struct vmi_walk *w, const struct page *p)
+{
+	uint64_t page = linear & VMI_PAGE_MASK, n = linear >> 12;
+	struct vmi_tlb_entry *e = &c->tlbs[who][
+		(n ^ (n >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1)];
+
+	e->read = page;
+	e->write = w->write && !p->readonly && !p->code ? page : VMI_TLB_NONE;
+	e->exec = w->exec ? page : VMI_TLB_NONE;
+	e->addend = (uintptr_t)p->host - linear;
+	c->tlb_used[who] = true;
+}
+
+static struct page translate(struct vmi_cpu *c, uint64_t linear,
+	unsigned access, enum vmi_tlb_kind who)
+{
+	struct vmi_walk w;
+	struct page p;
+
+	if (!canonical(c, linear))
+		vmi_raise_code(c, c->op && vmi_op_seg(c->op) == VMI_SS &&
+			access != VMI_MEM_EXEC ? VMI_EXC_SS : VMI_GP, 0);
+	w = vmi_walk(c, linear, access, who, true);
+	if (w.fault)
+		vmi_raise_page(c, w.code, linear);
+	p = phys_page(c, w.gpa);
+	if (p.host)
+		fill(c, who, linear, &w, &p);
+	return p;
+}
+
+/* -- Accesses within a page --------------------------------------------- */
+
+static uint64_t page_load(struct vmi_cpu *c, const struct page *p,
+	unsigned bytes)
+{
+	if (p->host)
+		return vmi_host_load(p->host, bytes);
+	return vmi_dev_read(c, VMI_SPACE_MEMORY, p->gpa, bytes);
+}
+
+static void page_store(struct vmi_cpu *c, const struct page *p, uint64_t v,
+	unsigned bytes)
+{
+	if (!p->host || p->readonly) {
+		vmi_dev_write(c, VMI_SPACE_MEMORY, p->gpa, v, bytes);
+		return;
+	}
+	vmi_host_store(p->host, v, bytes);
+	if (p->code)
+		vmi_code_written(c, p->host, bytes);
+}
+
+/* -- Accesses that may cross -------------------------------------------- */
+
+static bool crosses(uint64_t linear, unsigned bytes)
+{
+	return (linear & 0xfff) + bytes > 0x1000;
+}
+
+static uint64_t wrap(const struct vmi_cpu *c, uint64_t linear)
+{
+	return linear & c->amask;
+}
+
+/* The pieces of an access across two pages: sizes that devices know. */
+static unsigned piece(uint64_t linear, unsigned left)
+{
+	unsigned to_page = 0x1000 - (linear & 0xfff), n = 8;
+
+	while (n > left || n > to_page)
+		n >>= 1;
+	return n;
+}
+
+static uint64_t load_split(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access, enum vmi_tlb_kind who)
+{
+	uint64_t at, v = 0;
+	struct page p;
+	unsigned i, n;
+
+	/* Both pages fault before either is read. */
+	translate(c, linear, access, who);
+	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), access, who);
+	for (i = 0; i < bytes; i += n) {
+		at = wrap(c, linear + i);
+		n = piece(at, bytes - i);
+		p = translate(c, at, access, who);
+		v |= page_load(c, &p, n) << (8 * i);
+	}
+	return v;
+}
+
+static void store_split(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes, enum vmi_tlb_kind who)
+{
+	struct page p;
+	uint64_t at;
+	unsigned i, n;
+
+	translate(c, linear, VMI_MEM_WRITE, who);
+	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), VMI_MEM_WRITE,
+		who);
+	for (i = 0; i < bytes; i += n) {
+		at = wrap(c, linear + i);
+		n = piece(at, bytes - i);
+		p = translate(c, at, VMI_MEM_WRITE, who);
+		page_store(c, &p, value >> (8 * i), n);
+	}
+}
+
+/* Alignment checking: CR0.AM, EFLAGS.AC, CPL 3 (SDM 3A 6.15, #AC). */
+static void check_alignment(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	if ((linear & (bytes - 1)) && c->cpl == 3 && (c->cr0 & VMI_CR0_AM) &&
+		(c->rflags & VMI_FLAG_AC))
+		vmi_raise_code(c, VMI_AC, 0);
+}
+
+static uint64_t load_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access, enum vmi_tlb_kind who)
+{
+	struct page p;
+
+	if (crosses(linear, bytes))
+		return load_split(c, linear, bytes, access, who);
+	p = translate(c, linear, access, who);
+	return page_load(c, &p, bytes);
+}
+
+static void store_as(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes, enum vmi_tlb_kind who)
+{
+	struct page p;
+
+	if (crosses(linear, bytes)) {
+		store_split(c, linear, value, bytes, who);
+		return;
+	}
+	p = translate(c, linear, VMI_MEM_WRITE, who);
+	page_store(c, &p, value, bytes);
+}
+
+uint64_t vmi_load_slow(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t linear, unsigned bytes)
+{
+	c->op = op;
+	check_alignment(c, linear, bytes);
+	return load_as(c, linear, bytes, VMI_MEM_READ, c->who);
+}
+
+uint64_t vmi_load_rmw_slow(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t linear, unsigned bytes)
+{
+	c->op = op;
+	check_alignment(c, linear, bytes);
+	return load_as(c, linear, bytes, VMI_MEM_WRITE, c->who);
+}
+
+void vmi_store_slow(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t linear, uint64_t value, unsigned bytes)
+{
+	c->op = op;
+	check_alignment(c, linear, bytes);
+	store_as(c, linear, value, bytes, c->who);
+}
+
+/* -- For helpers -------------------------------------------------------- */
+
+uint64_t vmi_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	return vmi_load(c, c->op, linear, bytes);
+}
+
+uint64_t vmi_read_rmw(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	return vmi_load_rmw(c, c->op, linear, bytes);
+}
+
+void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes)
+{
+	vmi_store(c, c->op, linear, value, bytes);
+}
+
+void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	uint64_t at, last = linear + bytes - 1;
+
+	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
+		translate(c, wrap(c, at), access, c->who);
+		if ((at | 0xfff) >= (last | 0xfff))
+			return;
+	}
+}
+
+uint8_t *vmi_host(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
+	uint64_t tag = (linear + bytes - 1) & VMI_PAGE_MASK;
+
+	if ((access == VMI_MEM_WRITE ? e->write : e->read) == tag)
+		return (uint8_t *)(uintptr_t)(linear + e->addend);
+	if (crosses(linear, bytes))
+		return NULL;
+	translate(c, linear, access, c->who);
+	if ((access == VMI_MEM_WRITE ? e->write : e->read) != tag)
+		return NULL;
+	return (uint8_t *)(uintptr_t)(linear + e->addend);
+}
+
+/*
+ * Implicit supervisor accesses are refused user pages by SMAP whatever AC is
+ * (SDM 3A 4.6.1).
+ */
+static enum vmi_tlb_kind system_who(const struct vmi_cpu *c)
+{
+	return c->cr4 & VMI_CR4_SMAP ? VMI_TLB_SUPER : VMI_TLB_SUPER_AC;
+}
+
+uint64_t vmi_sys_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	return load_as(c, linear, bytes, VMI_MEM_READ, system_who(c));
+}
+
+void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes)
+{
+	store_as(c, linear, value, bytes, system_who(c));
+}
+
+/* -- Locked accesses ---------------------------------------------------- */
+
+static struct vmi_seen host_cas(uint8_t *p, uint64_t expected,
+	uint64_t desired, unsigned bytes)
+{
+	struct vmi_seen s = { .value = expected };
+	uint16_t w = htole16((uint16_t)expected);
+	uint32_t d = htole32((uint32_t)expected);
+	uint64_t q = htole64(expected);
+	uint8_t b = (uint8_t)expected;
+
+	switch (bytes) {
+	case 1:
+		s.swapped = __atomic_compare_exchange_n(p, &b,
+			(uint8_t)desired, false, __ATOMIC_SEQ_CST,
+			__ATOMIC_SEQ_CST);
+		s.value = b;
+		break;
+	case 2:
+		s.swapped = __atomic_compare_exchange_n((uint16_t *)(void *)p,
+			&w, htole16((uint16_t)desired), false,
+			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		s.value = le16toh(w);
+		break;
+	case 4:
+		s.swapped = __atomic_compare_exchange_n((uint32_t *)(void *)p,
+			&d, htole32((uint32_t)desired), false,
+			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		s.value = le32toh(d);
+		break;
+	default:
+		s.swapped = __atomic_compare_exchange_n((uint64_t *)(void *)p,
+			&q, htole64(desired), false, __ATOMIC_SEQ_CST,
+			__ATOMIC_SEQ_CST);
+		s.value = le64toh(q);
+		break;
+	}
+	return s;
+}
+
+/* Across a boundary, or to a device: alone, as a locked bus would. */
+static struct vmi_seen bus_cas(struct vmi_cpu *c, uint64_t linear,
+	uint64_t expected, uint64_t desired, unsigned bytes)
+{
+	struct vmi_seen s;
+
+	vmi_exclusive_begin(c);
+	s.value = load_as(c, linear, bytes, VMI_MEM_WRITE, c->who);
+	s.swapped = s.value == expected;
+	if (s.swapped)
+		store_as(c, linear, desired, bytes, c->who);
+	vmi_exclusive_end(c);
+	return s;
+}
+
+struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t linear, uint64_t expected, uint64_t desired, unsigned bytes)
+{
+	struct vmi_seen s;
+	struct page p;
+
+	c->op = op;
+	check_alignment(c, linear, bytes);
+	if (crosses(linear, bytes))
+		return bus_cas(c, linear, expected, desired, bytes);
+	p = translate(c, linear, VMI_MEM_WRITE, c->who);
+	if (!p.host || p.readonly || ((uintptr_t)p.host & (bytes - 1)))
+		return bus_cas(c, linear, expected, desired, bytes);
+	s = host_cas(p.host, expected, desired, bytes);
+	if (s.swapped && p.code)
+		vmi_code_written(c, p.host, bytes);
+	return s;
+}
+
+/* -- Fetching ----------------------------------------------------------- */
+
+const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
+	struct vmapi_ram **ram, uint64_t *page)
+{
+	const struct vmi_map_entry *e;
+	struct vmi_walk w;
+	struct page p;
+
+	if (!canonical(c, linear))
+		vmi_raise_code(c, VMI_GP, 0);
+	w = vmi_walk(c, linear, VMI_MEM_EXEC, c->who, true);
+	if (w.fault)
+		vmi_raise_page(c, w.code, linear);
+	e = map_entry(c, w.gpa);
+	if (!e)
+		return NULL;
+	p = phys_page(c, w.gpa);
+	fill(c, c->who, linear, &w, &p);
+	*ram = e->ram;
+	*page = (e->offset + (w.gpa - e->gpa)) >> 12;
+	return p.host;
+}
+
+/* -- Maintenance -------------------------------------------------------- */
+
+void vmi_tlb_flush(struct vmi_cpu *c)
+{
+	unsigned who, i;
+
+	for (who = 0; who < VMI_TLBS; who++) {
+		if (!c->tlb_used[who])
+			continue;
+		for (i = 0; i < VMI_TLB_SIZE; i++) {
+			c->tlbs[who][i].read = VMI_TLB_NONE;
+			c->tlbs[who][i].write = VMI_TLB_NONE;
+			c->tlbs[who][i].exec = VMI_TLB_NONE;
+		}
+		c->tlb_used[who] = false;
+	}
+	vmi_jumps_flush(c);
+}
+
+void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear)
+{
+	/*
+	 * The page may be part of a large one, all of which must go, and the
+	 * entries do not say: SDM 3A 4.10.4.1 lets a processor drop more.
+	 */
+	(void)linear;
+	vmi_tlb_flush(c);
+}
+
+void vmi_tlb_drop_writes(struct vmi_cpu *c, const uint8_t *host_page)
+{
+	struct vmi_tlb_entry *e;
+	unsigned who, i;
+
+	for (who = 0; who < VMI_TLBS; who++) {
+		if (!c->tlb_used[who])
+			continue;
+		for (i = 0; i < VMI_TLB_SIZE; i++) {
+			e = &c->tlbs[who][i];
+			if (e->write != VMI_TLB_NONE && (uintptr_t)(e->write +
+				e->addend) == (uintptr_t)host_page)
+				e->write = VMI_TLB_NONE;
+		}
+	}
+}
+
+int vmi_walk_probe(struct vmi_cpu *c, uint64_t linear, unsigned access,
+	bool user, uint64_t *gpa, uint32_t *code)
+{
+	struct vmi_walk w = vmi_walk(c, linear, access,
+		user ? VMI_TLB_USER : VMI_TLB_SUPER_AC, false);
+
+	*gpa = w.gpa;
+	*code = w.code;
+	return w.fault ? -EFAULT : 0;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest memory: every load and store of the software processor.
+ *
+ * A hit is one compare of the access's last byte's page with the entry of
+ * its first, so that an access across two pages misses.  Aligned accesses
+ * are single relaxed atomics between the fences that x86's order needs
+ * (loads are not passed by later accesses, stores do not pass earlier ones:
+ * SDM 3A 8.2.2); on a host that orders so itself the fences are nothing.
+ * What misses goes to mem.c: page walk, faults, devices, code pages.  There
+ * a fault does not return: it leaves the instruction.
+ */
+#ifndef VMI_SOFT_MEM_H
+#define VMI_SOFT_MEM_H
+
+#include <string.h>
+
+#include "lib/soft/op.h"
+
+#define VMI_PAGE_MASK (~0xfffull)
+
+/* What an access is, for the slow paths. */
+#define VMI_MEM_READ  0u
+#define VMI_MEM_WRITE 1u
+#define VMI_MEM_EXEC  2u
+
+/* Slow paths; linear addresses. */
+vmi_noinline uint64_t vmi_load_slow(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t linear, unsigned bytes);
+/* The same with the right to write, for read-modify-write. */
+vmi_noinline uint64_t vmi_load_rmw_slow(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t linear, unsigned bytes);
+vmi_noinline void vmi_store_slow(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t linear, uint64_t value, unsigned bytes);
+
+static vmi_inline uint64_t vmi_host_load(const uint8_t *p, unsigned bytes);
+static vmi_inline void vmi_host_store(uint8_t *p, uint64_t v, unsigned bytes);
+
+#include "lib/soft/hostmem.h"
+
+static vmi_inline struct vmi_tlb_entry *vmi_tlb(struct vmi_cpu *c,
+	uint64_t linear)
+{
+	uint64_t page = linear >> 12;
+
+	return &c->tlb[(page ^ (page >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1)];
+}
+
+/* 1, 2, 4 or 8 bytes, zero-extended; `bytes` is a constant in callers. */
+static vmi_inline uint64_t vmi_load(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t linear, unsigned bytes)
+{
+	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
+
+	if (vmi_likely(e->read == ((linear + bytes - 1) & VMI_PAGE_MASK)))
+		return vmi_host_load((const uint8_t *)(uintptr_t)(linear +
+			e->addend), bytes);
+	return vmi_load_slow(c, op, linear, bytes);
+}
+
+/* As vmi_load(), of what vmi_store() will then write without a fault. */
+static vmi_inline uint64_t vmi_load_rmw(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t linear, unsigned bytes)
+{
+	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
+
+	if (vmi_likely(e->write == ((linear + bytes - 1) & VMI_PAGE_MASK)))
+		return vmi_host_load((const uint8_t *)(uintptr_t)(linear +
+			e->addend), bytes);
+	return vmi_load_rmw_slow(c, op, linear, bytes);
+}
+
+static vmi_inline void vmi_store(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t linear, uint64_t value, unsigned bytes)
+{
+	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
+
+	if (vmi_likely(e->write == ((linear + bytes - 1) & VMI_PAGE_MASK)))
+		vmi_host_store((uint8_t *)(uintptr_t)(linear + e->addend),
+			value, bytes);
+	else
+		vmi_store_slow(c, op, linear, value, bytes);
+}
+
+/*
+ * For helpers (they have c->op set): any size known at run time.  Check
+ * first what must not fault half-way: vmi_check() raises what an access of
+ * that kind to [linear, linear + bytes) would raise, and touches no device.
+ */
+uint64_t vmi_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
+uint64_t vmi_read_rmw(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
+void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes);
+void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access);
+
+/*
+ * Accesses of the processor itself to descriptor tables, task states and
+ * stacks that it switches to: supervisor, whatever the CPL (SDM 3A 4.6.1).
+ */
+uint64_t vmi_sys_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
+void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes);
+
+/*
+ * The host address of [linear, linear + bytes) where all of it lies in one
+ * page of RAM with the right, else NULL: for strings and wide copies.
+ * Raises what the access would raise.  A page written this way must be
+ * writable in the TLB: no code is in it.
+ */
+uint8_t *vmi_host(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access);
+
+/*
+ * Lock the memory operand of 1, 2, 4 or 8 bytes for a read-modify-write and
+ * compare-and-swap it.  Returns whether *memory was `expected` and is now
+ * `desired`; *seen is what was there.  Atomic against every other vcpu and
+ * every other user of the RAM; a device access is a read and a write.
+ */
+struct vmi_seen {
+	uint64_t value;
+	bool swapped;
+};
+struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t linear, uint64_t expected, uint64_t desired, unsigned bytes);
+/* The same for the processor itself: supervisor, as vmi_sys_write() is. */
+struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
+	uint64_t expected, uint64_t desired, unsigned bytes);
+
+/* TLB maintenance. */
+void vmi_tlb_flush(struct vmi_cpu *c);
+void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear);
+/* CPL, CR0, CR4, EFER or EFLAGS.AC changed: which TLB, which block key. */
+void vmi_mode_changed(struct vmi_cpu *c);
+
+/*
+ * Walk the page tables for an access without a TLB, without setting bits.
+ * 0, or -EFAULT with the error code in *code.
+ */
+int vmi_walk_probe(struct vmi_cpu *c, uint64_t linear, unsigned access,
+	bool user, uint64_t *gpa, uint32_t *code);
+
+#endif

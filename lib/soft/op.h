@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations: what decoding makes of instructions, and how one follows another. */
+#ifndef VMI_SOFT_OP_H
+#define VMI_SOFT_OP_H
+
+#include "lib/soft/cpu.h"
+
+/*
+ * An instruction becomes one operation or a few; a block is an array of them
+ * that starts with an `enter` and ends with one that leaves.  An operation
+ * says what is done to which operands and names no host register or address,
+ * so that something else than the handlers can read it: the dump does, and a
+ * code generator could.
+ *
+ * Handlers call each other.  With VMI_CHAIN the compiler turns
+ * `return vmi_next(c, op)` into a jump and the stack stays flat: for that, a
+ * handler has no address-taken local, and slow paths are functions of their
+ * own.  Without it vmi_next() only returns the operation and a loop in run.c
+ * calls it.  Nothing else differs.
+ */
+typedef const struct vmi_op *vmi_handler(struct vmi_cpu *c,
+	const struct vmi_op *op);
+
+/* Where the operands of a value operation are; destination first. */
+enum vmi_shape {
+	VMI_RR, /* reg, base */
+	VMI_RI, /* reg, imm */
+	VMI_RM, /* reg, memory */
+	VMI_MR, /* memory, reg */
+	VMI_MI, /* memory, imm */
+	VMI_SHAPES
+};
+
+#define VMI_OPF_MEM   0x01u /* base, index, scale, disp are an address */
+#define VMI_OPF_LOCK  0x02u
+#define VMI_OPF_REP   0x04u /* F3 */
+#define VMI_OPF_REPNE 0x08u /* F2 */
+#define VMI_OPF_SEG   0x70u /* the segment, for strings and #SS */
+#define VMI_OPF_LIVE  0x80u /* somebody looks at the flags it writes */
+
+struct vmi_op {
+	vmi_handler *run;
+	uint64_t imm;
+	int32_t disp;
+	uint16_t code; /* VMI_EXEC_, or VMI_INNER_ */
+	uint16_t ip;   /* of the instruction, from the block's first */
+	uint8_t reg;
+	uint8_t base; /* or the register of an r/m operand */
+	uint8_t index;
+	uint8_t scale;
+	uint8_t size; /* low: log2 of operand bytes; high: shape, or log2 of
+			 address bytes */
+	uint8_t bits; /* VMI_OPF_ */
+	uint8_t n;    /* instructions of the block before this one */
+	uint8_t len;  /* of the instruction */
+};
+
+/* Operations that are no instruction. */
+enum {
+	VMI_INNER_ENTER = 0x8000, /* imm: instructions in the block */
+	VMI_INNER_EA,	 /* T0 = checked linear address; imm: size, access */
+	VMI_INNER_GETHI, /* reg = bits 15:8 of base */
+	VMI_INNER_PUTHI, /* bits 15:8 of reg = base */
+	VMI_INNER_CONST, /* reg = imm */
+	VMI_INNER_END,   /* the block ends in the middle of nowhere */
+	VMI_INNER_FAULT, /* imm: vector to raise: #UD, #GP of decoding */
+	VMI_INNER_CMPJCC, /* compare and jump; see fuse.c */
+	VMI_INNER_LINKS	 /* not executed: the links of the branch before */
+};
+
+/* After a branch: where its two ways lead, NULL until first taken. */
+struct vmi_links {
+	const struct vmi_op *to[2];
+	uintptr_t next[2]; /* in the list of links to that block */
+};
+
+static vmi_inline unsigned vmi_op_size(const struct vmi_op *op)
+{
+	return 1u << (op->size & 15);
+}
+
+static vmi_inline unsigned vmi_op_asize(const struct vmi_op *op)
+{
+	return 1u << (op->size >> 4);
+}
+
+static vmi_inline unsigned vmi_op_seg(const struct vmi_op *op)
+{
+	return (op->bits & VMI_OPF_SEG) >> 4;
+}
+
+/* Go on with an operation. */
+static vmi_inline const struct vmi_op *vmi_goto(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+#if VMI_CHAIN
+	return op->run(c, op);
+#else
+	(void)c;
+	return op;
+#endif
+}
+
+static vmi_inline const struct vmi_op *vmi_next(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	return vmi_goto(c, op + 1);
+}
+
+/* The linear address of the memory operand. */
+static vmi_inline uint64_t vmi_ea(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	return (c->r[op->base] + (c->r[op->index] << op->scale) +
+		(uint64_t)(int64_t)op->disp) & c->amask;
+}
+
+/* RIP of the instruction, and of the next one. */
+static vmi_inline uint64_t vmi_op_rip(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	return c->r[VMI_R_BLOCK] + op->ip;
+}
+
+static vmi_inline uint64_t vmi_op_next_rip(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	return c->r[VMI_R_BLOCK] + op->ip + op->len;
+}
+
+#endif

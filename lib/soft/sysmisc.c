@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* System instructions that need no file of their own. */
+#include <errno.h>
+
+#include "lib/soft/system.h"
+
+#define SHADOW_MOV_SS 1u
+
+/* -- Segment registers --------------------------------------------------- */
+
+void vmi_do_mov_r_sreg(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	vmi_rm_set(c, op, c->seg[op->reg].selector,
+		op->bits & VMI_OPF_MEM ? 2 : vmi_op_size(op));
+}
+
+static void load(struct vmi_cpu *c, unsigned n, uint16_t selector)
+{
+	vmi_seg_load(c, n, selector);
+	if (n == VMI_SS)
+		c->shadow |= SHADOW_MOV_SS;
+}
+
+void vmi_do_mov_sreg_r(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	if (op->reg == VMI_CS || op->reg > VMI_GS)
+		vmi_raise(c, VMI_UD);
+	load(c, op->reg, (uint16_t)vmi_rm(c, op, 2));
+}
+
+/*
+ * The stack pointer moves by the operand size; processors write the selector
+ * alone into a 32-bit slot, and zeros above it into a 64-bit one.
+ */
+void vmi_do_push_sreg(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned size = vmi_op_size(op);
+	uint16_t selector = c->seg[op->reg].selector;
+	struct vmi_stack st;
+
+	vmi_stack_current(c, &st, 0);
+	if (size == 4) {
+		st.sp = (st.sp - 2) & st.mask;
+		vmi_stack_push(c, &st, selector, 2);
+	} else {
+		vmi_stack_push(c, &st, selector, size);
+	}
+	vmi_stack_commit(c, &st);
+}
+
+void vmi_do_pop_sreg(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned size = vmi_op_size(op);
+	struct vmi_stack st;
+	uint16_t selector;
+
+	vmi_stack_current(c, &st, 0);
+	selector = (uint16_t)vmi_stack_peek(c, &st, 0, size == 4 ? 2 : size);
+	load(c, op->reg, selector);
+	/* As wide as the stack was that it came from. */
+	st.sp += size;
+	vmi_stack_commit(c, &st);
+}
+
+/* LSS casts no interrupt shadow. */
+static void load_far(struct vmi_cpu *c, const struct vmi_op *op, unsigned n)
+{
+	unsigned size = vmi_op_size(op);
+	uint64_t at = vmi_ea(c, op), offset;
+	uint16_t selector;
+
+	offset = vmi_read(c, at, size);
+	selector = (uint16_t)vmi_read(c, (at + size) & c->amask, 2);
+	vmi_seg_load(c, n, selector);
+	vmi_reg_set(c, op->reg, offset, size);
+}
+
+void vmi_do_lds(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	load_far(c, op, VMI_DS);
+}
+
+void vmi_do_les(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	load_far(c, op, VMI_ES);
+}
+
+void vmi_do_lss(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	load_far(c, op, VMI_SS);
+}
+
+void vmi_do_lfs(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	load_far(c, op, VMI_FS);
+}
+
+void vmi_do_lgs(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	load_far(c, op, VMI_GS);
+}
+
+/* -- Software interrupts ------------------------------------------------- */
+
+static void interrupt(struct vmi_cpu *c, const struct vmi_op *op,
+	enum vmi_event_kind kind, unsigned vector)
+{
+	struct vmi_event ev = {
+		.kind = kind,
+		.vector = (uint8_t)vector,
+		.return_rip = vmi_after(c, op),
+	};
+
+	vmi_deliver(c, &ev);
+}
+
+void vmi_do_int(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	interrupt(c, op, VMI_EV_INT, (unsigned)op->imm & 0xff);
+}
+
+void vmi_do_int3(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	interrupt(c, op, VMI_EV_INT3, VMI_BP);
+}
+
+/* A trap that no privilege keeps from its handler; DR6 says nothing. */
+void vmi_do_int1(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->dr[7] &= ~VMI_DR7_GD;
+	interrupt(c, op, VMI_EV_EXCEPTION, VMI_DB);
+}
+
+void vmi_do_into(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	if (vmi_flags(c) & VMI_FLAG_OF)
+		interrupt(c, op, VMI_EV_INT3, VMI_OF);
+}
+
+static vmi_noreturn void undefined(struct vmi_cpu *c)
+{
+	vmi_raise(c, VMI_UD);
+}
+
+void vmi_do_ud0(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	undefined(c);
+}
+
+void vmi_do_ud1(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	undefined(c);
+}
+
+void vmi_do_ud2(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	undefined(c);
+}
+
+/* No virtualisation in here: CPUID says so. */
+void vmi_do_vmcall(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	undefined(c);
+}
+
+void vmi_do_vmmcall(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	undefined(c);
+}
+
+/* -- Waiting -------------------------------------------------------------- */
+
+void vmi_do_hlt(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	vmi_need_cpl0(c);
+	c->halted = true;
+	c->mp_state = VMAPI_X86_MP_HALTED;
+}
+
+static bool has_monitor(struct vmi_cpu *c)
+{
+	uint32_t out[4];
+
+	vmi_cpuid(c, 1, 0, out);
+	return out[2] & 8;
+}
+
+/* SDM 2 "MONITOR": ECX is 0, and the address is checked as a byte's load. */
+void vmi_do_monitor(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned asize = vmi_op_asize(op), seg = vmi_op_seg(op);
+	uint64_t linear;
+
+	if (c->cpl || !has_monitor(c))
+		undefined(c);
+	if ((uint32_t)c->r[VMI_RCX])
+		vmi_raise_code(c, VMI_GP, 0);
+	linear = vmi_linear(c, seg, vmi_reg(c, VMI_RAX, asize), 1,
+		VMI_MEM_READ);
+	vmi_check(c, linear, 1, VMI_MEM_READ);
+}
+
+/* It may return at once, for any reason: SDM 2 "MWAIT". */
+void vmi_do_mwait(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	if (c->cpl || !has_monitor(c))
+		undefined(c);
+	if ((uint32_t)c->r[VMI_RCX] & ~1u)
+		vmi_raise_code(c, VMI_GP, 0);
+}
+
+/* -- Caches and the TLB ---------------------------------------------------- */
+
+void vmi_do_invlpg(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	vmi_need_cpl0(c);
+	/* A non-canonical address is no fault and has no entry. */
+	if (c->mode == 64 && !vmi_canonical(vmi_ea(c, op)))
+		return;
+	vmi_tlb_flush_page(c, vmi_ea(c, op));
+}
+
+/* SDM 2 "INVPCID"; without CR4.PCIDE there is one context, PCID 0. */
+void vmi_do_invpcid(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	uint64_t at = vmi_ea(c, op), pcid, linear, type;
+	uint32_t out[4];
+
+	vmi_cpuid(c, 7, 0, out);
+	if (!(out[1] & 1u << 10))
+		undefined(c);
+	vmi_need_cpl0(c);
+	type = vmi_reg(c, op->reg, c->mode == 64 ? 8 : 4);
+	pcid = vmi_read(c, at, 8);
+	linear = vmi_read(c, (at + 8) & c->amask, 8);
+	if (type > 3 || (type < 2 && pcid))
+		vmi_raise_code(c, VMI_GP, 0);
+	if (!type && !vmi_canonical(linear))
+		vmi_raise_code(c, VMI_GP, 0);
+	if (type)
+		vmi_tlb_flush(c);
+	else
+		vmi_tlb_flush_page(c, linear);
+}
+
+void vmi_do_wbinvd(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	vmi_need_cpl0(c);
+}
+
+void vmi_do_invd(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	vmi_need_cpl0(c);
+}
+
+/* -- Counters, model-specific registers, identification ------------------ */
+
+static void edx_eax(struct vmi_cpu *c, uint64_t v)
+{
+	c->r[VMI_RAX] = (uint32_t)v;
+	c->r[VMI_RDX] = v >> 32;
+}
+
+static void need_tsc(struct vmi_cpu *c)
+{
+	if ((c->cr4 & VMI_CR4_TSD) && c->cpl)
+		vmi_raise_code(c, VMI_GP, 0);
+}
+
+void vmi_do_rdtsc(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	need_tsc(c);
+	edx_eax(c, vmi_tsc(c));
+}
+
+void vmi_do_rdtscp(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	need_tsc(c);
+	edx_eax(c, vmi_tsc(c));
+	c->r[VMI_RCX] = (uint32_t)c->tsc_aux;
+}
+
+/* No counters: every index is out of range. */
+void vmi_do_rdpmc(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	vmi_raise_code(c, VMI_GP, 0);
+}
+
+static void msr_failed(struct vmi_cpu *c, int rc, const char *what)
+{
+	if (rc == -ENOENT)
+		vmi_soft_log(c, "%s of unknown MSR 0x%x at rip 0x%llx", what,
+			(unsigned)c->r[VMI_RCX],
+			(unsigned long long)vmi_op_rip(c, c->op));
+	vmi_raise_code(c, VMI_GP, 0);
+}
+
+void vmi_do_rdmsr(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	uint64_t v = 0;
+	int rc;
+
+	(void)op;
+	vmi_need_cpl0(c);
+	rc = vmi_msr_read(c, (uint32_t)c->r[VMI_RCX], &v);
+	if (rc)
+		msr_failed(c, rc, "read");
+	edx_eax(c, v);
+}
+
+void vmi_do_wrmsr(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	uint64_t v;
+	int rc;
+
+	(void)op;
+	vmi_need_cpl0(c);
+	v = (uint32_t)c->r[VMI_RAX] | c->r[VMI_RDX] << 32;
+	rc = vmi_msr_write(c, (uint32_t)c->r[VMI_RCX], v, false);
+	if (rc)
+		msr_failed(c, rc, "write");
+}
+
+void vmi_do_cpuid(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	uint32_t out[4];
+
+	(void)op;
+	vmi_cpuid(c, (uint32_t)c->r[VMI_RAX], (uint32_t)c->r[VMI_RCX], out);
+	c->r[VMI_RAX] = out[0];
+	c->r[VMI_RBX] = out[1];
+	c->r[VMI_RCX] = out[2];
+	c->r[VMI_RDX] = out[3];
+}

@@ -60,7 +60,6 @@ static const struct request requests[] = {
 	REQUEST(KVM_SET_IRQCHIP),
 	REQUEST(KVM_INTERRUPT),
 	REQUEST(KVM_NMI),
-	REQUEST(KVM_TRANSLATE),
 };
 
 const char *vmi_kvm_request_name(unsigned long request)

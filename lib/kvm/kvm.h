@@ -65,7 +65,6 @@ struct vmi_kvm_vcpu {
 	/* the run loop: run.c */
 	bool ran;	/* the guest was entered */
 	bool pending;	/* the kernel waits to finish an instruction */
-	bool stashed;	/* an exit in `run` was not given out yet */
 	bool run_valid; /* run->ready_for_interrupt_injection is true now */
 	struct vmi_kvm_vcpu_arch *arch;
 };
@@ -138,12 +137,9 @@ int vmi_kvm_vcpu_run(struct vmapi_vcpu *vcpu, uint64_t limit,
 int vmi_kvm_vcpu_complete(struct vmapi_vcpu *vcpu, const void *data,
 	size_t bytes);
 int vmi_kvm_vcpu_settle(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
-/*
- * Before every state call: finish what the kernel holds of the last
- * instruction and hand over queued requests.  -EBUSY: it wants more answers.
- */
-int vmi_kvm_settled(struct vmi_kvm_vcpu *vcpu);
-/* Before a reset: the same, and whatever more it wants is thrown away. */
+/* An NMI asked for by vmapi_vcpu_nmi() and not yet given to the kernel. */
+int vmi_kvm_hand_over_nmi(struct vmi_kvm_vcpu *vcpu);
+/* Before a reset: what the kernel holds of an instruction is thrown away. */
 void vmi_kvm_abandon(struct vmi_kvm_vcpu *vcpu);
 int vmi_kvm_vcpu_nmi(struct vmapi_vcpu *vcpu);
 

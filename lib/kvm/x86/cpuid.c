@@ -20,6 +20,19 @@ struct kvm_cpuid2 *vmi_kvm_x86_cpuid_alloc(size_t n)
 }
 
 /*
+ * KVM_GET_CPUID2 of kernels before 6.4 leaves the count as it was, so that
+ * entries of zeros follow.  No entry that means something is all zero.
+ */
+static void trim(struct kvm_cpuid2 *list)
+{
+	static const struct kvm_cpuid_entry2 nothing;
+
+	while (list->nent && !memcmp(&list->entries[list->nent - 1], &nothing,
+		sizeof(nothing)))
+		list->nent--;
+}
+
+/*
  * Room for too few is E2BIG, and some kernels say ENOMEM where the room is
  * more than they are ready to think about (api.rst 4.46): start small, grow.
  */
@@ -36,6 +49,7 @@ int vmi_kvm_x86_cpuid_fetch(const struct vmapi *ctx, int fd,
 			return -ENOMEM;
 		rc = vmi_kvm_ioctl(ctx, fd, request, found);
 		if (rc >= 0 && found->nent <= n) {
+			trim(found);
 			*list = found;
 			return 0;
 		}

@@ -79,27 +79,3 @@ int vmi_kvm_arch_irq_window(struct vmapi_vcpu *core, bool on)
 		vcpu->run->request_interrupt_window = on;
 	return rc;
 }
-
-int vmi_kvm_arch_translate(struct vmapi_vcpu *core, uint64_t gva,
-	unsigned access, struct vmapi_translation *result)
-{
-	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	struct kvm_translation arg = { .linear_address = gva };
-	int rc;
-
-	(void)access;
-	rc = vmi_kvm_settled(vcpu);
-	if (rc < 0)
-		return rc;
-	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_TRANSLATE, &arg);
-	if (rc < 0)
-		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_TRANSLATE);
-	if (!arg.valid)
-		return vmi_fail_range(-EFAULT, gva, 1,
-			"linear address 0x%llx is not mapped",
-			(unsigned long long)gva);
-	result->gpa = arg.physical_address;
-	result->access = VMAPI_ACCESS_READ | VMAPI_ACCESS_WRITE |
-		VMAPI_ACCESS_EXEC | VMAPI_ACCESS_USER;
-	return 0;
-}

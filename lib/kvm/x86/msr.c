@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Model-specific registers: any number of them, one status each. */
 /*
- * The kernel takes at most 256 in a call and stops at the first that it does
- * not like, saying only how many went before.  So a batch goes in pieces,
- * and after a stop it goes on behind the culprit.
+ * The kernel takes fewer than 256 in a call (256 is E2BIG already) and stops
+ * at the first that it does not like, saying only how many went before.  So
+ * a batch goes in pieces, and after a stop it goes on behind the culprit.
  */
 #include "lib/kvm/x86/x86.h"
 
-#define BATCH 256
+#define BATCH 255
 
+/* struct kvm_msrs with its array. */
 struct msr_batch {
-	struct kvm_msrs head;
+	uint32_t nmsrs;
+	uint32_t pad;
 	struct kvm_msr_entry entries[BATCH];
 };
 
 _Static_assert(offsetof(struct msr_batch, entries) ==
-	offsetof(struct kvm_msrs, entries), "");
+	sizeof(struct kvm_msrs), "struct kvm_msrs is another");
 
 /* How many the kernel took of the n at the front; or -errno. */
 static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
@@ -25,8 +27,8 @@ static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	size_t i;
 	int rc;
 
-	memset(&batch.head, 0, sizeof(batch.head));
-	batch.head.nmsrs = (uint32_t)n;
+	batch.nmsrs = (uint32_t)n;
+	batch.pad = 0;
 	for (i = 0; i < n; i++)
 		batch.entries[i] = (struct kvm_msr_entry){
 			.index = msrs[i].index,
@@ -61,9 +63,6 @@ static int transfer_all(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	size_t at = 0;
 	int rc;
 
-	rc = vmi_kvm_settled(vcpu);
-	if (rc < 0)
-		return rc;
 	while (at < n) {
 		size_t part = n - at < BATCH ? n - at : BATCH;
 

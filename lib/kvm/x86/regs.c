@@ -134,9 +134,6 @@ static int xcrs_get(struct vmi_kvm_vcpu *vcpu, void *data)
 	uint32_t i;
 	int rc;
 
-	if (!vm_of(vcpu)->arch->xcrs)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
-			"this processor has no XCR0");
 	rc = call(vcpu, KVM_GET_XCRS, &regs);
 	if (rc < 0)
 		return rc;
@@ -152,9 +149,6 @@ static int xcrs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 	const struct vmi_x86_xcrs *from = data;
 	struct kvm_xcrs regs;
 
-	if (!vm_of(vcpu)->arch->xcrs)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
-			"this processor has no XCR0");
 	memset(&regs, 0, sizeof(regs));
 	regs.nr_xcrs = 1;
 	regs.xcrs[0].value = from->xcr0;
@@ -178,17 +172,11 @@ static int xsave_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 
 static int lapic_get(struct vmi_kvm_vcpu *vcpu, void *data)
 {
-	if (vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
-			"this VM has no local APICs");
 	return call(vcpu, KVM_GET_LAPIC, data);
 }
 
 static int lapic_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 {
-	if (vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
-			"this VM has no local APICs");
 	return call(vcpu, KVM_SET_LAPIC, (void *)(uintptr_t)data);
 }
 
@@ -317,6 +305,19 @@ static size_t block_bytes(const struct vmi_kvm_vcpu *vcpu,
 				     vm_of(vcpu)->arch->xsave_bytes;
 }
 
+/* Some VMs lack some blocks. */
+static int check_present(struct vmi_kvm_vcpu *vcpu, enum vmi_block block)
+{
+	if (block == VMI_BLOCK_LAPIC &&
+		vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
+			"this VM has no local APICs");
+	if (block == VMI_BLOCK_XCRS && !vm_of(vcpu)->arch->xcrs)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
+			"this processor has no XCR0");
+	return 0;
+}
+
 int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
 	void *data, size_t *bytes)
 {
@@ -326,13 +327,16 @@ int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
 
 	if (block == VMI_BLOCK_CPUID)
 		return vmi_kvm_x86_cpuid_get(vcpu, data, bytes);
+	rc = check_present(vcpu, block);
+	if (rc < 0)
+		return rc;
 	*bytes = block_bytes(vcpu, block);
 	if (!data)
 		return 0;
 	if (room < *bytes)
 		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
 			"the room for the registers is too small");
-	rc = vmi_kvm_settled(vcpu);
+	rc = vmi_kvm_hand_over_nmi(vcpu);
 	return rc < 0 ? rc : blocks[block].get(vcpu, data);
 }
 
@@ -342,10 +346,13 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, enum vmi_block block,
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 	int rc;
 
+	rc = check_present(vcpu, block);
+	if (rc < 0)
+		return rc;
 	if (block != VMI_BLOCK_CPUID && bytes != block_bytes(vcpu, block))
 		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
 			"the size of the registers is another");
-	rc = vmi_kvm_settled(vcpu);
+	rc = vmi_kvm_hand_over_nmi(vcpu);
 	if (rc < 0)
 		return rc;
 	vcpu->run_valid = false;

@@ -155,17 +155,26 @@ static const struct {
 	{ 0xc0000103, 0 },		    /* TSC_AUX */
 };
 
+/* Only what differs: some kernels log writes that they do not expect. */
 static int reset_msrs_all(struct vmi_kvm_vcpu *vcpu)
 {
 	struct vmi_msr msrs[vmi_array_len(reset_msrs)];
-	size_t i;
+	size_t i, n = 0;
+	int rc;
 
+	memset(msrs, 0, sizeof(msrs));
 	for (i = 0; i < vmi_array_len(msrs); i++)
-		msrs[i] = (struct vmi_msr){
-			.index = reset_msrs[i].index,
-			.value = reset_msrs[i].value,
-		};
-	return vmi_kvm_arch_msrs_set(&vcpu->core, msrs, vmi_array_len(msrs));
+		msrs[i].index = reset_msrs[i].index;
+	rc = vmi_kvm_arch_msrs_get(&vcpu->core, msrs, vmi_array_len(msrs));
+	if (rc < 0)
+		return rc;
+	for (i = 0; i < vmi_array_len(msrs); i++) {
+		if (msrs[i].status || msrs[i].value == reset_msrs[i].value)
+			continue;
+		msrs[n].index = reset_msrs[i].index;
+		msrs[n++].value = reset_msrs[i].value;
+	}
+	return vmi_kvm_arch_msrs_set(&vcpu->core, msrs, n);
 }
 
 static void store32(uint8_t *page, unsigned offset, uint32_t value)

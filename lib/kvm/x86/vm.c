@@ -59,12 +59,11 @@ static int set_pages(struct vmi_kvm_vm *vm)
  * 6.5 5.2.12.5 calls this an interrupt source override) and input 0 of the
  * PIC; the PIC's input 2 is its cascade.
  */
-static unsigned pc_routes(struct kvm_irq_routing_entry *entries)
+static uint32_t pc_routes(struct kvm_irq_routing_entry *entries)
 {
-	unsigned n = 0;
+	uint32_t n = 0;
 	unsigned gsi;
 
-	memset(entries, 0, 2 * VMI_KVM_X86_PINS * sizeof(*entries));
 	for (gsi = 0; gsi < VMI_KVM_X86_PINS; gsi++) {
 		if (gsi == 2)
 			continue;
@@ -83,16 +82,22 @@ static unsigned pc_routes(struct kvm_irq_routing_entry *entries)
 	return n;
 }
 
+/* struct kvm_irq_routing with its array. */
+struct routing {
+	uint32_t nr;
+	uint32_t flags;
+	struct kvm_irq_routing_entry entries[2 * VMI_KVM_X86_PINS];
+};
+
+_Static_assert(offsetof(struct routing, entries) ==
+	sizeof(struct kvm_irq_routing), "struct kvm_irq_routing is another");
+
 static int set_routes(struct vmi_kvm_vm *vm)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[2 * VMI_KVM_X86_PINS];
-	} arg;
+	struct routing arg = { .flags = 0 };
 	int rc;
 
-	memset(&arg.head, 0, sizeof(arg.head));
-	arg.head.nr = pc_routes(arg.entries);
+	arg.nr = pc_routes(arg.entries);
 	rc = vmi_kvm_vm_ioctl(vm, KVM_SET_GSI_ROUTING, &arg);
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_GSI_ROUTING) : 0;
 }

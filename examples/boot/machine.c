@@ -221,7 +221,7 @@ static void uart_send(void *opaque, uint8_t byte)
 	terminal_write(&byte, 1);
 }
 
-/* The main thread has stopped reading the terminal: wake it. */
+/* The main thread may have keys that wait for room: wake it. */
 static void uart_drained(void *opaque)
 {
 	struct machine *m = opaque;

@@ -10,6 +10,7 @@
 #include "acpi.h"
 #include "board.h"
 #include "fwcfg.h"
+#include "input.h"
 #include "load.h"
 #include "options.h"
 #include "pci.h"
@@ -74,6 +75,7 @@ struct machine {
 	struct memory memory;
 	struct board board;
 	struct uart uart;
+	struct input input;
 	struct pci pci;
 	struct ports ports;
 	struct fwcfg fwcfg;

@@ -5,7 +5,8 @@
  *
  *	options.c	the command line
  *	machine.c	context, VM, memory map, processors, devices
- *	run.c		threads, exits, keys, stopping and resetting
+ *	run.c		threads, exits, keys, stopping and resetting;
+ *			terminal.c, input.c, budget.c
  *	board.c		who answers which access; ports.c, uart.c, pci.c,
  *			fwcfg.c, shadow.c: those who do
  *	chips.c		the library's chips, and what firmware is told

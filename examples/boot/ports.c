@@ -241,6 +241,11 @@ static const struct port table[] = {
 
 void ports_reset(struct ports *ports)
 {
+	unsigned i;
+
+	for (i = 0; i < TEST_LINES; i++)
+		if (ports->lines[i] != NULL)
+			vmapi_irq_set(ports->lines[i], 0, NULL);
 	memset(ports->latch, 0, sizeof(ports->latch));
 	memset(ports->pm_cnt, 0, sizeof(ports->pm_cnt));
 	ports->mode = 0;

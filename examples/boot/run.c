@@ -324,30 +324,15 @@ static void catch_signals(sigset_t *waiting)
 		sigdelset(waiting, signals[i]);
 }
 
-/* Read no more keys than the serial port has room for; false: no more. */
-static bool read_keys(struct machine *m, unsigned room)
+/* As many keys as the serial port has room for. */
+static void feed_keys(struct machine *m)
 {
-	uint8_t keys[UART_FIFO], byte;
-	ssize_t n = read(STDIN_FILENO, keys, room);
-	ssize_t i;
+	uint8_t key;
 
-	if (n < 0)
-		return errno == EINTR || errno == EAGAIN;
-	for (i = 0; i < n; i++) {
-		switch (terminal_key(keys[i], &byte)) {
-		case KEY_LEAVE:
-			ask(m, ACTION_EXIT, STATUS_OFF);
-			break;
-		case KEY_BYTE:
-			pthread_mutex_lock(&m->board.lock);
-			uart_receive(&m->uart, byte);
-			pthread_mutex_unlock(&m->board.lock);
-			break;
-		default:
-			break;
-		}
-	}
-	return n > 0;
+	pthread_mutex_lock(&m->board.lock);
+	while (uart_room(&m->uart) > 0 && input_take(&m->input, &key))
+		uart_receive(&m->uart, key);
+	pthread_mutex_unlock(&m->board.lock);
 }
 
 /* Reset the machine, every processor being parked, and let them go. */
@@ -386,14 +371,25 @@ static bool goes_on(struct machine *m)
 	return on;
 }
 
-static unsigned room_for_keys(struct machine *m)
+/* What poll() found. */
+static void serve_events(struct machine *m, const struct pollfd *fds)
 {
-	unsigned room;
+	char drain[64];
 
-	pthread_mutex_lock(&m->board.lock);
-	room = uart_room(&m->uart);
-	pthread_mutex_unlock(&m->board.lock);
-	return room;
+	if (continued) {
+		continued = 0;
+		terminal_continue();
+	}
+	if (signal_seen != 0)
+		ask(m, ACTION_EXIT, -signal_seen);
+	if (fds[0].revents & POLLIN)
+		while (read(fds[0].fd, drain, sizeof(drain)) > 0)
+			continue;
+	if (fds[1].revents & POLLIN)
+		vmapi_vm_service(m->vm);
+	if (fds[2].revents != 0 && input_read(&m->input))
+		ask(m, ACTION_EXIT, STATUS_OFF);
+	feed_keys(m);
 }
 
 static int main_loop(struct machine *m, const sigset_t *waiting)
@@ -403,31 +399,16 @@ static int main_loop(struct machine *m, const sigset_t *waiting)
 		{ .fd = -1, .events = POLLIN },
 		{ .fd = STDIN_FILENO, .events = POLLIN }
 	};
-	bool input = true;
-	char drain[64];
-	unsigned room;
 
 	if (vmapi_vm_pollfd(m->vm, &fds[1].fd) != 0)
 		return complain("poll descriptor");
+	input_open(&m->input);
 	do {
-		room = input ? room_for_keys(m) : 0;
-		fds[2].fd = room > 0 ? STDIN_FILENO : -1;
+		fds[2].fd = input_wanted(&m->input) ? STDIN_FILENO : -1;
 		fds[0].revents = fds[1].revents = fds[2].revents = 0;
 		if (ppoll(fds, 3, NULL, waiting) < 0 && errno != EINTR)
 			ask(m, ACTION_EXIT, STATUS_MACHINE);
-		if (continued) {
-			continued = 0;
-			terminal_continue();
-		}
-		if (signal_seen != 0)
-			ask(m, ACTION_EXIT, -signal_seen);
-		if (fds[0].revents & POLLIN)
-			while (read(fds[0].fd, drain, sizeof(drain)) > 0)
-				continue;
-		if (fds[1].revents & POLLIN)
-			vmapi_vm_service(m->vm);
-		if (fds[2].revents != 0)
-			input = read_keys(m, room);
+		serve_events(m, fds);
 	} while (goes_on(m));
 	return m->control.status;
 }

@@ -85,6 +85,13 @@ leaves()
 	(printf '\001x'; sleep 20) | run --kernel "$scratch/spin"
 }
 
+# Also when the guest reads nothing and the serial port is full.
+leaves_a_deaf_guest()
+{
+	(head -c 5000 /dev/zero; sleep 1; printf '\001x'; sleep 20) |
+		run --kernel "$scratch/spin"
+}
+
 # The guest runs on when standard input ends.
 outlives_input()
 {
@@ -191,6 +198,8 @@ while read -r backend _; do
 	case_run "$backend: keys reach the guest" echoes
 	case_run "$backend: many of them" echoes_much
 	case_run "$backend: Ctrl-A x" leaves
+	case_run "$backend: Ctrl-A x to a guest that does not listen" \
+		leaves_a_deaf_guest
 	case_run "$backend: the end of input is not the end" outlives_input
 	case_run "$backend: SIGTERM to a busy guest" killed TERM 15 spin
 	case_run "$backend: SIGHUP to a halted guest" killed HUP 1 halt

@@ -22,19 +22,18 @@ uint64_t vmi_fp_arith(
 	struct vmi_fpctx ctx = sse_ctx(env, kind);
 	struct vmi_fpnum x = vmi_fp_unpack_sse(env, kind, a);
 	struct vmi_fpnum y = vmi_fp_unpack_sse(env, kind, b);
-	struct vmi_fpnum r =
-		vmi_fp_compute(&ctx, (enum vmi_fpop)(kind_op >> 8), &x, &y);
 
-	return vmi_fp_pack(kind, &r);
+	return vmi_fp_pack(kind,
+		vmi_fp_compute(&ctx, (enum vmi_fpop)(kind_op >> 8), &x, &y));
 }
 
 uint64_t vmi_fp_sqrt(struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t a)
 {
 	struct vmi_fpctx ctx = sse_ctx(env, kind);
 	struct vmi_fpnum x = vmi_fp_unpack_sse(env, kind, a);
-	struct vmi_fpnum r = vmi_fp_root(&ctx, &x);
 
-	return vmi_fp_pack(kind, &r);
+	vmi_fp_root(&ctx, &x);
+	return vmi_fp_pack(kind, &x);
 }
 
 /*

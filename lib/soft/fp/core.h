@@ -156,11 +156,12 @@ static inline struct vmi_fpnum vmi_fp_unpack(
 static inline struct vmi_fpnum vmi_fp_unpack_sse(
 	const struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t bits)
 {
-	struct vmi_fpnum n = vmi_fp_unpack(kind, bits);
+	const struct vmi_fpformat *f = &vmi_fp_formats[kind];
+	uint64_t sign = UINT64_C(1) << (f->width - 1u);
 
-	if (vmi_unlikely(n.denormal && env->daz))
-		return vmi_fp_zero(n.sign);
-	return n;
+	if (env->daz && !((bits & (sign - 1)) >> (f->prec - 1u)))
+		bits &= sign;
+	return vmi_fp_unpack(kind, bits);
 }
 
 /*

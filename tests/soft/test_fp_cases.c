@@ -144,6 +144,12 @@ void test_fp_make(struct test_fp_case *c, unsigned op)
 	if (info->in[1] == '-')
 		return;
 	c->b = operand(info->in[1], exponent_of(info->in[0], &c->a));
+	if (info->in[2] && pick(2)) /* near the product */
+		c->c = operand(info->in[2],
+			exponent_of(info->in[0], &c->a) +
+				exponent_of(info->in[1], &c->b) - 16383);
+	else if (info->in[2])
+		c->c = operand(info->in[2], -1);
 	if (op == TEST_FSCALE && pick(2))
 		c->b.se = (uint16_t)((c->b.se & 0x8000) | (16380 + pick(20)));
 	if (op == TEST_FSCALE && !pick(8))
@@ -176,6 +182,26 @@ static uint64_t eflags(enum vmi_fpcmp cmp)
 	return bits[cmp];
 }
 
+/* Which of the twelve instructions the immediate makes of it. */
+static uint64_t soft_fma(const struct run *r, enum vmi_fpkind kind)
+{
+	uint64_t v[4] = { 0, r->a, r->b, r->c->c.man };
+	static const uint8_t forms[3][3] = { { 2, 3, 1 }, { 1, 3, 2 },
+		{ 2, 1, 3 } };
+	const uint8_t *form = forms[test_fp_fma_form(r->c->imm)];
+	unsigned sign = test_fp_fma_sign(r->c->imm);
+	struct vmi_fpfma f = {
+		.kind = kind,
+		.negate_product = sign & 2,
+		.negate_addend = sign & 1,
+		.x = v[form[0]],
+		.y = v[form[1]],
+		.z = v[form[2]],
+	};
+
+	return vmi_fp_fma(r->env, &f);
+}
+
 static uint64_t soft32(const struct run *r)
 {
 	struct vmi_fpenv *env = r->env;
@@ -188,6 +214,9 @@ static uint64_t soft32(const struct run *r)
 	case TEST_MUL32: return vmi_f32_mul(env, a, b);
 	case TEST_DIV32: return vmi_f32_div(env, a, b);
 	case TEST_SQRT32: return vmi_f32_sqrt(env, a);
+	case TEST_FMA32: return soft_fma(r, VMI_F32);
+	case TEST_RCP32: return vmi_f32_rcp(a);
+	case TEST_RSQRT32: return vmi_f32_rsqrt(a);
 	case TEST_MIN32: return vmi_f32_min(env, a, b);
 	case TEST_MAX32: return vmi_f32_max(env, a, b);
 	case TEST_UCOMI32: return eflags(vmi_f32_compare(env, a, b, false));
@@ -215,6 +244,7 @@ static uint64_t soft64(const struct run *r)
 	case TEST_MUL64: return vmi_f64_mul(env, a, b);
 	case TEST_DIV64: return vmi_f64_div(env, a, b);
 	case TEST_SQRT64: return vmi_f64_sqrt(env, a);
+	case TEST_FMA64: return soft_fma(r, VMI_F64);
 	case TEST_MIN64: return vmi_f64_min(env, a, b);
 	case TEST_MAX64: return vmi_f64_max(env, a, b);
 	case TEST_UCOMI64: return eflags(vmi_f64_compare(env, a, b, false));
@@ -444,6 +474,28 @@ static bool neighbours(struct vmi_f80 x, struct vmi_f80 y)
 	vmi_u128 b = ordinal(y);
 
 	return x.se >> 15 == y.se >> 15 && (a > b ? a - b : b - a) <= 1;
+}
+
+/*
+ * Within the 1.5 * 2^-12 that each may be off, in significands of 24 bits. A
+ * reciprocal this close to the least normal number may be flushed or not (SDM
+ * 2, RCPSS).
+ */
+bool test_fp_approximate(const struct test_fp_case *c,
+	const struct test_fp_out *x, const struct test_fp_out *y)
+{
+	uint64_t a = x->r[0].man;
+	uint64_t b = y->r[0].man;
+	uint64_t size = c->a.man & 0x7fffffff;
+	bool special = (b << 1 & 0xffffffff) == 0 || (b >> 23 & 0xff) == 0xff;
+
+	if (x->flags || y->flags)
+		return false;
+	if (c->op == TEST_RCP32 && size > 0x7e7fe800 && size <= 0x7e800000)
+		return a >> 31 == b >> 31;
+	if (special)
+		return a == b;
+	return (a > b ? a - b : b - a) <= 2 * 6144;
 }
 
 /* Next to where numbers become denormal. */

@@ -178,6 +178,12 @@ static void one(unsigned op, struct scratch *s, struct tally *t)
 	t->done++;
 }
 
+/* To nine digits, downwards: what is below 1 must not print as 1. */
+static double cut(double d)
+{
+	return (double)(long)(d * 1e9) / 1e9;
+}
+
 static int run(unsigned op, unsigned long n, struct scratch *s)
 {
 	struct tally t = { 0, 0, 0, 0 };
@@ -187,7 +193,8 @@ static int run(unsigned op, unsigned long n, struct scratch *s)
 		one(op, s, &t);
 	printf("%-8s worst %.9f ulp, to nearest %.9f; %lu of %lu "
 	       "not correctly rounded\n",
-		test_fp_info[op].name, t.worst, t.nearest, t.wrong, t.done);
+		test_fp_info[op].name, cut(t.worst), cut(t.nearest), t.wrong,
+		t.done);
 	return t.worst < 1.0 && t.done > n / 2 ? 0 : 1;
 }
 

@@ -50,7 +50,8 @@ void vmi_fp_add_to(
 		*a = vmi_fp_zero(rc == VMI_FP_DOWN);
 }
 
-static void multiply(struct vmi_fpnum *a, const struct vmi_fpnum *b)
+/* Multiplies, exactly; not zero by infinity. */
+void vmi_fp_mul_by(struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
 	bool sign = a->sign != b->sign;
 
@@ -132,7 +133,7 @@ static void compute(const struct vmi_fpctx *ctx, enum vmi_fpop op,
 	vmi_fp_denormal(env, a);
 	vmi_fp_denormal(env, b);
 	switch (op) {
-	case VMI_FP_MUL: multiply(a, b); break;
+	case VMI_FP_MUL: vmi_fp_mul_by(a, b); break;
 	case VMI_FP_DIV: divide(a, b); break;
 	default: vmi_fp_add_to(env->rounding, a, b); break;
 	}

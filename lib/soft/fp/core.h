@@ -120,6 +120,7 @@ bool vmi_fp_nan2(const struct vmi_fpctx *ctx, const struct vmi_fpnum *a,
 void vmi_fp_denormal(struct vmi_fpenv *env, const struct vmi_fpnum *a);
 
 /* arith.c */
+void vmi_fp_mul_by(struct vmi_fpnum *a, const struct vmi_fpnum *b);
 void vmi_fp_add_to(
 	enum vmi_fprc rc, struct vmi_fpnum *a, const struct vmi_fpnum *b);
 struct vmi_fpnum *vmi_fp_compute(const struct vmi_fpctx *ctx, enum vmi_fpop op,

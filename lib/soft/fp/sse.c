@@ -119,3 +119,26 @@ uint64_t vmi_f64_round(struct vmi_fpenv *env, uint64_t a, uint8_t imm)
 {
 	return round_integral(env, VMI_F64, a, imm);
 }
+
+/*
+ * SDM 2, RCPSS and RSQRTSS ask for a relative error of 1.5 * 2^-12, take
+ * denormals for zeros and give zero for a tiny result; every processor's bits
+ * are its own. Here they are the rounded values.
+ */
+static const struct vmi_fpenv approximation = { .daz = true, .ftz = true };
+
+#define F32_ONE 0x3f800000
+
+uint32_t vmi_f32_rcp(uint32_t a)
+{
+	struct vmi_fpenv env = approximation;
+
+	return vmi_f32_div(&env, F32_ONE, a);
+}
+
+uint32_t vmi_f32_rsqrt(uint32_t a)
+{
+	struct vmi_fpenv env = approximation;
+
+	return vmi_f32_div(&env, F32_ONE, vmi_f32_sqrt(&env, a));
+}

@@ -93,6 +93,10 @@ static struct vmi_f80 operand(char kind, int near)
 	uint64_t sign = pick(2);
 
 	switch (kind) {
+	case '2':
+		v.man = sign << 15 | (uint64_t)exponent(5, -1) << 10;
+		v.man |= fraction(10);
+		break;
 	case '4':
 		near = near < 0 ? near : near - 16383 + 127;
 		v.man = sign << 31 | (uint64_t)exponent(8, near) << 23;
@@ -141,6 +145,8 @@ void test_fp_make(struct test_fp_case *c, unsigned op)
 	if (!pick(8))
 		c->unmasked = (uint16_t)pick(64);
 	c->a = operand(info->in[0], op >= TEST_F2XM1 ? 16383 : -1);
+	if (op == TEST_CVT32_16 && pick(2)) /* in the range of a half */
+		c->a = operand('4', 16383);
 	if (info->in[1] == '-')
 		return;
 	c->b = operand(info->in[1], exponent_of(info->in[0], &c->a));
@@ -223,6 +229,8 @@ static uint64_t soft32(const struct run *r)
 	case TEST_COMI32: return eflags(vmi_f32_compare(env, a, b, true));
 	case TEST_CMP32: return vmi_f32_cmp(env, r->c->imm, a, b);
 	case TEST_ROUND32: return vmi_f32_round(env, a, r->c->imm & 15);
+	case TEST_CVT16_32: return vmi_f16_to_f32(env, (uint16_t)a);
+	case TEST_CVT32_16: return vmi_f32_to_f16(env, a, r->c->imm & 7);
 	case TEST_CVT32_64: return vmi_f32_to_f64(env, a);
 	case TEST_CVT32_I32: return (uint32_t)vmi_f32_to_i32(env, a, false);
 	case TEST_CVTT32_I32: return (uint32_t)vmi_f32_to_i32(env, a, true);

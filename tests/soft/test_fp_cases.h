@@ -6,7 +6,7 @@
 #include "lib/soft/fp/fp.h"
 
 /*
- * What an operand or a result is: 4 and 8 are single and double, T the 80-bit
+ * What an operand or a result is: 2 4 8 are half, single, double, T the 80-bit
  * format, i j k integers of 16, 32 and 64 bits, B packed decimal, I an
  * immediate, c condition codes, '-' nothing. Columns: name, operands, results,
  * operation for arithmetic (or a bit count), highest immediate.
@@ -26,6 +26,8 @@
 	X(COMI32, "44", "c-") \
 	X(CMP32, "44", "k-") \
 	X(ROUND32, "4-", "4-") \
+	X(CVT16_32, "2-", "4-") \
+	X(CVT32_16, "4-", "2-") \
 	X(CVT32_64, "4-", "8-") \
 	X(CVT32_I32, "4-", "j-") \
 	X(CVTT32_I32, "4-", "j-") \

@@ -215,6 +215,7 @@ static void host32(struct sse *x, unsigned op)
 	case TEST_MAX32: TO32("maxss %%xmm1, %%xmm0"); break;
 	case TEST_UCOMI32: CODE("ucomiss %%xmm1, %%xmm0"); break;
 	case TEST_COMI32: CODE("comiss %%xmm1, %%xmm0"); break;
+	case TEST_CVT16_32: TO32("vcvtph2ps %%xmm0, %%xmm0"); break;
 	case TEST_CVT32_64: TOX("cvtss2sd %%xmm0, %%xmm0"); break;
 	case TEST_CVT32_I32: TOR("cvtss2sil %%xmm0, %%eax"); break;
 	case TEST_CVTT32_I32: TOR("cvttss2sil %%xmm0, %%eax"); break;
@@ -325,6 +326,27 @@ static void host_round(struct sse *x, unsigned imm, bool wide)
 	}
 }
 
+#define HALF(i)                                                                \
+	case i:                                                                \
+		TO32("vcvtps2ph $" #i ", %%xmm0, %%xmm0\n"                     \
+		     "pextrw $0, %%xmm0, %%eax\n movd %%eax, %%xmm0");         \
+		break
+
+static void host_half(struct sse *x, unsigned imm)
+{
+	switch (imm) {
+		HALF(0);
+		HALF(1);
+		HALF(2);
+		HALF(3);
+		HALF(4);
+		HALF(5);
+		HALF(6);
+		HALF(7);
+	default: break;
+	}
+}
+
 #define FMA(i, insn)                                                           \
 	case i:                                                                \
 		if (wide)                                                      \
@@ -351,6 +373,8 @@ static bool has(unsigned op)
 {
 	if (op == TEST_FMA32 || op == TEST_FMA64)
 		return __builtin_cpu_supports("fma");
+	if (op == TEST_CVT16_32 || op == TEST_CVT32_16)
+		return __builtin_cpu_supports("avx2");
 	if (op == TEST_CMP32 || op == TEST_CMP64)
 		return __builtin_cpu_supports("avx");
 	if (op == TEST_ROUND32 || op == TEST_ROUND64)
@@ -370,6 +394,7 @@ static void host_sse(const struct test_fp_case *c, struct test_fp_out *out)
 	switch (c->op) {
 	case TEST_FMA32: host_fma(&x, c->imm, false); break;
 	case TEST_FMA64: host_fma(&x, c->imm, true); break;
+	case TEST_CVT32_16: host_half(&x, c->imm & 7); break;
 	case TEST_CMP32: host_cmp(&x, c->imm, false); break;
 	case TEST_CMP64: host_cmp(&x, c->imm, true); break;
 	case TEST_ROUND32: host_round(&x, c->imm & 15, false); break;

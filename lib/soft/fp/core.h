@@ -42,7 +42,7 @@ struct vmi_fpformat {
 	int16_t emax;
 };
 
-extern const struct vmi_fpformat vmi_fp_formats[3];
+extern const struct vmi_fpformat vmi_fp_formats[4];
 
 /* An operation under way. */
 struct vmi_fpctx {

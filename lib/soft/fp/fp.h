@@ -78,7 +78,7 @@ enum vmi_fpcmp {
 };
 
 /* Index of vmi_fp_formats. */
-enum vmi_fpkind { VMI_F32, VMI_F64, VMI_F80 };
+enum vmi_fpkind { VMI_F32, VMI_F64, VMI_F80, VMI_F16 };
 
 bool vmi_fp_settle(struct vmi_fpenv *env);
 
@@ -218,6 +218,10 @@ bool vmi_f64_cmp(struct vmi_fpenv *env, uint8_t imm, uint64_t a, uint64_t b);
 
 uint64_t vmi_f32_to_f64(struct vmi_fpenv *env, uint32_t a);
 uint32_t vmi_f64_to_f32(struct vmi_fpenv *env, uint64_t a);
+
+/* VCVTPH2PS, VCVTPS2PH: @imm bits 1:0 RC, 2 use MXCSR.RC instead. */
+uint32_t vmi_f16_to_f32(struct vmi_fpenv *env, uint16_t a);
+uint16_t vmi_f32_to_f16(struct vmi_fpenv *env, uint32_t a, uint8_t imm);
 
 static inline int32_t vmi_f32_to_i32(
 	struct vmi_fpenv *env, uint32_t a, bool truncate)

@@ -77,9 +77,9 @@ uint16_t vmi_fp_round_int(enum vmi_fprc rc, struct vmi_fpnum *n)
 
 /*
  * An unmasked OE or UE. An x87 register gets the number, rounded, with its
- * exponent moved back into range by @adjust (SDM 1 8.5.4, 8.5.5), or if that
- * is not enough, after FSCALE, @beyond, inexact. Elsewhere nothing is written,
- * and an x87 store does not report PE either.
+ * exponent moved back towards the range (SDM 1 8.5.4, 8.5.5), or if that is not
+ * enough, after FSCALE, @beyond, inexact. Elsewhere nothing is written, and an
+ * x87 store does not report PE either.
  */
 static void unmasked(const struct vmi_fpctx *ctx, struct vmi_fpnum *n,
 	const struct vmi_fpnum *beyond, uint16_t inexact)

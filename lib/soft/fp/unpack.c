@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Encodings of the three formats to and from unpacked numbers. */
+/* Encodings of the formats to and from unpacked numbers. */
 #include "lib/soft/fp/core.h"
 
-const struct vmi_fpformat vmi_fp_formats[3] = {
+const struct vmi_fpformat vmi_fp_formats[4] = {
 	[VMI_F32] = { .prec = 24, .width = 32, .emin = -126, .emax = 127 },
 	[VMI_F64] = { .prec = 53, .width = 64, .emin = -1022, .emax = 1023 },
 	[VMI_F80] = { .prec = 64,
@@ -10,6 +10,7 @@ const struct vmi_fpformat vmi_fp_formats[3] = {
 		.emin = -16382,
 		.emax = 16383,
 		.x87 = true },
+	[VMI_F16] = { .prec = 11, .width = 16, .emin = -14, .emax = 15 },
 };
 
 /*

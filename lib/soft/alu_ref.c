@@ -4,9 +4,10 @@
  *
  * Flags are computed from carries and results here and now, so that lazy
  * flags have something to be compared with.  Flags that the manual leaves
- * undefined are as Intel's processors leave them: AF is 0 after logic and
- * shifts; OF of a shift or rotate by more than 1 is what its last single
- * step would make it.
+ * undefined are as Intel's server processors of the 2020s leave them: AF is 0
+ * after logic and shifts; OF of a shift by more than 1 is that of a shift by
+ * 1, OF of a rotate that of its last step; BSF and BSR clear all but ZF and
+ * the parity of the index.
  */
 #include "lib/soft/alu_ref.h"
 
@@ -85,11 +86,10 @@ static uint64_t shl(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 	bool cf = n <= bits && ((a >> (bits - n)) & 1);
 
 	*flags = vmi_flags_szp(res, bytes) | flag_if(cf, VMI_FLAG_CF) |
-		flag_if(!!(res & top_of(bytes)) != cf, VMI_FLAG_OF);
+		flag_if((a ^ (a << 1)) & top_of(bytes), VMI_FLAG_OF);
 	return res;
 }
 
-/* OF is the top bit of what the last step shifted. */
 static uint64_t shr(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 {
 	unsigned bits = bytes * 8;
@@ -97,7 +97,7 @@ static uint64_t shr(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 	bool cf = n <= bits && ((a >> (n - 1)) & 1);
 
 	*flags = vmi_flags_szp(res, bytes) | flag_if(cf, VMI_FLAG_CF) |
-		flag_if(n == 1 && (a & top_of(bytes)), VMI_FLAG_OF);
+		flag_if(a & top_of(bytes), VMI_FLAG_OF);
 	return res;
 }
 
@@ -254,30 +254,57 @@ static uint64_t bit(unsigned exec, uint64_t a, uint64_t b, unsigned bytes,
 	}
 }
 
+static unsigned lowest(uint64_t v)
+{
+	unsigned n = 0;
+
+	while (!((v >> n) & 1))
+		n++;
+	return n;
+}
+
+static unsigned highest(uint64_t v)
+{
+	unsigned n = 63;
+
+	while (!((v >> n) & 1))
+		n--;
+	return n;
+}
+
 /* The destination is left when the source is 0: footnote in SDM 2A, BSF. */
 static uint64_t find(unsigned exec, uint64_t a, uint64_t b, uint64_t *flags)
 {
-	*flags &= ~VMI_FLAG_ZF;
-	if (!b) {
-		*flags |= VMI_FLAG_ZF;
-		return a;
-	}
-	return exec == VMI_EXEC_bsf ? (uint64_t)__builtin_ctzll(b) :
-		63u - (uint64_t)__builtin_clzll(b);
+	uint64_t n = 0;
+
+	if (b)
+		n = exec == VMI_EXEC_bsf ? lowest(b) : highest(b);
+	*flags = (vmi_flags_szp(n, 1) & VMI_FLAG_PF) |
+		flag_if(!b, VMI_FLAG_ZF);
+	return b ? n : a;
 }
 
 static uint64_t popcnt(uint64_t b, uint64_t *flags)
 {
+	uint64_t n = 0;
+
 	*flags = flag_if(!b, VMI_FLAG_ZF);
-	return (uint64_t)__builtin_popcountll(b);
+	for (; b; b &= b - 1)
+		n++;
+	return n;
 }
 
 /* Of 16 bits it is undefined, and 0 in practice. */
 static uint64_t bswap(uint64_t a, unsigned bytes)
 {
-	if (bytes == 8)
-		return __builtin_bswap64(a);
-	return bytes == 4 ? __builtin_bswap32((uint32_t)a) : 0;
+	uint64_t v = 0;
+	unsigned i;
+
+	if (bytes == 2)
+		return 0;
+	for (i = 0; i < bytes; i++, a >>= 8)
+		v = v << 8 | (a & 0xff);
+	return v;
 }
 
 /* -- Widening ----------------------------------------------------------- */

@@ -307,13 +307,76 @@ static uint64_t bswap(uint64_t a, unsigned bytes)
 	return v;
 }
 
-/* -- Widening ----------------------------------------------------------- */
+/* -- Wide ----------------------------------------------------------- */
 
 static uint64_t extend(uint64_t a, unsigned bytes)
 {
 	uint64_t t = top_of(bytes);
 
 	return ((a & mask_of(bytes)) ^ t) - t;
+}
+
+struct vmi_product vmi_mul_wide(uint64_t a, uint64_t b, unsigned bytes,
+	bool is_signed)
+{
+	uint64_t m = mask_of(bytes), sign;
+	struct vmi_product p;
+	vmi_u128 full;
+
+	if (is_signed)
+		full = (vmi_u128)((vmi_i128)(int64_t)extend(a, bytes) *
+			(int64_t)extend(b, bytes));
+	else
+		full = (vmi_u128)(a & m) * (b & m);
+	p.low = (uint64_t)full & m;
+	p.high = (uint64_t)(full >> (8 * bytes)) & m;
+	sign = is_signed && (p.low >> (8 * bytes - 1)) ? m : 0;
+	p.wide = p.high != sign;
+	return p;
+}
+
+struct vmi_quotient vmi_div_wide(uint64_t high, uint64_t low,
+	uint64_t divisor, unsigned bytes)
+{
+	struct vmi_quotient q = { 0 };
+	uint64_t m = mask_of(bytes);
+	vmi_u128 n;
+
+	/* The quotient fits if and only if high < divisor. */
+	if ((high & m) >= (divisor & m))
+		return q;
+	n = ((vmi_u128)(high & m) << (8 * bytes)) | (low & m);
+	q.quotient = (uint64_t)(n / (divisor & m));
+	q.remainder = (uint64_t)(n % (divisor & m));
+	q.fits = true;
+	return q;
+}
+
+/* By magnitudes, so that nothing overflows: SDM 2A, IDIV. */
+struct vmi_quotient vmi_idiv_wide(uint64_t high, uint64_t low,
+	uint64_t divisor, unsigned bytes)
+{
+	uint64_t m = mask_of(bytes), d = extend(divisor, bytes), limit;
+	bool minus_n = extend(high, bytes) >> 63, minus_d = d >> 63;
+	struct vmi_quotient q = { 0 };
+	vmi_u128 n, magnitude, quotient;
+
+	n = ((vmi_u128)extend(high, bytes) << (8 * bytes)) | (low & m);
+	if (minus_n && bytes < 8)
+		n |= ~(vmi_u128)0 << (8 * bytes + 8 * bytes);
+	if (!d)
+		return q;
+	magnitude = minus_n ? -n : n;
+	d = minus_d ? -d : d;
+	quotient = magnitude / d;
+	limit = (m >> 1) + (minus_n != minus_d);
+	if (quotient > limit)
+		return q;
+	q.quotient = (uint64_t)(minus_n != minus_d ? -quotient : quotient) & m;
+	q.remainder = (uint64_t)(magnitude % d);
+	q.remainder = (minus_n ? -q.remainder : q.remainder) & m;
+	q.fits = true;
+	return q;
 }
 
 static uint64_t imul(uint64_t a, uint64_t b, unsigned bytes, uint64_t *flags)

@@ -5,9 +5,8 @@
  * Flags are computed from carries and results here and now, so that lazy
  * flags have something to be compared with.  Flags that the manual leaves
  * undefined are as Intel's server processors of the 2020s leave them: AF is 0
- * after logic and shifts; OF of a shift by more than 1 is that of a shift by
- * 1, OF of a rotate that of its last step; BSF and BSR clear all but ZF and
- * the parity of the index.
+ * after logic and shifts; OF of a shift or rotate by more than 1 is that of
+ * one by 1; BSF and BSR clear all but ZF and the parity of the index.
  */
 #include "lib/soft/alu_ref.h"
 
@@ -79,6 +78,12 @@ static unsigned count_of(uint64_t b, unsigned bytes)
 	return (unsigned)b & (bytes == 8 ? 63 : 31);
 }
 
+/* OF of a step to the left: whether it changes the sign. */
+static uint64_t sign_changes(uint64_t a, unsigned bytes)
+{
+	return flag_if((a ^ (a << 1)) & top_of(bytes), VMI_FLAG_OF);
+}
+
 static uint64_t shl(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 {
 	unsigned bits = bytes * 8;
@@ -86,7 +91,7 @@ static uint64_t shl(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 	bool cf = n <= bits && ((a >> (bits - n)) & 1);
 
 	*flags = vmi_flags_szp(res, bytes) | flag_if(cf, VMI_FLAG_CF) |
-		flag_if((a ^ (a << 1)) & top_of(bytes), VMI_FLAG_OF);
+		sign_changes(a, bytes);
 	return res;
 }
 
@@ -128,10 +133,9 @@ static uint64_t rol(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 	uint64_t *flags)
 {
 	uint64_t res = rotate_left(a, n, bytes);
-	bool cf = res & 1, top = res & top_of(bytes);
 
-	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) |
-		flag_if(cf, VMI_FLAG_CF) | flag_if(top != cf, VMI_FLAG_OF);
+	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) | (res & VMI_FLAG_CF) |
+		sign_changes(a, bytes);
 	return res;
 }
 
@@ -140,10 +144,11 @@ static uint64_t ror(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 {
 	unsigned bits = bytes * 8;
 	uint64_t res = rotate_left(a, bits - n % bits, bytes);
-	bool cf = res & top_of(bytes), below = res & (top_of(bytes) >> 1);
+	bool cf = res & top_of(bytes), top = a & top_of(bytes);
 
 	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) |
-		flag_if(cf, VMI_FLAG_CF) | flag_if(below != cf, VMI_FLAG_OF);
+		flag_if(cf, VMI_FLAG_CF) |
+		flag_if(top != (bool)(a & 1), VMI_FLAG_OF);
 	return res;
 }
 
@@ -151,8 +156,7 @@ static uint64_t ror(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 static uint64_t rcl(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 	uint64_t *flags)
 {
-	uint64_t cf = in & VMI_FLAG_CF, top;
-	bool of;
+	uint64_t cf = in & VMI_FLAG_CF, of = sign_changes(a, bytes), top;
 
 	n %= bytes * 8 + 1;
 	*flags = in;
@@ -163,9 +167,7 @@ static uint64_t rcl(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 		a = ((a << 1) | cf) & mask_of(bytes);
 		cf = top;
 	}
-	of = !!(a & top_of(bytes)) != !!cf;
-	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) | cf |
-		flag_if(of, VMI_FLAG_OF);
+	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) | cf | of;
 	return a;
 }
 
@@ -173,7 +175,7 @@ static uint64_t rcr(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 	uint64_t *flags)
 {
 	uint64_t cf = in & VMI_FLAG_CF, low;
-	bool of;
+	bool of = cf != (a & top_of(bytes) ? 1u : 0u);
 
 	n %= bytes * 8 + 1;
 	*flags = in;
@@ -184,7 +186,6 @@ static uint64_t rcr(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 		a = (a >> 1) | (cf ? top_of(bytes) : 0);
 		cf = low;
 	}
-	of = !!(a & top_of(bytes)) != !!(a & (top_of(bytes) >> 1));
 	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) | cf |
 		flag_if(of, VMI_FLAG_OF);
 	return a;
@@ -215,14 +216,15 @@ uint64_t vmi_alu_double(unsigned exec, const struct vmi_double *d,
 {
 	unsigned bits = d->bytes * 8, n = count_of(d->count, d->bytes), i;
 	uint64_t m = mask_of(d->bytes), t = top_of(d->bytes);
-	uint64_t dst = d->dst & m, src = d->src & m, before = dst;
+	uint64_t dst = d->dst & m, src = d->src & m, of;
 	bool cf = false;
 
 	*flags_out = flags_in & VMI_FLAGS_ARITH;
 	if (!n)
 		return dst;
+	of = exec == VMI_EXEC_shld ? sign_changes(dst, d->bytes) :
+		flag_if(((dst & t) != 0) != (src & 1), VMI_FLAG_OF);
 	for (i = 0; i < n; i++) {
-		before = dst;
 		if (exec == VMI_EXEC_shld) {
 			cf = dst & t;
 			dst = ((dst << 1) | (src >> (bits - 1))) & m;
@@ -234,7 +236,7 @@ uint64_t vmi_alu_double(unsigned exec, const struct vmi_double *d,
 		}
 	}
 	*flags_out = vmi_flags_szp(dst, d->bytes) | flag_if(cf, VMI_FLAG_CF) |
-		flag_if((dst ^ before) & t, VMI_FLAG_OF);
+		of;
 	return dst;
 }
 

@@ -138,6 +138,7 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	for (i = 0; i < bytes; i++)
 		*byte_at(c, linear + i) = (uint8_t)(value >> (8 * i));
 	stub.accesses++;
+	stub.written = linear;
 }
 
 uint8_t *vmi_host(struct vmi_cpu *c, uint64_t linear, unsigned bytes,

@@ -27,6 +27,7 @@ struct stub {
 	unsigned events_after; /* vmi_element_done() says so then; 0: never */
 	unsigned looks;
 	unsigned host_runs, accesses;
+	uint64_t written; /* the address of the last vmi_write() */
 	uint32_t port_log[64];
 	unsigned n_ports;
 	unsigned failures;

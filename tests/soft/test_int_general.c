@@ -209,6 +209,7 @@ static void far_bits(void)
 	stub.cpu.r[VMI_RCX] = 0xffffffffull; /* -1 */
 	run_memory(vmi_do_bts, 0x3000, 2, VMI_FORM_EG);
 	equal("bts at -1", peek(0x2ffc, 4), 0x80000000);
+	equal("and at no other address", stub.written, 0x2ffc);
 	vmi_write(CPU, 0x5000, 0, 8);
 	stub.cpu.r[VMI_RCX] = 0x2000 * 8 + 13;
 	run_memory(vmi_do_btc, 0x3000, 3, VMI_FORM_EG);

@@ -67,7 +67,8 @@ unsigned vmi_form_of(const struct vmi_insn *insn);
 
 /*
  * Bytes of operand 1; where that is an immediate, a distance or DX, of
- * operand 2 if it is a register or memory, else the operand size.
+ * operand 2 if it is a register or memory, else the operand size.  Segment
+ * registers that the opcode names and far pointers: the operand size.
  */
 unsigned vmi_form_bytes(const struct vmi_insn *insn);
 

@@ -4,8 +4,10 @@
 
 #include "lib/soft/block.h"
 #include "lib/soft/device.h"
+#include "lib/sys/sys.h"
 
 struct stub stub;
+const struct vmi_sys *vmi_sys;
 
 static jmp_buf out;
 

@@ -31,7 +31,8 @@
  * A struct that crosses the interface starts with `uint32_t size`, which the
  * caller sets to sizeof.  A config of an older size is padded with zeros,
  * one of a newer size whose unknown tail is not all zero is -E2BIG.  Of an
- * out-struct the library writes min(size, its own) and stores its own size.
+ * out-struct the library writes min(size, its own) bytes and stores that
+ * number, so that a struct can be given again as it is.
  *
  * Handles are opaque.  A child keeps its parent alive: destroying a parent
  * first only drops the caller's reference.  Destroying NULL does nothing.

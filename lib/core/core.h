@@ -26,6 +26,8 @@ struct vmapi {
 	const struct vmi_backend *be;
 	atomic_uint refs;
 	pid_t pid; /* fork makes handles inert: another pid is -EPERM */
+	/* A page that the kernel wipes on fork: 1 here, 0 in a child. */
+	uint32_t *alive; /* NULL: the kernel cannot, ask getpid() */
 	char reason[208];
 	int log_level;
 	vmapi_log_fn *log;
@@ -72,9 +74,12 @@ struct vmi_map_entry {
 
 /*
  * A committed map: immutable, sorted by gpa.  Readers off the run path take
- * vm->map_lock; a vcpu reads as->view only inside the run gate.
+ * vm->map_lock; a vcpu reads as->view only inside the run gate.  A commit
+ * that only adds publishes without closing the gate, so a vcpu in the guest
+ * may meet a new view there; the old one stays until it has left.
  */
 struct vmi_view {
+	struct vmi_view *retired_next;
 	size_t n;
 	struct vmi_map_entry entries[];
 };
@@ -83,7 +88,7 @@ struct vmapi_as {
 	struct vmapi_vm *vm;
 	atomic_uint refs;
 	unsigned id; /* 0: what the vcpus see */
-	struct vmi_view *view;
+	_Atomic(struct vmi_view *) view; /* never NULL */
 	struct vmapi_as *next;
 };
 
@@ -102,7 +107,14 @@ struct vmapi_vm {
 	unsigned n_vcpus;
 	pthread_mutex_t map_lock; /* one commit at a time; readers of views */
 	struct vmapi_as *spaces;  /* as 0 first */
-	bool map_broken;
+	atomic_bool map_broken;
+	/* Views that a vcpu in the guest may still read: lib/core/map.c. */
+	struct vmi_view *retired;
+	size_t retired_bytes;
+	/* What the backend said when the VM was made. */
+	uint64_t page_size;
+	unsigned phys_bits;
+	size_t map_entries_max;
 	/* the run gate: lib/core/gate.c */
 	pthread_mutex_t gate_lock;
 	pthread_cond_t gate_cond;
@@ -126,6 +138,15 @@ struct vmapi_vcpu {
 	bool unanswered;
 	uint32_t answer_bytes; /* what vmapi_vcpu_complete() must bring */
 	uint32_t answer_is_optional; /* 0 bytes are legal too (MSR: #GP) */
+	/*
+	 * Set by the backend when the instruction of the last exit is not
+	 * finished though nothing is to be answered: core calls ->vcpu_settle
+	 * before it touches state, and clears this at VMAPI_EXIT_SETTLED.
+	 */
+	bool unsettled;
+	/* What such a settle brought: the next run or settle gives it. */
+	struct vmapi_exit *held;
+	bool is_held;
 };
 
 /* -- lib/core/error.c --------------------------------------------------- */
@@ -139,12 +160,33 @@ int vmi_fail(int code, const char *object, const char *format, ...)
 /* The same with the range or tag that the failure is about. */
 int vmi_fail_range(int code, uint64_t first, uint64_t size,
 	const char *format, ...) vmi_printf(4, 5);
-/* The beginning of every public function: names it, checks the process. */
+/* "vcpu 3": lives until the next call on this thread. */
+const char *vmi_object(const char *format, ...) vmi_printf(1, 2);
+
+/*
+ * The beginning of every public function: names it, checks the process.  ctx
+ * NULL is a NULL handle; a function without a handle only names itself.
+ */
 int vmi_enter(const struct vmapi *ctx, const char *operation);
+void vmi_enter_free(const char *operation);
+/* The check alone, safe in signal handlers. */
+bool vmi_is_inherited(const struct vmapi *ctx);
+
+/* The one sentence for a NULL operation, and for a NULL pointer. */
+int vmi_unsupported(const struct vmapi *ctx);
+int vmi_null(const char *parameter);
 
 /* Copy a config whose first member is `size` into one of this build. */
 int vmi_config_copy(void *to, size_t to_size, const void *from,
 	size_t first_version);
+/* The same where the size is known: an element of an array. */
+int vmi_element_copy(void *to, size_t to_size, const void *from, size_t size);
+/*
+ * Copy an out-struct of this build (`size` bytes) into the caller's, whose
+ * first member tells its size and has been checked by vmi_out_check().
+ */
+void vmi_out_copy(void *to, const void *from, size_t size);
+int vmi_out_check(const void *to, size_t first_version);
 
 /* -- lib/core/log.c ----------------------------------------------------- */
 
@@ -152,6 +194,40 @@ void vmi_log(const struct vmapi *ctx, int level, const char *format, ...)
 	vmi_printf(3, 4);
 void vmi_trace(const struct vmapi *ctx, unsigned what, const char *format, ...)
 	vmi_printf(3, 4);
+/* Whether such a line would go anywhere: ask before costly formatting. */
+static inline bool vmi_is_traced(const struct vmapi *ctx, unsigned what)
+{
+	return vmi_unlikely(ctx->trace_mask & what);
+}
+void vmi_trace_environment(struct vmapi *ctx);
+
+/* -- References --------------------------------------------------------- */
+
+void vmi_context_get(struct vmapi *ctx);
+void vmi_context_put(struct vmapi *ctx);
+void vmi_vm_get(struct vmapi_vm *vm);
+void vmi_vm_put(struct vmapi_vm *vm);
+void vmi_ram_get(struct vmapi_ram *ram);
+void vmi_ram_put(struct vmapi_ram *ram);
+void vmi_as_get(struct vmapi_as *as);
+void vmi_as_put(struct vmapi_as *as);
+
+/* -- lib/core/cap.c ----------------------------------------------------- */
+
+/* A capability's value, 0 where it is absent; vm may be NULL. */
+int64_t vmi_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id);
+
+/* -- lib/core/vcpu.c ---------------------------------------------------- */
+
+/*
+ * Take the vcpu for a state call: nobody runs it meanwhile, nothing is
+ * unanswered, and the last instruction is finished.  -EBUSY.
+ */
+int vmi_vcpu_claim(struct vmapi_vcpu *vcpu);
+void vmi_vcpu_release(struct vmapi_vcpu *vcpu);
+/* Reset one that is claimed, whatever its last exit wanted. */
+int vmi_vcpu_reset(struct vmapi_vcpu *vcpu);
+const char *vmi_vcpu_label(const struct vmapi_vcpu *vcpu);
 
 /* -- lib/core/gate.c ---------------------------------------------------- */
 
@@ -163,17 +239,42 @@ void vmi_trace(const struct vmapi *ctx, unsigned what, const char *format, ...)
  */
 void vmi_gate_enter(struct vmapi_vcpu *vcpu);
 void vmi_gate_leave(struct vmapi_vcpu *vcpu);
-/* Close: returns when every other vcpu is outside.  Open again. */
+/*
+ * Close: returns when every vcpu is outside.  Open again.  Not from between
+ * enter and leave.  Closers wait for each other.
+ */
 void vmi_gate_close(struct vmapi_vm *vm);
 void vmi_gate_open(struct vmapi_vm *vm);
+/* Whether at some moment during the call every vcpu was outside. */
+bool vmi_gate_is_quiet(struct vmapi_vm *vm);
+int vmi_gate_init(struct vmapi_vm *vm);
+void vmi_gate_fini(struct vmapi_vm *vm);
 
-/* -- lib/core/ram.c, lib/core/map.c ------------------------------------- */
+/* -- lib/core/ram.c, lib/core/as.c, lib/core/view.c, lib/core/map.c ----- */
 
+/* One byte for each 4 KiB, zero at first.  NULL: no memory. */
 _Atomic(uint8_t) *vmi_ram_page_flags(struct vmapi_ram *ram);
 void vmi_ram_watch_add(struct vmapi_ram *ram, struct vmi_ram_watch *watch);
 void vmi_ram_watch_remove(struct vmapi_ram *ram, struct vmi_ram_watch *watch);
+/* Tell the watches; the range lies within the object. */
+void vmi_ram_tell(struct vmapi_ram *ram, uint64_t offset, uint64_t bytes);
+
 /* The entry that holds gpa, or NULL. */
 const struct vmi_map_entry *vmi_view_find(const struct vmi_view *view,
 	uint64_t gpa);
+/* The index of the first entry that ends after gpa; n if none does. */
+size_t vmi_view_at(const struct vmi_view *view, uint64_t gpa);
+/* A view with room for n entries; drop one with its references. */
+struct vmi_view *vmi_view_new(size_t n);
+void vmi_view_free(struct vmi_view *view);
+
+/* The first address space with its view, and the end of them all. */
+int vmi_spaces_init(struct vmapi_vm *vm);
+void vmi_spaces_fini(struct vmapi_vm *vm);
+/* Unmap everything in an address space that is going away. */
+void vmi_as_clear(struct vmapi_as *as);
+/* Hand the old view to whoever frees it when no vcpu can see it. */
+void vmi_view_retire(struct vmapi_vm *vm, struct vmi_view *view);
+void vmi_views_collect(struct vmapi_vm *vm, bool gate_is_closed);
 
 #endif

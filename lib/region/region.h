@@ -29,7 +29,7 @@ struct vmi_region {
 	const char *name;
 };
 
-/* Ranges in order of base; immutable once published. */
+/* Ranges in order of base; changed only while no vcpu is in the guest. */
 struct vmi_regions {
 	size_t n[2];
 	struct vmi_region **sorted[2];
@@ -38,5 +38,19 @@ struct vmi_regions {
 /* The region that holds all of [address, address + bytes), or NULL. */
 struct vmi_region *vmi_regions_find(const struct vmi_regions *regions,
 	enum vmi_space space, uint64_t address, unsigned bytes);
+
+/* The first region that shares a byte with the range, or NULL. */
+struct vmi_region *vmi_regions_overlap(const struct vmi_regions *regions,
+	enum vmi_space space, uint64_t base, uint64_t bytes);
+
+/*
+ * A copy with one region more, to be freed with vmi_free(); NULL: no memory.
+ * `regions` may be NULL, which is the empty list.
+ */
+struct vmi_regions *vmi_regions_with(const struct vmi_regions *regions,
+	struct vmi_region *fresh);
+/* Take a region out in place: while nobody reads, behind the run gate. */
+void vmi_regions_drop(struct vmi_regions *regions,
+	const struct vmi_region *old);
 
 #endif

@@ -28,20 +28,20 @@ struct code_page {
 	struct code_page *hash_next;
 	const uint8_t *host; /* page aligned */
 	_Atomic(uint8_t) *flag;
-	struct vmi_block *blocks;
+	struct vmi_codeblock *blocks;
 	uint64_t lines; /* one bit per 64 bytes that some block covers */
 	unsigned kills;
 };
 
 struct vmi_cache {
-	struct vmi_block *hash[1u << HASH_BITS];
+	struct vmi_codeblock *hash[1u << HASH_BITS];
 	struct code_page *pages[1u << PAGE_BITS];
 	uint8_t *arena;
 	size_t used;
 	uint64_t jump_generation;
 	struct vmi_jump jumps[VMI_JUMPS];
-	uint8_t scratch[sizeof(struct vmi_block) +
-		VMI_BLOCK_OPS * sizeof(struct vmi_op)] vmi_cacheline;
+	vmi_cacheline uint8_t scratch[sizeof(struct vmi_codeblock) +
+		VMI_BLOCK_OPS * sizeof(struct vmi_op)];
 };
 
 struct vmi_cache *vmi_cache_create(void)
@@ -73,9 +73,19 @@ static unsigned hash_of(uint64_t host, uint32_t key, unsigned bits)
 
 /* -- Jumps -------------------------------------------------------------- */
 
+struct vmi_jump *vmi_cache_jumps(struct vmi_cache *cache)
+{
+	return cache->jumps;
+}
+
 void vmi_jumps_flush(struct vmi_cpu *c)
 {
 	c->cache->jump_generation++;
+	vmi_jumps_retag(c);
+}
+
+void vmi_jumps_retag(struct vmi_cpu *c)
+{
 	c->jump_tag = c->cache->jump_generation << 16 | (uint64_t)c->key << 4 |
 		c->who;
 }
@@ -149,7 +159,7 @@ static uint64_t lines_of(const uint8_t *host, uint64_t bytes)
 
 /* -- Death -------------------------------------------------------------- */
 
-static void links_cut(struct vmi_block *b)
+static void links_cut(struct vmi_codeblock *b)
 {
 	uintptr_t at = b->incoming, next;
 	struct vmi_links *links;
@@ -162,9 +172,9 @@ static void links_cut(struct vmi_block *b)
 	b->incoming = 0;
 }
 
-static void hash_remove(struct vmi_cache *cache, struct vmi_block *b)
+static void hash_remove(struct vmi_cache *cache, struct vmi_codeblock *b)
 {
-	struct vmi_block **at = &cache->hash[hash_of((uintptr_t)b->host,
+	struct vmi_codeblock **at = &cache->hash[hash_of((uintptr_t)b->host,
 		b->key, HASH_BITS)];
 
 	while (*at != b)
@@ -173,7 +183,7 @@ static void hash_remove(struct vmi_cache *cache, struct vmi_block *b)
 }
 
 /* What follows the current instruction in the running block is stale. */
-static void truncate_running(struct vmi_cpu *c, struct vmi_block *b)
+static void truncate_running(struct vmi_cpu *c, struct vmi_codeblock *b)
 {
 	unsigned i = 0;
 
@@ -186,13 +196,13 @@ static void truncate_running(struct vmi_cpu *c, struct vmi_block *b)
 		b->ops[i].run = vmi_h_end;
 }
 
-static struct vmi_block *block_of(const struct vmi_op *enter)
+static struct vmi_codeblock *block_of(const struct vmi_op *enter)
 {
-	return (struct vmi_block *)((uintptr_t)enter -
-		offsetof(struct vmi_block, ops));
+	return (struct vmi_codeblock *)((uintptr_t)enter -
+		offsetof(struct vmi_codeblock, ops));
 }
 
-static void block_kill(struct vmi_cpu *c, struct vmi_block *b)
+static void block_kill(struct vmi_cpu *c, struct vmi_codeblock *b)
 {
 	b->dead = true;
 	hash_remove(c->cache, b);
@@ -200,7 +210,7 @@ static void block_kill(struct vmi_cpu *c, struct vmi_block *b)
 	b->ops[0].run = vmi_h_dead;
 }
 
-static bool overlaps(const struct vmi_block *b, const uint8_t *host,
+static bool overlaps(const struct vmi_codeblock *b, const uint8_t *host,
 	uint64_t bytes)
 {
 	return host < b->host + b->bytes && b->host < host + bytes;
@@ -209,7 +219,7 @@ static bool overlaps(const struct vmi_block *b, const uint8_t *host,
 void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
 {
 	struct code_page *p = page_find(c->cache, host);
-	struct vmi_block **at, *b;
+	struct vmi_codeblock **at, *b;
 
 	if (c->enter && overlaps(block_of(c->enter), host, bytes))
 		truncate_running(c, block_of(c->enter));
@@ -283,9 +293,9 @@ static size_t fetch_avail(const struct vmi_cpu *c, uint64_t linear)
 	return c->mode == 64 || room > page ? page : (size_t)room;
 }
 
-static struct vmi_block *lookup(struct vmi_cpu *c, const uint8_t *host)
+static struct vmi_codeblock *lookup(struct vmi_cpu *c, const uint8_t *host)
 {
-	struct vmi_block *b = c->cache->hash[hash_of((uintptr_t)host, c->key,
+	struct vmi_codeblock *b = c->cache->hash[hash_of((uintptr_t)host, c->key,
 		HASH_BITS)];
 
 	while (b && (b->host != host || b->key != c->key ||
@@ -294,7 +304,7 @@ static struct vmi_block *lookup(struct vmi_cpu *c, const uint8_t *host)
 	return b;
 }
 
-static void block_init(struct vmi_cpu *c, struct vmi_block *b,
+static void block_init(struct vmi_cpu *c, struct vmi_codeblock *b,
 	const uint8_t *host)
 {
 	memset(b, 0, sizeof(*b));
@@ -304,10 +314,10 @@ static void block_init(struct vmi_cpu *c, struct vmi_block *b,
 	b->cs_limit = code_limit(c);
 }
 
-static void block_insert(struct vmi_cpu *c, struct vmi_block *b,
+static void block_insert(struct vmi_cpu *c, struct vmi_codeblock *b,
 	struct code_page *p)
 {
-	struct vmi_block **head = &c->cache->hash[hash_of((uintptr_t)b->host,
+	struct vmi_codeblock **head = &c->cache->hash[hash_of((uintptr_t)b->host,
 		b->key, HASH_BITS)];
 
 	b->hash_next = *head;
@@ -321,7 +331,7 @@ static void block_insert(struct vmi_cpu *c, struct vmi_block *b,
 static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const struct fetch *f, unsigned limit)
 {
-	struct vmi_block *b = (struct vmi_block *)(void *)c->cache->scratch;
+	struct vmi_codeblock *b = (struct vmi_codeblock *)(void *)c->cache->scratch;
 	uint8_t bytes[2 * VMI_INSN_MAX] = { 0 };
 	size_t first = f->avail < VMI_INSN_MAX ? f->avail : VMI_INSN_MAX;
 	const uint8_t *next;
@@ -368,7 +378,7 @@ const struct vmi_op *vmi_block_step(struct vmi_cpu *c, unsigned limit)
 static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	const struct fetch *f)
 {
-	struct vmi_block *b;
+	struct vmi_codeblock *b;
 	struct code_page *p;
 	size_t used;
 
@@ -404,7 +414,7 @@ static const uint8_t *fetch_quick(struct vmi_cpu *c)
 const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 {
 	const uint8_t *host;
-	struct vmi_block *b;
+	struct vmi_codeblock *b;
 	struct vmi_jump *j;
 	struct fetch f;
 
@@ -445,7 +455,7 @@ static int64_t way(const struct vmi_op *op, unsigned k)
 	return k ? (int64_t)op->ip + op->len : op->disp;
 }
 
-static bool cached(const struct vmi_cpu *c, const struct vmi_block *b)
+static bool cached(const struct vmi_cpu *c, const struct vmi_codeblock *b)
 {
 	return (const uint8_t *)b != c->cache->scratch && !b->dead;
 }
@@ -455,7 +465,7 @@ const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 {
 	struct vmi_links *links = (struct vmi_links *)(uintptr_t)(op + 1);
 	uint64_t generation = c->cache->jump_generation;
-	struct vmi_block *from = block_of(c->enter), *to;
+	struct vmi_codeblock *from = block_of(c->enter), *to;
 	int64_t distance = way(op, k);
 	const struct vmi_op *next = vmi_block_jump(c);
 

@@ -27,9 +27,9 @@
 
 struct code_page;
 
-struct vmi_block {
-	struct vmi_block *hash_next;
-	struct vmi_block *page_next;
+struct vmi_codeblock {
+	struct vmi_codeblock *hash_next;
+	struct vmi_codeblock *page_next;
 	uintptr_t incoming; /* links to it: tagged, see block.c */
 	const uint8_t *host; /* its first byte */
 	uint64_t cs_base;
@@ -57,7 +57,11 @@ void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes);
 struct vmi_cache *vmi_cache_create(void);
 void vmi_cache_destroy(struct vmi_cache *cache);
 
+struct vmi_jump *vmi_cache_jumps(struct vmi_cache *cache);
+
+/* Forget where indirect branches led; and: the mode they belong to changed. */
 void vmi_jumps_flush(struct vmi_cpu *c);
+void vmi_jumps_retag(struct vmi_cpu *c);
 void vmi_tlb_drop_writes(struct vmi_cpu *c, const uint8_t *host_page);
 
 /*
@@ -72,7 +76,7 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
  * at most `limit` instructions into block->ops.  0; -EAGAIN when not even the
  * first fits into the bytes.
  */
-int vmi_translate(struct vmi_cpu *c, struct vmi_block *block,
+int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 	const uint8_t *bytes, size_t avail, unsigned limit);
 
 /* Handlers that the cache itself puts into blocks: run.c. */

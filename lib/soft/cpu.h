@@ -16,7 +16,7 @@
 #include "lib/soft/x86.h"
 
 struct vmi_op;
-struct vmi_block;
+struct vmi_codeblock;
 struct vmi_cache;
 struct soft_vm;
 
@@ -180,6 +180,8 @@ struct vmi_cpu {
 	bool shutdown;
 	bool trap_pending;  /* #DB with dr6_pending after this instruction */
 	uint64_t dr6_pending;
+	bool irq_pending;   /* an interrupt controller has something */
+	bool exclusive;	    /* between vmi_exclusive_begin() and _end() */
 	struct vmi_fault fault;
 	uint8_t previous; /* the vector being delivered, for #DF */
 	int injected;	  /* queued by vmapi_vcpu_interrupt(), or -1 */

@@ -48,7 +48,7 @@ enum {
 	MOD__ = 3,
 
 	SIZE_SHIFT = 6,
-	SIZE_o = 7, /* all operand sizes */
+	SIZE_o = 7,	 /* all operand sizes */
 	SIZE_a = 7 << 3, /* all address sizes */
 	SIZE_o16 = SIZE_a | 1,
 	SIZE_o32 = SIZE_a | 2,
@@ -164,39 +164,38 @@ enum {
 };
 #undef EXEC
 
-#define FITS(pfx, mod, reg, rm, size, mode) \
-	((uint32_t)PFX_##pfx << PFX_SHIFT | \
-		(uint32_t)MOD_##mod << MOD_SHIFT | \
-		(uint32_t)SIZE_##size << SIZE_SHIFT | \
-		(uint32_t)MODE_##mode << MODE_SHIFT | \
-		(uint32_t)REG_##reg << REG_SHIFT | \
+#define FITS(pfx, mod, reg, rm, size, mode)                                    \
+	((uint32_t)PFX_##pfx << PFX_SHIFT | (uint32_t)MOD_##mod << MOD_SHIFT | \
+		(uint32_t)SIZE_##size << SIZE_SHIFT |                          \
+		(uint32_t)MODE_##mode << MODE_SHIFT |                          \
+		(uint32_t)REG_##reg << REG_SHIFT |                             \
 		(uint32_t)RM_##rm << RM_SHIFT)
 
-#define ROW(map_, opcode_, pfx, mod, reg, rm, size, mode, name, op1, op2, \
-	op3, exec_, feature_, attr_, ft, fw, fu, also_) \
-	{ .fits = FITS(pfx, mod, reg, rm, size, mode), \
-		.attr = (attr_), \
-		.exec = VMI_EXEC_##exec_, \
-		.tested = F_##ft, \
-		.written = F_##fw, \
-		.undefined = F_##fu, \
-		.map = VMI_MAP_##map_, \
-		.opcode = (opcode_), \
-		.how = HOW_##exec_, \
-		.feature = VMI_FEAT_##feature_, \
-		.op = { VMI_OP_##op1, VMI_OP_##op2, VMI_OP_##op3 }, \
-		.wide = WIDE_##mode, \
-		.has_modrm = HAS_##mod, \
-		.also = (also_), \
+#define ROW(map_, opcode_, pfx, mod, reg, rm, size, mode, name, op1, op2, op3, \
+	exec_, feature_, attr_, ft, fw, fu, also_)                             \
+	{ .fits = FITS(pfx, mod, reg, rm, size, mode),                         \
+		.attr = (attr_),                                               \
+		.exec = VMI_EXEC_##exec_,                                      \
+		.tested = F_##ft,                                              \
+		.written = F_##fw,                                             \
+		.undefined = F_##fu,                                           \
+		.map = VMI_MAP_##map_,                                         \
+		.opcode = (opcode_),                                           \
+		.how = HOW_##exec_,                                            \
+		.feature = VMI_FEAT_##feature_,                                \
+		.op = { VMI_OP_##op1, VMI_OP_##op2, VMI_OP_##op3 },            \
+		.wide = WIDE_##mode,                                           \
+		.has_modrm = HAS_##mod,                                        \
+		.also = (also_),                                               \
 		.mnemonic = #name },
 
-#define INSN(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3, \
-	exec, feature, attr, ft, fw, fu) \
-	ROW(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3, \
+#define INSN(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3,  \
+	exec, feature, attr, ft, fw, fu)                                       \
+	ROW(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3,   \
 		exec, feature, attr, ft, fw, fu, false)
-#define ALSO(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3, \
-	exec, feature, attr, ft, fw, fu) \
-	ROW(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3, \
+#define ALSO(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3,  \
+	exec, feature, attr, ft, fw, fu)                                       \
+	ROW(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3,   \
 		exec, feature, attr, ft, fw, fu, true)
 #define ABSENT(map, opcode, reason)
 /* The last entry ends the last opcode. */
@@ -210,10 +209,10 @@ const struct vmi_row vmi_rows[] = {
 const size_t vmi_nrows = sizeof(vmi_rows) / sizeof(vmi_rows[0]) - 1;
 
 /* Number the rows, naming the first of each opcode. */
-#define NUMBER_LINE(line) ROW_AT_##line,
-#define NUMBER(line) NUMBER_LINE(line)
+#define NUMBER_LINE(line)      ROW_AT_##line,
+#define NUMBER(line)	       NUMBER_LINE(line)
 #define INSN(map, opcode, ...) CELL_##map##_##opcode,
-#define ALSO(map, ...) NUMBER(__LINE__)
+#define ALSO(map, ...)	       NUMBER(__LINE__)
 enum {
 #include "insn.def"
 	ROW_COUNT
@@ -222,7 +221,7 @@ enum {
 #undef ALSO
 
 /* One more than the number of an opcode's first row; 0 where there is none. */
-#define INSN(map, opcode, ...) \
+#define INSN(map, opcode, ...)                                                 \
 	[VMI_MAP_##map][opcode] = CELL_##map##_##opcode + 1,
 #define ALSO(map, ...)
 static const uint16_t cells[4][256] = {
@@ -234,7 +233,7 @@ static const uint16_t cells[4][256] = {
 
 #define OPERAND(name, kind, size) { VMI_OPK_##kind, VMI_SIZE_##size },
 const struct vmi_operand vmi_operands[VMI_OP_COUNT] = {
-	VMI_OPERANDS(OPERAND)
+#include "operand.def"
 };
 #undef OPERAND
 
@@ -324,8 +323,8 @@ static bool legacy_prefix(struct vmi_insn *insn, uint8_t byte)
 }
 
 /* Prefixes; the byte after them is in *byte. */
-static int decode_prefixes(struct fetch *f, struct vmi_insn *insn,
-	uint8_t *byte)
+static int decode_prefixes(
+	struct fetch *f, struct vmi_insn *insn, uint8_t *byte)
 {
 	unsigned rex = 0;
 
@@ -396,7 +395,8 @@ static int decode_modrm(struct fetch *f, struct vmi_insn *insn)
 		return err;
 	insn->has_modrm = true;
 	insn->mod = insn->modrm >> 6;
-	insn->reg = (insn->modrm >> 3 & 7) | (insn->prefixes & VMI_PFX_R ? 8 : 0);
+	insn->reg =
+		(insn->modrm >> 3 & 7) | (insn->prefixes & VMI_PFX_R ? 8 : 0);
 	insn->rm = (insn->modrm & 7) | (insn->prefixes & VMI_PFX_B ? 8 : 0);
 	return 0;
 }
@@ -421,12 +421,12 @@ static uint32_t properties(const struct vmi_insn *insn)
 		rm = insn->modrm & 7;
 	}
 	return pfx << PFX_SHIFT | mod << MOD_SHIFT |
-		(uint32_t)(insn->opsize >> 1) << SIZE_SHIFT |
-		(uint32_t)(insn->addrsize >> 1) << (SIZE_SHIFT + 3) |
-		(uint32_t)(insn->mode == 64 ? MODE_O64 : MODE_I64)
-			<< MODE_SHIFT |
-		(uint32_t)1 << (REG_SHIFT + reg) |
-		(uint32_t)1 << (RM_SHIFT + rm);
+	       (uint32_t)(insn->opsize >> 1) << SIZE_SHIFT |
+	       (uint32_t)(insn->addrsize >> 1) << (SIZE_SHIFT + 3) |
+	       (uint32_t)(insn->mode == 64 ? MODE_O64 : MODE_I64)
+		       << MODE_SHIFT |
+	       (uint32_t)1 << (REG_SHIFT + reg) |
+	       (uint32_t)1 << (RM_SHIFT + rm);
 }
 
 /* The row of the cell that fits. */
@@ -479,12 +479,9 @@ static int check_registers(struct vmi_insn *insn)
 static int decode_address16(struct fetch *f, struct vmi_insn *insn)
 {
 	enum { BX = 3, BP = 5, SI = 6, DI = 7 };
-	static const uint8_t base[8] = {
-		BX, BX, BP, BP, SI, DI, BP, BX
-	};
-	static const uint8_t index[8] = {
-		SI, DI, SI, DI, VMI_NOREG, VMI_NOREG, VMI_NOREG, VMI_NOREG
-	};
+	static const uint8_t base[8] = { BX, BX, BP, BP, SI, DI, BP, BX };
+	static const uint8_t index[8] = { SI, DI, SI, DI, VMI_NOREG, VMI_NOREG,
+		VMI_NOREG, VMI_NOREG };
 	unsigned rm = insn->modrm & 7;
 	unsigned size = insn->mod;
 	uint64_t disp = 0;
@@ -568,8 +565,8 @@ unsigned vmi_operand_bytes(const struct vmi_insn *insn, unsigned i)
 }
 
 /* The bytes of one operand that follow the address. */
-static int decode_immediate(struct fetch *f, struct vmi_insn *insn,
-	unsigned op, uint64_t *value)
+static int decode_immediate(
+	struct fetch *f, struct vmi_insn *insn, unsigned op, uint64_t *value)
 {
 	const struct vmi_operand *operand = &vmi_operands[op];
 	unsigned size = plain_size(insn, operand->size);
@@ -607,7 +604,7 @@ static int decode_immediates(struct fetch *f, struct vmi_insn *insn)
 	return err;
 }
 
-/* SDM 2A 2.2.1.7 and B.2.1: what 64-bit mode makes of the operand size. */
+/* SDM 2A 2.2.1.7, 2D A.2.5: what 64-bit mode makes of the operand size. */
 static void widen(struct vmi_insn *insn)
 {
 	if (insn->mode != 64 || insn->row->wide == VMI_WIDE_NO)
@@ -625,8 +622,8 @@ static int decode_operands(struct fetch *f, struct vmi_insn *insn)
 		return err;
 	widen(insn);
 	if (insn->has_modrm && insn->mod != 3)
-		err = insn->addrsize == 2 ? decode_address16(f, insn) :
-					    decode_address32(f, insn);
+		err = insn->addrsize == 2 ? decode_address16(f, insn)
+					  : decode_address32(f, insn);
 	if (!err)
 		err = decode_immediates(f, insn);
 	if (err)
@@ -638,8 +635,8 @@ static int decode_operands(struct fetch *f, struct vmi_insn *insn)
 	return 0;
 }
 
-int vmi_decode(const uint8_t *bytes, size_t avail, unsigned mode,
-	struct vmi_insn *out)
+int vmi_decode(
+	const uint8_t *bytes, size_t avail, unsigned mode, struct vmi_insn *out)
 {
 	struct fetch f = {
 		.bytes = bytes,

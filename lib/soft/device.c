@@ -13,6 +13,7 @@
 #include "lib/soft/device.h"
 
 #include "lib/soft/op.h"
+#include "lib/soft/pc.h"
 #include "lib/soft/soft.h"
 
 static void log_open(struct vmi_cpu *c)
@@ -46,6 +47,13 @@ static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
 	struct vmi_region *region;
 	struct vmi_regions *all;
 
+	if (e->space == VMI_SPACE_MEMORY && vmi_pc_apic_page(c, e->address)) {
+		if (e->is_write)
+			vmi_pc_apic_write(c, e->address, e->value, e->bytes);
+		else
+			e->value = vmi_pc_apic_read(c, e->address, e->bytes);
+		return true;
+	}
 	all = atomic_load_explicit(&c->vm->vm.regions, memory_order_acquire);
 	if (!all)
 		return false;

@@ -50,13 +50,15 @@ static void put_indexed(struct text *t, const char *name, unsigned n)
 /* General register n (0-15) of 1, 2, 4 or 8 bytes. */
 static void put_register(struct text *t, unsigned n, unsigned size)
 {
-	static const char names[8][3] = {
-		"ax", "cx", "dx", "bx", "sp", "bp", "si", "di"
-	};
+	static const char names[8][3] = { "ax", "cx", "dx", "bx", "sp", "bp",
+		"si", "di" };
 
 	if (n >= 8) {
 		put_indexed(t, "r", n);
-		put(t, size == 1 ? "b" : size == 2 ? "w" : size == 4 ? "d" : "");
+		put(t, size == 1    ? "b"
+			: size == 2 ? "w"
+			: size == 4 ? "d"
+				    : "");
 		return;
 	}
 	if (size == 1 && n < 4) {
@@ -71,8 +73,8 @@ static void put_register(struct text *t, unsigned n, unsigned size)
 		put_char(t, 'l');
 }
 
-static void put_general(struct text *t, const struct vmi_insn *insn, unsigned n,
-	unsigned size)
+static void put_general(
+	struct text *t, const struct vmi_insn *insn, unsigned n, unsigned size)
 {
 	if (size == 1 && vmi_reg8_is_high(insn, n)) {
 		put_char(t, "acdb"[n - 4]);
@@ -84,9 +86,8 @@ static void put_general(struct text *t, const struct vmi_insn *insn, unsigned n,
 
 static void put_segment(struct text *t, unsigned seg)
 {
-	static const char names[8][3] = {
-		"es", "cs", "ss", "ds", "fs", "gs", "?", "?"
-	};
+	static const char names[8][3] = { "es", "cs", "ss", "ds", "fs", "gs",
+		"?", "?" };
 
 	put(t, names[seg & 7]);
 }
@@ -137,8 +138,8 @@ static void put_address(struct text *t, const struct vmi_insn *insn)
 	}
 }
 
-static void put_memory(struct text *t, const struct vmi_insn *insn,
-	unsigned size)
+static void put_memory(
+	struct text *t, const struct vmi_insn *insn, unsigned size)
 {
 	put(t, pointer_name(size));
 	if (insn->seg_override) {
@@ -176,8 +177,8 @@ static void put_immediate(struct text *t, const struct vmi_insn *insn,
 {
 	switch (kind) {
 	case VMI_OPK_REL:
-		put_number(t, truncate(rip + insn->len + insn->imm,
-			insn->opsize));
+		put_number(
+			t, truncate(rip + insn->len + insn->imm, insn->opsize));
 		break;
 	case VMI_OPK_FAR:
 		put_number(t, insn->imm2);
@@ -222,8 +223,8 @@ static void put_implied(struct text *t, unsigned op,
 	}
 }
 
-static void put_operand(struct text *t, const struct vmi_insn *insn, unsigned i,
-	uint64_t rip)
+static void put_operand(
+	struct text *t, const struct vmi_insn *insn, unsigned i, uint64_t rip)
 {
 	unsigned op = insn->row->op[i];
 	const struct vmi_operand *operand = &vmi_operands[op];
@@ -250,8 +251,9 @@ static void put_operand(struct text *t, const struct vmi_insn *insn, unsigned i,
 		break;
 	case VMI_OPK_IMM:
 		/* ENTER alone has two. */
-		put_number(t, i && insn->row->op[0] >= VMI_OP_FIRST_IMM ?
-			insn->imm2 : insn->imm);
+		put_number(t, i && insn->row->op[0] >= VMI_OP_FIRST_IMM
+				      ? insn->imm2
+				      : insn->imm);
 		break;
 	case VMI_OPK_SIMM:
 	case VMI_OPK_REL:
@@ -274,8 +276,7 @@ static void put_prefixes(struct text *t, const struct vmi_insn *insn)
 		put(t, attr & VMI_A_REPZ ? "repne " : "rep ");
 }
 
-size_t vmi_disas(const struct vmi_insn *insn, uint64_t rip, char *buf,
-	size_t n)
+size_t vmi_disas(const struct vmi_insn *insn, uint64_t rip, char *buf, size_t n)
 {
 	struct text t = { .buf = buf, .size = n };
 

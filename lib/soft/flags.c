@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The flags that a result has: SDM 1 3.4.3.1, SDM 1 appendix A. */
-#include "lib/soft/flags.h"
+#include "lib/soft/alu.h"
 
 static uint64_t sign_bit(unsigned log2)
 {
@@ -110,4 +110,12 @@ bool vmi_cond(const struct vmi_cpu *c, unsigned cc)
 	else
 		holds = cond_of_flags(vmi_flags(c), cc);
 	return holds != (bool)(cc & 1);
+}
+
+void vmi_carry_flags(struct vmi_cpu *c, uint64_t res, uint64_t carries,
+	unsigned bytes)
+{
+	unsigned log2 = (unsigned)__builtin_ctz(bytes);
+
+	vmi_flags_set(c, szp(res, log2) | from_carries(carries, log2));
 }

@@ -13,75 +13,42 @@
 /* No register: a base or index that the address does not have. */
 #define VMI_NOREG 0xff
 
-/*
- * Operands in the manual's letters (SDM 2D A.2): X(letters, kind, size).
- * Immediates stand last: decoding looks for them by number. "n" is the native
- * size of the mode (8 in 64-bit mode, else 4), which control registers have.
- */
-#define VMI_OPERANDS(X) \
-	X(_, NONE, 0) \
-	X(Eb, RM, B) X(Ew, RM, W) X(Ed, RM, D) X(Eq, RM, Q) \
-	X(Ev, RM, V) X(Ey, RM, Y) \
-	X(Rd, RM, D) X(Rv, RM, V) X(Ry, RM, Y) X(Rn, RM, N) \
-	X(Gb, REG, B) X(Gw, REG, W) X(Gd, REG, D) X(Gv, REG, V) \
-	X(Gy, REG, Y) X(Gn, REG, N) \
-	X(Zb, OPREG, B) X(Zv, OPREG, V) \
-	X(M, MEM, 0) X(Mb, MEM, B) X(Mw, MEM, W) X(Md, MEM, D) \
-	X(Mq, MEM, Q) X(Mdq, MEM, DQ) X(Mv, MEM, V) X(My, MEM, Y) \
-	X(Ma, MEM, 2V) X(Mp, MEM, P) X(Ms, MEM, S) \
-	X(M32fp, MEM, D) X(M64fp, MEM, Q) X(M80fp, MEM, T) \
-	X(M16int, MEM, W) X(M32int, MEM, D) X(M64int, MEM, Q) \
-	X(M80bcd, MEM, T) \
-	X(Xb, SRC, B) X(Xv, SRC, V) X(Xz, SRC, Z) \
-	X(Yb, DST, B) X(Yv, DST, V) X(Yz, DST, Z) \
-	X(AL, ACC, B) X(AX, ACC, W) X(eAX, ACC, Z) X(rAX, ACC, V) \
-	X(CL, CREG, B) X(DX, DREG, W) X(1, ONE, B) \
-	X(ES, SEG, W) X(CS, SEG, W) X(SS, SEG, W) X(DS, SEG, W) \
-	X(FS, SEG, W) X(GS, SEG, W) \
-	X(Sw, SREG, W) X(Cn, CR, N) X(Dn, DR, N) \
-	X(Pq, MM, Q) X(Qd, MMRM, D) X(Qq, MMRM, Q) X(Nq, MMRM, Q) \
-	X(Vd, XMM, D) X(Vq, XMM, Q) X(Vdq, XMM, DQ) \
-	X(Ww, XMMRM, W) X(Wd, XMMRM, D) X(Wq, XMMRM, Q) \
-	X(Wdq, XMMRM, DQ) X(Udq, XMMRM, DQ) X(XMM0, XMM0, DQ) \
-	X(ST0, ST0, T) X(STi, STI, T) \
-	X(Ib, IMM, B) X(Iw, IMM, W) X(Iz, SIMM, Z) X(Iv, IMM, V) \
-	X(sIb, SIMM, B) X(Jb, REL, B) X(Jz, REL, Z) \
-	X(Ap, FAR, P) X(Ob, MOFFS, B) X(Ov, MOFFS, V)
-
-#define VMI_OPERAND_ENUM(name, kind, size) VMI_OP_##name,
+/* Operands in the manual's letters. */
+#define OPERAND(name, kind, size) VMI_OP_##name,
 enum vmi_operand_name {
-	VMI_OPERANDS(VMI_OPERAND_ENUM) VMI_OP_COUNT,
+#include "operand.def"
+	VMI_OP_COUNT,
 	VMI_OP_FIRST_IMM = VMI_OP_Ib
 };
-#undef VMI_OPERAND_ENUM
+#undef OPERAND
 
 enum vmi_operand_kind {
 	VMI_OPK_NONE,
-	VMI_OPK_RM, /* E, R: general register, or memory */
-	VMI_OPK_REG, /* G: general register by ModRM.reg */
+	VMI_OPK_RM,    /* E, R: general register, or memory */
+	VMI_OPK_REG,   /* G: general register by ModRM.reg */
 	VMI_OPK_OPREG, /* Z: general register in the opcode */
-	VMI_OPK_MEM, /* M: memory */
-	VMI_OPK_SRC, /* X: memory at seg:rSI */
-	VMI_OPK_DST, /* Y: memory at ES:rDI */
-	VMI_OPK_ACC, /* AL, AX, EAX, RAX */
-	VMI_OPK_CREG, /* CL */
-	VMI_OPK_DREG, /* DX */
-	VMI_OPK_ONE, /* the constant 1 */
-	VMI_OPK_SEG, /* a segment register that the opcode names */
-	VMI_OPK_SREG, /* S: segment register by ModRM.reg */
+	VMI_OPK_MEM,   /* M: memory */
+	VMI_OPK_SRC,   /* X: memory at seg:rSI */
+	VMI_OPK_DST,   /* Y: memory at ES:rDI */
+	VMI_OPK_ACC,   /* AL, AX, EAX, RAX */
+	VMI_OPK_CREG,  /* CL */
+	VMI_OPK_DREG,  /* DX */
+	VMI_OPK_ONE,   /* the constant 1 */
+	VMI_OPK_SEG,   /* a segment register that the opcode names */
+	VMI_OPK_SREG,  /* S: segment register by ModRM.reg */
 	VMI_OPK_CR,
 	VMI_OPK_DR,
-	VMI_OPK_MM, /* P */
-	VMI_OPK_MMRM, /* Q, N: MMX register, or memory */
-	VMI_OPK_XMM, /* V */
+	VMI_OPK_MM,    /* P */
+	VMI_OPK_MMRM,  /* Q, N: MMX register, or memory */
+	VMI_OPK_XMM,   /* V */
 	VMI_OPK_XMMRM, /* W, U: XMM register, or memory */
 	VMI_OPK_XMM0,
 	VMI_OPK_ST0,
 	VMI_OPK_STI,
-	VMI_OPK_IMM, /* zero-extended to 64 bits */
+	VMI_OPK_IMM,  /* zero-extended to 64 bits */
 	VMI_OPK_SIMM, /* sign-extended to 64 bits */
-	VMI_OPK_REL, /* J: sign-extended distance from the next instruction */
-	VMI_OPK_FAR, /* A: imm is the offset, imm2 the selector */
+	VMI_OPK_REL,  /* J: sign-extended distance from the next instruction */
+	VMI_OPK_FAR,  /* A: imm is the offset, imm2 the selector */
 	VMI_OPK_MOFFS /* O: memory at seg:disp */
 };
 
@@ -95,12 +62,12 @@ enum vmi_operand_size {
 	VMI_SIZE_T = 10,
 	VMI_SIZE_DQ = 16,
 	VMI_SIZE_V = 32, /* operand size */
-	VMI_SIZE_Z, /* operand size, 4 at most */
-	VMI_SIZE_Y, /* 8 with REX.W, else 4 */
-	VMI_SIZE_N, /* 8 in 64-bit mode, else 4 */
-	VMI_SIZE_2V, /* two of the operand size */
-	VMI_SIZE_P, /* far pointer: operand size, then 2 */
-	VMI_SIZE_S /* pseudo descriptor: 2, then 4 or 8 in 64-bit mode */
+	VMI_SIZE_Z,	 /* operand size, 4 at most */
+	VMI_SIZE_Y,	 /* 8 with REX.W, else 4 */
+	VMI_SIZE_N,	 /* 8 in 64-bit mode, else 4 */
+	VMI_SIZE_2V,	 /* two of the operand size */
+	VMI_SIZE_P,	 /* far pointer: operand size, then 2 */
+	VMI_SIZE_S	 /* pseudo descriptor: 2, then 4 or 8 in 64-bit mode */
 };
 
 struct vmi_operand {
@@ -120,62 +87,62 @@ enum vmi_exec {
 #undef EXEC
 
 /* What CPUID must report for the row to be an instruction. */
-#define VMI_FEATURES(X) \
-	X(BASE) X(FPU) X(TSC) X(MSR) X(CX8) X(SEP) X(CMOV) X(CLFSH) X(MMX) \
-	X(FXSR) X(SSE) X(SSE2) X(SSE3) X(SSSE3) X(SSE41) X(SSE42) X(CX16) \
-	X(MOVBE) X(POPCNT) X(XSAVE) X(XSAVEOPT) X(RDRAND) X(RDTSCP) X(LM) \
-	X(SYSCALL) X(LAHF64) X(FSGSBASE) X(INVPCID) X(SMAP) X(MONITOR) \
-	X(VMX) X(SVM)
-
-#define VMI_FEATURE_ENUM(name) VMI_FEAT_##name,
-enum vmi_feature { VMI_FEATURES(VMI_FEATURE_ENUM) VMI_FEAT_COUNT };
-#undef VMI_FEATURE_ENUM
+#define FEATURE(name, leaf, subleaf, reg, bit) VMI_FEAT_##name,
+enum vmi_feature {
+#include "feature.def"
+	VMI_FEAT_COUNT
+};
+#undef FEATURE
 
 /* Attributes of a row. */
-#define VMI_A_LOCK 0x0001u /* LOCK is legal with a memory destination */
-#define VMI_A_WO 0x0002u /* operand 1 is written, not read */
-#define VMI_A_RW 0x0004u /* operand 1 is read and written */
-#define VMI_A_W2 0x0008u /* operand 2 is read and written as well */
-#define VMI_A_CPL0 0x0010u /* #GP above privilege level 0 */
-#define VMI_A_IOPL 0x0020u /* depends on IOPL or the I/O permission map */
-#define VMI_A_PMODE 0x0040u /* #UD (SYSENTER, SYSEXIT, SYSRET #GP) in real */
-			    /* mode; the rest is #UD in virtual-8086 too */
-#define VMI_A_STR 0x0080u /* a string operation */
-#define VMI_A_REP 0x0100u /* F3 and F2 repeat by rCX */
-#define VMI_A_REPZ 0x0200u /* F3 and F2 repeat by rCX and ZF */
-#define VMI_A_FPUOP 0x0400u /* CR0.EM, CR0.TS: #NM; pending: #MF */
-#define VMI_A_NOWAIT 0x0800u /* but does not look at what is pending */
-#define VMI_A_MMXOP 0x1000u /* CR0.EM: #UD; CR0.TS: #NM; pending: #MF */
-#define VMI_A_SSEOP 0x2000u /* CR0.EM, CR4.OSFXSR: #UD; CR0.TS: #NM */
-#define VMI_A_AL16 0x4000u /* a 16-byte memory operand is aligned or #GP */
-#define VMI_A_FKEEP 0x8000u /* a count of 0 leaves the flags written as is */
-#define VMI_A_NOMOD 0x10000u /* ModRM.mod is ignored: always a register */
+#define VMI_A_LOCK   0x0001u  /* LOCK is legal with a memory destination */
+#define VMI_A_WO     0x0002u  /* operand 1 is written, not read */
+#define VMI_A_RW     0x0004u  /* operand 1 is read and written */
+#define VMI_A_W2     0x0008u  /* operand 2 is read and written as well */
+#define VMI_A_CPL0   0x0010u  /* #GP above privilege level 0 */
+#define VMI_A_IOPL   0x0020u  /* depends on IOPL or the I/O permission map */
+#define VMI_A_PMODE  0x0040u  /* not in real mode: see below */
+#define VMI_A_STR    0x0080u  /* a string operation */
+#define VMI_A_REP    0x0100u  /* F3 and F2 repeat by rCX */
+#define VMI_A_REPZ   0x0200u  /* F3 and F2 repeat by rCX and ZF */
+#define VMI_A_FPUOP  0x0400u  /* CR0.EM, CR0.TS: #NM; pending: #MF */
+#define VMI_A_NOWAIT 0x0800u  /* but does not look at what is pending */
+#define VMI_A_MMXOP  0x1000u  /* CR0.EM: #UD; CR0.TS: #NM; pending: #MF */
+#define VMI_A_SSEOP  0x2000u  /* CR0.EM, CR4.OSFXSR: #UD; CR0.TS: #NM */
+#define VMI_A_AL16   0x4000u  /* a 16-byte memory operand is aligned or #GP */
+#define VMI_A_FKEEP  0x8000u  /* a count of 0 leaves the flags written as is */
+#define VMI_A_NOMOD  0x10000u /* ModRM.mod is ignored: always a register */
+
+/*
+ * VMI_A_PMODE: SYSENTER, SYSEXIT and SYSRET are #GP in real mode, all others
+ * (table registers, LAR, LSL, VERR, ARPL) #UD there and in virtual-8086 mode.
+ */
 
 /* Flags of a row, in their places in EFLAGS. */
-#define VMI_F_C 0x0001u
-#define VMI_F_P 0x0004u
-#define VMI_F_A 0x0010u
-#define VMI_F_Z 0x0040u
-#define VMI_F_S 0x0080u
-#define VMI_F_I 0x0200u
-#define VMI_F_D 0x0400u
-#define VMI_F_O 0x0800u
+#define VMI_F_C	    0x0001u
+#define VMI_F_P	    0x0004u
+#define VMI_F_A	    0x0010u
+#define VMI_F_Z	    0x0040u
+#define VMI_F_S	    0x0080u
+#define VMI_F_I	    0x0200u
+#define VMI_F_D	    0x0400u
+#define VMI_F_O	    0x0800u
 #define VMI_F_ARITH 0x08d5u
-#define VMI_F_ALL 0xffffu /* these and the system flags: it is POPF's */
+#define VMI_F_ALL   0xffffu /* these and the system flags: it is POPF's */
 
 struct vmi_row {
-	uint32_t fits; /* the encodings it is for; private to the decoder */
-	uint32_t attr; /* VMI_A_x */
-	uint16_t exec; /* enum vmi_exec */
+	uint32_t fits;	 /* the encodings it is for; private to the decoder */
+	uint32_t attr;	 /* VMI_A_x */
+	uint16_t exec;	 /* enum vmi_exec */
 	uint16_t tested; /* VMI_F_x */
 	uint16_t written;
 	uint16_t undefined;
 	uint8_t map; /* enum vmi_map */
 	uint8_t opcode;
-	uint8_t how; /* enum vmi_how */
+	uint8_t how;	 /* enum vmi_how */
 	uint8_t feature; /* enum vmi_feature */
-	uint8_t op[3]; /* enum vmi_operand_name */
-	uint8_t wide; /* operand size in 64-bit mode: enum vmi_wide */
+	uint8_t op[3];	 /* enum vmi_operand_name */
+	uint8_t wide;	 /* operand size in 64-bit mode: enum vmi_wide */
 	bool has_modrm;
 	bool also; /* the same opcode as the row before */
 	char mnemonic[14];
@@ -188,16 +155,16 @@ extern const size_t vmi_nrows;
 extern const struct vmi_operand vmi_operands[VMI_OP_COUNT];
 
 /* Prefixes of an instruction. Of F2 and F3 only the last is reported. */
-#define VMI_PFX_66 0x001u
-#define VMI_PFX_67 0x002u
-#define VMI_PFX_F2 0x004u
-#define VMI_PFX_F3 0x008u
+#define VMI_PFX_66   0x001u
+#define VMI_PFX_67   0x002u
+#define VMI_PFX_F2   0x004u
+#define VMI_PFX_F3   0x008u
 #define VMI_PFX_LOCK 0x010u
-#define VMI_PFX_REX 0x020u /* effective: the last byte before the opcode */
-#define VMI_PFX_B 0x100u
-#define VMI_PFX_X 0x200u
-#define VMI_PFX_R 0x400u
-#define VMI_PFX_W 0x800u
+#define VMI_PFX_REX  0x020u /* effective: the last byte before the opcode */
+#define VMI_PFX_B    0x100u
+#define VMI_PFX_X    0x200u
+#define VMI_PFX_R    0x400u
+#define VMI_PFX_W    0x800u
 
 enum vmi_seg { VMI_ES, VMI_CS, VMI_SS, VMI_DS, VMI_FS, VMI_GS };
 
@@ -205,20 +172,20 @@ struct vmi_insn {
 	const struct vmi_row *row;
 	int64_t disp; /* sign-extended; zero-extended for MOFFS */
 	uint64_t imm;
-	uint64_t imm2; /* ENTER's level, a far pointer's selector */
+	uint64_t imm2;	   /* ENTER's level, a far pointer's selector */
 	uint16_t prefixes; /* VMI_PFX_x */
 	uint8_t len;
-	uint8_t mode; /* 16, 32 or 64 */
-	uint8_t opsize; /* 2, 4 or 8, with D64 and F64 applied */
+	uint8_t mode;	  /* 16, 32 or 64 */
+	uint8_t opsize;	  /* 2, 4 or 8, with D64 and F64 applied */
 	uint8_t addrsize; /* 2, 4 or 8 */
-	uint8_t seg; /* enum vmi_seg of the memory operand (not of Y) */
+	uint8_t seg;	  /* enum vmi_seg of the memory operand (not of Y) */
 	uint8_t opcode;
 	uint8_t modrm;
-	uint8_t mod; /* 3 when the operand is a register */
-	uint8_t reg; /* with REX.R where it extends this operand */
-	uint8_t rm; /* with REX.B, likewise */
+	uint8_t mod;   /* 3 when the operand is a register */
+	uint8_t reg;   /* with REX.R where it extends this operand */
+	uint8_t rm;    /* with REX.B, likewise */
 	uint8_t opreg; /* low bits of the opcode with REX.B */
-	uint8_t base; /* a register or VMI_NOREG */
+	uint8_t base;  /* a register or VMI_NOREG */
 	uint8_t index;
 	uint8_t scale; /* 1, 2, 4 or 8 */
 	bool has_modrm;
@@ -252,7 +219,7 @@ static inline bool vmi_reg8_is_high(const struct vmi_insn *insn, unsigned n)
  * Print in Intel syntax, as snprintf does: at most n bytes with the final
  * zero, and the length it would have had is returned.
  */
-size_t vmi_disas(const struct vmi_insn *insn, uint64_t rip, char *buf,
-	size_t n);
+size_t vmi_disas(
+	const struct vmi_insn *insn, uint64_t rip, char *buf, size_t n);
 
 #endif

@@ -2,10 +2,13 @@
 /* Guest memory where the TLB misses: walks, faults, devices, code pages. */
 #include "lib/soft/mem.h"
 
+#include <errno.h>
+
 #include "lib/soft/block.h"
 #include "lib/soft/device.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/paging.h"
+#include "lib/soft/pc.h"
 #include "lib/soft/soft.h"
 
 /* A page of RAM or of something else, for one access. */
@@ -48,7 +51,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 	const struct vmi_map_entry *e = map_entry(c, gpa);
 	struct page p = { .gpa = gpa };
 
-	if (!e)
+	if (!e || vmi_pc_apic_page(c, gpa))
 		return p;
 	p.host = e->ram->base + e->offset + (gpa - e->gpa);
 	p.readonly = e->flags & VMAPI_MAP_READONLY;

@@ -3,6 +3,7 @@
 #ifndef VMI_SOFT_SOFT_H
 #define VMI_SOFT_SOFT_H
 
+#include "lib/chip/lapic.h"
 #include "lib/core/backend.h"
 #include "lib/soft/cpu.h"
 
@@ -10,17 +11,20 @@ struct vmi_pc;
 
 struct soft_vm {
 	struct vmapi_vm vm;
-	struct vmi_pc *pc;  /* its interrupt controllers and PIT: pc.c */
+	struct vmi_pc *pc;  /* its interrupt controllers and PIT, or NULL */
 	uint64_t start_ns;  /* host time of tick 0 */
 	uint64_t tsc_hz;
-	atomic_uint code_lock; /* unused by one vcpu */
+	atomic_uint map_generation; /* counts changes of the maps */
 };
 
 struct soft_vcpu {
 	struct vmapi_vcpu vcpu;
 	struct vmi_cpu cpu;
-	pthread_mutex_t sleep_lock; /* halted vcpus wait here */
-	pthread_cond_t sleep_cond;
+	struct vmi_lapic lapic;	/* with soft_vm.pc */
+	int wake;		/* eventfd: ends a sleep */
+	atomic_int sleeping;
+	unsigned map_generation; /* seen */
+	uint8_t io_data[8];	/* what vmapi_exit_io.data points to */
 };
 
 static inline struct soft_vm *vmi_soft_vm(struct vmapi_vm *vm)
@@ -37,6 +41,9 @@ static inline struct soft_vcpu *vmi_cpu_vcpu(struct vmi_cpu *c)
 {
 	return vmi_container_of(c, struct soft_vcpu, cpu);
 }
+
+/* Nanoseconds of the VM's clock. */
+uint64_t vmi_soft_clock(struct vmapi_vm *vm);
 
 /* Set event bits and wake the vcpu if it sleeps.  Any thread. */
 void vmi_event_raise(struct soft_vcpu *v, unsigned events);

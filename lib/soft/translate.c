@@ -11,6 +11,8 @@
  */
 #include "lib/soft/translate.h"
 
+#include <errno.h>
+
 #include "lib/soft/engine.h"
 
 /* What decoding knows of an operation and the backward pass needs. */
@@ -22,7 +24,7 @@ struct note {
 
 struct builder {
 	struct vmi_cpu *c;
-	struct vmi_block *block;
+	struct vmi_codeblock *block;
 	struct vmi_insn insn;
 	unsigned n_ops, n_insns;
 	uint16_t ip;
@@ -344,12 +346,30 @@ static unsigned memory_access(const struct vmi_insn *i, int n)
 	return i->row->attr & written ? VMI_MEM_WRITE : VMI_MEM_READ;
 }
 
+/* Areas whose size is no operand letter. */
+static unsigned area_bytes(const struct vmi_insn *i)
+{
+	switch (i->row->exec) {
+	case VMI_EXEC_fxsave:
+	case VMI_EXEC_fxrstor:
+		return 512;
+	case VMI_EXEC_fldenv:
+	case VMI_EXEC_fnstenv:
+		return i->opsize == 2 ? 14 : 28;
+	case VMI_EXEC_fnsave:
+	case VMI_EXEC_frstor:
+		return i->opsize == 2 ? 94 : 108;
+	default:
+		return 1;
+	}
+}
+
 /* Bytes of the memory operand, for its limit check. */
 static unsigned memory_bytes(const struct vmi_insn *i, unsigned n)
 {
 	unsigned bytes = vmi_operand_bytes(i, n);
 
-	return bytes ? bytes : vmi_area_bytes(i);
+	return bytes ? bytes : area_bytes(i);
 }
 
 /* -- Helpers ------------------------------------------------------------ */
@@ -405,8 +425,6 @@ static void emit_helper(struct builder *b, bool ends)
 	} else {
 		op->base = base;
 	}
-	if (vmi_row_code(i->row->exec) >= 0)
-		op->scale = op->scale; /* see condition() */
 	note_of(b, op)->sees = true;
 	if (ends)
 		b->ended = true;
@@ -798,12 +816,24 @@ static bool emit_nop(struct builder *b)
 	return true;
 }
 
-/* imul r, r/m, imm has three operands: the source is loaded, then RRI. */
+/* r = r/m * imm; the two-operand form is an ordinary one. */
 static bool emit_imul(struct builder *b)
 {
-	if (b->insn.row->op[2] != VMI_OP__)
+	const struct vmi_insn *i = &b->insn;
+	struct vmi_op *op;
+
+	if (i->row->op[2] == VMI_OP__)
+		return emit_value(b, &vmi_value_imul);
+	if (is_memory(i, 1))
 		return false;
-	return emit_value(b, &vmi_value_imul);
+	op = emit(b, VMI_EXEC_imul, NULL);
+	op->reg = i->reg;
+	op->base = i->rm;
+	op->imm = i->imm;
+	op->size = (uint8_t)(log2_of(i->opsize) | VMI_RI << 4);
+	note_of(b, op)->value = &vmi_value_imul;
+	note_flags(b, op);
+	return true;
 }
 
 /* -- Instructions ------------------------------------------------------- */
@@ -931,7 +961,7 @@ static void emit_fallthrough(struct builder *b)
 	emit_links(b);
 }
 
-int vmi_translate(struct vmi_cpu *c, struct vmi_block *block,
+int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 	const uint8_t *bytes, size_t avail, unsigned limit)
 {
 	struct builder b = { .c = c, .block = block };

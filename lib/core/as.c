@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Address spaces, and guest memory read and written from outside. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/core/backend.h"
+#include "lib/sys/sys.h"
+
+static struct vmapi_as *new_space(struct vmapi_vm *vm, unsigned id)
+{
+	struct vmapi_as *as = vmi_zalloc(sizeof(*as));
+	struct vmi_view *view = vmi_view_new(0);
+
+	if (!as || !view) {
+		vmi_free(as);
+		vmi_free(view);
+		return NULL;
+	}
+	as->vm = vm;
+	as->id = id;
+	atomic_init(&as->refs, 0);
+	atomic_init(&as->view, view);
+	return as;
+}
+
+static void free_space(struct vmapi_as *as)
+{
+	vmi_view_free(atomic_load(&as->view));
+	vmi_free(as);
+}
+
+int vmi_spaces_init(struct vmapi_vm *vm)
+{
+	vm->spaces = new_space(vm, 0);
+	if (!vm->spaces)
+		return vmi_fail(-ENOMEM, "vm", "no memory");
+	return 0;
+}
+
+void vmi_spaces_fini(struct vmapi_vm *vm)
+{
+	while (vm->spaces) {
+		struct vmapi_as *as = vm->spaces;
+
+		vm->spaces = as->next;
+		free_space(as);
+	}
+}
+
+/* -- References: each holds one on the VM ------------------------------- */
+
+void vmi_as_get(struct vmapi_as *as)
+{
+	vmi_vm_get(as->vm);
+	atomic_fetch_add_explicit(&as->refs, 1, memory_order_relaxed);
+}
+
+static void drop_space(struct vmapi_as *as)
+{
+	struct vmapi_vm *vm = as->vm;
+	struct vmapi_as **at;
+
+	pthread_mutex_lock(&vm->map_lock);
+	vmi_as_clear(as);
+	for (at = &vm->spaces; *at != as; at = &(*at)->next)
+		;
+	*at = as->next;
+	pthread_mutex_unlock(&vm->map_lock);
+	free_space(as);
+}
+
+/* Space 0 lives as long as the VM, whoever has a reference. */
+void vmi_as_put(struct vmapi_as *as)
+{
+	struct vmapi_vm *vm = as->vm;
+
+	if (atomic_fetch_sub(&as->refs, 1) == 1 && as->id)
+		drop_space(as);
+	vmi_vm_put(vm);
+}
+
+int vmapi_vm_as(struct vmapi_vm *vm, struct vmapi_as **as)
+{
+	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
+
+	if (err)
+		return err;
+	if (!as)
+		return vmi_null("as");
+	vmi_as_get(vm->spaces);
+	*as = vm->spaces;
+	return 0;
+}
+
+/* Link a new space under the lowest free id. */
+static int link_space(struct vmapi_vm *vm, struct vmapi_as *as, unsigned max)
+{
+	struct vmapi_as *at = vm->spaces;
+
+	as->id = 1;
+	while (at->next && at->next->id == as->id) {
+		at = at->next;
+		as->id++;
+	}
+	if (as->id >= max)
+		return vmi_fail(-ENOTSUP, "vm",
+			"the backend has %u address spaces", max);
+	as->next = at->next;
+	at->next = as;
+	return 0;
+}
+
+int vmapi_as_create(struct vmapi_vm *vm, struct vmapi_as **out)
+{
+	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
+	struct vmapi_as *as;
+	unsigned max;
+
+	if (err)
+		return err;
+	if (!out)
+		return vmi_null("as");
+	max = (unsigned)vmi_cap(vm->ctx, vm, VMAPI_CAP_ADDRESS_SPACES);
+	as = new_space(vm, 1);
+	if (!as)
+		return vmi_fail(-ENOMEM, "vm", "no memory");
+	pthread_mutex_lock(&vm->map_lock);
+	err = link_space(vm, as, max);
+	pthread_mutex_unlock(&vm->map_lock);
+	if (err) {
+		free_space(as);
+		return err;
+	}
+	vmi_as_get(as);
+	*out = as;
+	return 0;
+}
+
+void vmapi_as_destroy(struct vmapi_as *as)
+{
+	if (as && !vmi_enter(as->vm->ctx, __func__))
+		vmi_as_put(as);
+}
+
+/* -- Listing ------------------------------------------------------------ */
+
+static void list_entries(const struct vmi_view *view, uint8_t *to, size_t n,
+	uint32_t stride)
+{
+	size_t i;
+
+	for (i = 0; i < view->n && i < n; i++, to += stride) {
+		const struct vmi_map_entry *e = &view->entries[i];
+		struct vmapi_map_entry out = { .flags = e->flags,
+			.gpa = e->gpa,
+			.bytes = e->bytes,
+			.ram = e->ram,
+			.offset = e->offset };
+
+		memcpy(to, &stride, sizeof(stride));
+		vmi_out_copy(to, &out, sizeof(out));
+	}
+}
+
+int vmapi_as_entries(struct vmapi_as *as, struct vmapi_map_entry *entries,
+	size_t n, size_t *count)
+{
+	int err = vmi_enter(as ? as->vm->ctx : NULL, __func__);
+	const struct vmi_view *view;
+
+	if (err)
+		return err;
+	if (!count || (n && !entries))
+		return vmi_null(count ? "entries" : "count");
+	if (n)
+		err = vmi_out_check(entries, sizeof(*entries));
+	if (err)
+		return err;
+	pthread_mutex_lock(&as->vm->map_lock);
+	view = atomic_load(&as->view);
+	if (n)
+		list_entries(view, (uint8_t *)entries, n, entries[0].size);
+	*count = view->n;
+	pthread_mutex_unlock(&as->vm->map_lock);
+	return 0;
+}
+
+/* -- Access ------------------------------------------------------------- */
+
+struct transfer {
+	uint64_t gpa;
+	uint8_t *to;	     /* read: the buffer */
+	const uint8_t *from; /* write: the buffer */
+	size_t left;
+};
+
+/* Within one entry; the watches hear of a write. */
+static void transfer_piece(
+	struct transfer *t, const struct vmi_map_entry *e)
+{
+	uint64_t at = t->gpa - e->gpa, room = e->bytes - at;
+	size_t n = room < t->left ? (size_t)room : t->left;
+	uint8_t *memory = e->ram->base + e->offset + at;
+
+	if (t->from) {
+		memcpy(memory, t->from, n);
+		vmi_ram_tell(e->ram, e->offset + at, n);
+		t->from += n;
+	} else {
+		memcpy(t->to, memory, n);
+		t->to += n;
+	}
+	t->gpa += n;
+	t->left -= n;
+}
+
+static int transfer(struct vmapi_as *as, struct transfer *t)
+{
+	const struct vmi_view *view;
+	size_t i;
+	int err = 0;
+
+	pthread_mutex_lock(&as->vm->map_lock);
+	view = atomic_load(&as->view);
+	for (i = vmi_view_at(view, t->gpa); t->left; i++) {
+		if (i == view->n || view->entries[i].gpa > t->gpa) {
+			err = vmi_fail_range(-EFAULT, t->gpa, t->left,
+				"no RAM at gpa 0x%" PRIx64, t->gpa);
+			break;
+		}
+		transfer_piece(t, &view->entries[i]);
+	}
+	pthread_mutex_unlock(&as->vm->map_lock);
+	return err;
+}
+
+int vmapi_as_read(struct vmapi_as *as, uint64_t gpa, void *buffer, size_t bytes)
+{
+	struct transfer t = { .gpa = gpa, .to = buffer, .left = bytes };
+	int err = vmi_enter(as ? as->vm->ctx : NULL, __func__);
+
+	if (err)
+		return err;
+	if (!buffer)
+		return vmi_null("buffer");
+	return transfer(as, &t);
+}
+
+int vmapi_as_write(
+	struct vmapi_as *as, uint64_t gpa, const void *buffer, size_t bytes)
+{
+	struct transfer t = { .gpa = gpa, .from = buffer, .left = bytes };
+	int err = vmi_enter(as ? as->vm->ctx : NULL, __func__);
+
+	if (err)
+		return err;
+	if (!buffer)
+		return vmi_null("buffer");
+	return transfer(as, &t);
+}

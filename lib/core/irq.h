@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Interrupt lines as the library's chips drive them. */
+#ifndef VMI_CORE_IRQ_H
+#define VMI_CORE_IRQ_H
+
+#include "lib/core/core.h"
+
+struct vmapi_irq {
+	struct vmapi_vm *vm;
+	struct vmapi_irq *next; /* of vm->irqs, under the chipset's lock */
+	atomic_uint refs;
+	unsigned pin; /* GSI */
+	bool level;
+};
+
+void vmi_irq_get(struct vmapi_irq *irq);
+void vmi_irq_put(struct vmapi_irq *irq);
+
+/* All with the chipset locked.  Unlinking lets go of the line. */
+void vmi_irq_link(struct vmapi_irq *irq);
+void vmi_irq_unlink(struct vmapi_irq *irq);
+int vmi_irq_drive(struct vmapi_irq *irq, bool level, int *delivery);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocks of registers, and single registers in and out of them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/arch/x86_state.h"
+#include "lib/core/regs.h"
+#include "lib/sys/sys.h"
+
+_Static_assert(sizeof(struct vmi_x86_system) <= VMI_SMALL_BLOCK,
+	"the system registers are a small block");
+_Static_assert(sizeof(struct vmapi_x86_segment) == 32, "as its tag says");
+_Static_assert(sizeof(struct vmapi_x86_events) == 64, "as its tag says");
+_Static_assert(sizeof(struct vmapi_x86_cpuid) == 32, "without padding");
+
+/* -- Blocks ------------------------------------------------------------- */
+
+int vmi_block_room(struct vmi_reg_block *b, size_t bytes)
+{
+	vmi_block_free(b);
+	if (bytes <= sizeof(b->small)) {
+		b->data = (uint8_t *)b->small;
+	} else {
+		b->data = vmi_alloc(bytes);
+		if (!b->data)
+			return -ENOMEM;
+	}
+	b->bytes = bytes;
+	return 0;
+}
+
+void vmi_block_free(struct vmi_reg_block *b)
+{
+	if (b->data != (uint8_t *)b->small)
+		vmi_free(b->data);
+	b->data = NULL;
+}
+
+int vmi_block_copy(struct vmi_reg_block *to, const struct vmi_reg_block *from)
+{
+	int err = vmi_block_room(to, from->bytes);
+
+	if (!err)
+		memcpy(to->data, from->data, from->bytes);
+	return err;
+}
+
+int vmi_block_size(
+	struct vmapi_vcpu *vcpu, enum vmi_block block, size_t *bytes)
+{
+	const struct vmi_backend *be = vcpu->vm->ctx->be;
+	int err;
+
+	*bytes = 0;
+	if (!be->block_get)
+		return -ENOENT;
+	err = be->block_get(vcpu, block, NULL, bytes);
+	return *bytes && (!err || err == -ENOSPC) ? 0 : -ENOENT;
+}
+
+int vmi_block_load(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	struct vmi_reg_block *b)
+{
+	const struct vmi_backend *be = vcpu->vm->ctx->be;
+	size_t bytes;
+	int err;
+
+	if (b->data)
+		return 0;
+	err = vmi_block_size(vcpu, block, &bytes);
+	if (!err)
+		err = vmi_block_room(b, bytes);
+	if (err)
+		return err;
+	err = be->block_get(vcpu, block, b->data, &bytes);
+	if (err)
+		vmi_block_free(b);
+	else
+		b->bytes = bytes;
+	return err;
+}
+
+/* -- Entries ------------------------------------------------------------ */
+
+/* Integers of the XSAVE area are the guest's bytes, little-endian. */
+static bool is_guest_integer(const struct vmi_reg_row *row)
+{
+	return row->view && row->bytes <= 8;
+}
+
+static uint64_t load_little(const uint8_t *from, size_t bytes)
+{
+	uint64_t value = 0;
+
+	while (bytes--)
+		value = value << 8 | from[bytes];
+	return value;
+}
+
+static void store_little(uint8_t *to, size_t bytes, uint64_t value)
+{
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		to[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* Host integers of 4 or 8 bytes, which is all there is beside the above. */
+static uint64_t load_host(const uint8_t *from, size_t bytes)
+{
+	uint64_t wide;
+	uint32_t narrow;
+	uint16_t half;
+
+	if (bytes == sizeof(half)) {
+		memcpy(&half, from, sizeof(half));
+		return half;
+	}
+	if (bytes == sizeof(narrow)) {
+		memcpy(&narrow, from, sizeof(narrow));
+		return narrow;
+	}
+	memcpy(&wide, from, sizeof(wide));
+	return wide;
+}
+
+static void store_host(uint8_t *to, size_t bytes, uint64_t value)
+{
+	uint32_t narrow = (uint32_t)value;
+	uint16_t half = (uint16_t)value;
+
+	if (bytes == sizeof(half))
+		memcpy(to, &half, sizeof(half));
+	else if (bytes == sizeof(narrow))
+		memcpy(to, &narrow, sizeof(narrow));
+	else
+		memcpy(to, &value, sizeof(value));
+}
+
+static int put_integer(struct vmapi_reg *reg, uint64_t value, size_t bytes)
+{
+	if (reg->data && reg->bytes < bytes) {
+		reg->bytes = (uint32_t)bytes;
+		return -ENOSPC;
+	}
+	if (reg->data)
+		store_host(reg->data, bytes, value);
+	else
+		reg->value = value;
+	reg->bytes = (uint32_t)bytes;
+	return 0;
+}
+
+int vmi_reg_extract_u64(struct vmapi_reg *reg, uint64_t value)
+{
+	return put_integer(reg, value, sizeof(value));
+}
+
+uint64_t vmi_reg_u64(const struct vmapi_reg *reg)
+{
+	return reg->data ? load_host(reg->data, sizeof(uint64_t)) : reg->value;
+}
+
+int vmi_reg_extract(const struct vmi_reg_row *row, struct vmi_reg_block *b,
+	struct vmapi_reg *reg)
+{
+	size_t bytes = row->bytes ? row->bytes : b->bytes;
+	const uint8_t *from = b->data + row->offset;
+
+	if (row->offset + bytes > b->bytes)
+		return -ENOENT;
+	if (row->view)
+		vmi_x86_xsave_expand(b->data, b->bytes, row->view);
+	if (is_guest_integer(row))
+		return put_integer(reg, load_little(from, bytes), bytes);
+	if (bytes <= 8)
+		return put_integer(reg, load_host(from, bytes), bytes);
+	if (!reg->data || reg->bytes < bytes) {
+		reg->bytes = (uint32_t)bytes;
+		return -ENOSPC;
+	}
+	memcpy(reg->data, from, bytes);
+	reg->bytes = (uint32_t)bytes;
+	return 0;
+}
+
+/* Bytes that an FXSAVE image has: the rest is software's (table 10-2). */
+#define FXSAVE_USED 416
+/* MXCSR_MASK is the processor's to say. */
+#define MXCSR_MASK_AT 28
+
+static void patch_fxsave(uint8_t *area, const uint8_t *from)
+{
+	memcpy(area, from, MXCSR_MASK_AT);
+	memcpy(area + MXCSR_MASK_AT + 4, from + MXCSR_MASK_AT + 4,
+		FXSAVE_USED - MXCSR_MASK_AT - 4);
+}
+
+int vmi_reg_patch(const struct vmi_reg_row *row, struct vmi_reg_block *b,
+	const struct vmapi_reg *reg)
+{
+	uint8_t *to;
+	uint64_t value;
+	int err;
+
+	if (!row->bytes) { /* the whole block, in the caller's length */
+		err = vmi_block_room(b, reg->bytes);
+		if (!err)
+			memcpy(b->data, reg->data, reg->bytes);
+		return err;
+	}
+	if (row->offset + row->bytes > b->bytes)
+		return -ENOENT;
+	to = b->data + row->offset;
+	if (row->view)
+		vmi_x86_xsave_expand(b->data, b->bytes, row->view);
+	if (row->view == VMI_VIEW_BOTH) {
+		patch_fxsave(to, reg->data);
+		return 0;
+	}
+	if (row->bytes > 8) {
+		memcpy(to, reg->data, row->bytes);
+		return 0;
+	}
+	value = reg->data ? load_host(reg->data, row->bytes) : reg->value;
+	if (is_guest_integer(row))
+		store_little(to, row->bytes, value);
+	else
+		store_host(to, row->bytes, value);
+	return 0;
+}
+
+/* CPUID alone may become longer or shorter. */
+static int check_varlen(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
+	struct vmapi_reg *reg)
+{
+	size_t bytes;
+	int err;
+
+	if (!reg->data)
+		return -EINVAL;
+	if (row->block == VMI_BLOCK_CPUID)
+		return reg->bytes && !(reg->bytes % 32) ? 0 : -EINVAL;
+	err = vmi_block_size(vcpu, (enum vmi_block)row->block, &bytes);
+	if (err)
+		return err;
+	if (reg->bytes > bytes)
+		return -EINVAL;
+	if (reg->bytes == bytes)
+		return 0;
+	reg->bytes = (uint32_t)bytes;
+	return -ENOSPC;
+}
+
+int vmi_reg_check(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
+	struct vmapi_reg *reg)
+{
+	uint32_t bytes = row ? row->bytes : 8;
+
+	if (row && (row->attributes & VMAPI_REG_READONLY))
+		return -EPERM;
+	if (!bytes)
+		return check_varlen(vcpu, row, reg);
+	if (!reg->data) {
+		if (bytes > 8)
+			return -EINVAL;
+		return bytes < 8 && reg->value >> 8 * bytes ? -EINVAL : 0;
+	}
+	if (reg->bytes > bytes)
+		return -EINVAL;
+	if (reg->bytes == bytes)
+		return 0;
+	reg->bytes = bytes;
+	return -ENOSPC;
+}
+
+/* -- Results ------------------------------------------------------------ */
+
+static int describe(const struct vmapi_reg *reg)
+{
+	const struct vmi_reg_row *row = vmi_x86_reg(reg->tag);
+
+	return vmi_fail_range(reg->status, reg->tag, 0,
+		"register %s, tag 0x%016" PRIx64 ": %s",
+		row ? row->name : "without a name", reg->tag,
+		strerror(-reg->status));
+}
+
+int vmi_regs_conclude(const struct vmapi_reg *regs, size_t n, size_t *done)
+{
+	const struct vmapi_reg *first = NULL;
+	size_t i, good = 0;
+
+	for (i = 0; i < n; i++) {
+		if (!regs[i].status)
+			good++;
+		else if (!first || first->status == -ECANCELED)
+			first = &regs[i];
+	}
+	if (done)
+		*done = good;
+	return first ? describe(first) : 0;
+}

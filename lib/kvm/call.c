@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Every ioctl goes through here: traced, and named when it is refused. */
+#include <stdio.h>
+
+#include "lib/kvm/kvm.h"
+
+struct request {
+	unsigned long number;
+	const char *name;
+};
+
+#define REQUEST(name) { name, #name }
+
+static const struct request requests[] = {
+	REQUEST(KVM_CREATE_VM),
+	REQUEST(KVM_CHECK_EXTENSION),
+	REQUEST(KVM_ENABLE_CAP),
+	REQUEST(KVM_CREATE_VCPU),
+	REQUEST(KVM_RUN),
+	REQUEST(KVM_SET_SIGNAL_MASK),
+	REQUEST(KVM_SET_USER_MEMORY_REGION),
+	REQUEST(KVM_IRQ_LINE_STATUS),
+	REQUEST(KVM_SIGNAL_MSI),
+	REQUEST(KVM_SET_GSI_ROUTING),
+	REQUEST(KVM_CREATE_IRQCHIP),
+	REQUEST(KVM_GET_MP_STATE),
+	REQUEST(KVM_SET_MP_STATE),
+	REQUEST(KVM_GET_REGS),
+	REQUEST(KVM_SET_REGS),
+	REQUEST(KVM_GET_SREGS),
+	REQUEST(KVM_SET_SREGS),
+	REQUEST(KVM_GET_SREGS2),
+	REQUEST(KVM_SET_SREGS2),
+	REQUEST(KVM_GET_MSRS),
+	REQUEST(KVM_SET_MSRS),
+	REQUEST(KVM_GET_MSR_INDEX_LIST),
+	REQUEST(KVM_GET_SUPPORTED_CPUID),
+	REQUEST(KVM_GET_CPUID2),
+	REQUEST(KVM_SET_CPUID2),
+	REQUEST(KVM_GET_XSAVE),
+	REQUEST(KVM_GET_XSAVE2),
+	REQUEST(KVM_SET_XSAVE),
+	REQUEST(KVM_GET_XCRS),
+	REQUEST(KVM_SET_XCRS),
+	REQUEST(KVM_GET_DEBUGREGS),
+	REQUEST(KVM_SET_DEBUGREGS),
+	REQUEST(KVM_GET_LAPIC),
+	REQUEST(KVM_SET_LAPIC),
+	REQUEST(KVM_GET_VCPU_EVENTS),
+	REQUEST(KVM_SET_VCPU_EVENTS),
+	REQUEST(KVM_GET_TSC_KHZ),
+	REQUEST(KVM_SET_TSC_KHZ),
+	REQUEST(KVM_SET_TSS_ADDR),
+	REQUEST(KVM_SET_IDENTITY_MAP_ADDR),
+	REQUEST(KVM_SET_BOOT_CPU_ID),
+	REQUEST(KVM_CREATE_PIT2),
+	REQUEST(KVM_GET_PIT2),
+	REQUEST(KVM_SET_PIT2),
+	REQUEST(KVM_GET_IRQCHIP),
+	REQUEST(KVM_SET_IRQCHIP),
+	REQUEST(KVM_INTERRUPT),
+	REQUEST(KVM_NMI),
+	REQUEST(KVM_TRANSLATE),
+};
+
+const char *vmi_kvm_request_name(unsigned long request)
+{
+	size_t i;
+
+	for (i = 0; i < vmi_array_len(requests); i++)
+		if (requests[i].number == request)
+			return requests[i].name;
+	return "an ioctl";
+}
+
+int vmi_kvm_ioctl(const struct vmapi *ctx, int fd, unsigned long request,
+	void *arg)
+{
+	int rc = vmi_sys->ioctl(fd, request, arg);
+
+	if (vmi_unlikely(ctx && ctx->trace_mask & VMAPI_TRACE_CALL))
+		vmi_trace(ctx, VMAPI_TRACE_CALL, "%s(fd %d) = %d",
+			vmi_kvm_request_name(request), fd, rc);
+	return rc;
+}
+
+int vmi_kvm_vm_ioctl(struct vmi_kvm_vm *vm, unsigned long request, void *arg)
+{
+	return vmi_kvm_ioctl(vm->core.ctx, vm->fd, request, arg);
+}
+
+int vmi_kvm_vcpu_ioctl(struct vmi_kvm_vcpu *vcpu, unsigned long request,
+	void *arg)
+{
+	return vmi_kvm_ioctl(vcpu->core.vm->ctx, vcpu->fd, request, arg);
+}
+
+int vmi_kvm_vm_refused(int code, unsigned long request)
+{
+	return vmi_fail(code, "vm", "the kernel refused %s (errno %d)",
+		vmi_kvm_request_name(request), -code);
+}
+
+int vmi_kvm_vcpu_fail(struct vmi_kvm_vcpu *vcpu, int code,
+	const char *sentence)
+{
+	char object[48];
+
+	snprintf(object, sizeof(object), "vcpu %llu",
+		(unsigned long long)vcpu->core.id);
+	return vmi_fail(code, object, "%s", sentence);
+}
+
+int vmi_kvm_vcpu_refused(struct vmi_kvm_vcpu *vcpu, int code,
+	unsigned long request)
+{
+	char sentence[96];
+
+	snprintf(sentence, sizeof(sentence), "the kernel refused %s (errno %d)",
+		vmi_kvm_request_name(request), -code);
+	return vmi_kvm_vcpu_fail(vcpu, code, sentence);
+}
+
+int vmi_kvm_check(int fd, unsigned long number)
+{
+	int rc = vmi_sys->ioctl(fd, KVM_CHECK_EXTENSION,
+		(void *)(uintptr_t)number);
+
+	return rc < 0 ? 0 : rc;
+}
+
+/*
+ * Capabilities can depend on the VM (its type, its irqchip); kernels before
+ * KVM_CAP_CHECK_EXTENSION_VM know only the system's (api.rst 4.4).
+ */
+int vmi_kvm_vm_check(struct vmi_kvm_vm *vm, unsigned long number)
+{
+	int fd = vmi_kvm_of(vm->core.ctx)->fd;
+
+	if (vmi_kvm_check(fd, KVM_CAP_CHECK_EXTENSION_VM))
+		fd = vm->fd;
+	return vmi_kvm_check(fd, number);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* The kick: how another thread gets a vcpu out of the guest. */
+/*
+ * KVM_RUN ends early for two things: run->immediate_exit, looked at once on
+ * the way in, and a pending signal that is not blocked.  The kick needs both:
+ * the byte for a vcpu on its way into the kernel, the signal for one that is
+ * there.  The signal is a real-time one, by default SIGRTMAX - 2, and nobody
+ * handles it: the vcpu's thread has it blocked outside KVM_RUN, the kernel
+ * lets it in only inside (KVM_SET_SIGNAL_MASK puts the mask on and takes it
+ * off inside the system call), so KVM_RUN returns EINTR with the signal still
+ * pending, and sigtimedwait() takes it from the queue.  No handler runs, no
+ * disposition changes, and nothing of the application can be interrupted.
+ *
+ * None is lost.  The kicker stores, in this order, the request, then the
+ * byte, then signals the thread whose id is in `tid`.  The vcpu's thread
+ * clears the byte, then reads the requests, then enters.  All of these are
+ * sequentially consistent, so if the thread's clearing wiped out the kicker's
+ * byte, the kicker's request came before it and the thread sees it.  If the
+ * thread read the requests too early to see it, the byte stands and KVM_RUN
+ * returns at once.  If it was past looking at the byte, it is inside KVM_RUN
+ * with `tid` stored long before, so the signal finds it.
+ *
+ * Each ends one run.  The request is taken (cleared) in the same breath as
+ * VMAPI_EXIT_KICK is given; any number before that are one.  Another exit
+ * leaves it where it is.  A prod, by which the run gate gets a vcpu out, is
+ * the same without a request: the run loop goes round.
+ *
+ * No signal outlives the run.  Once run returns, the signal may be unblocked
+ * again, and a late one would kill the process.  So a sender registers in
+ * `senders` before it reads `tid`, and deregisters after it has signalled;
+ * the thread clears `tid`, waits for `senders` to be 0 and then empties the
+ * queue if `sent` moved.  A sender holds its registration for one system
+ * call, and a sender in a handler on the vcpu's own thread has finished
+ * before the thread goes on: the wait is short and cannot deadlock.
+ *
+ * The cost.  A run needs one pthread_sigmask() to block the signal, and a
+ * second to unblock it where it was not blocked before: a thread that blocks
+ * the signal itself saves the second.  The first is not wasted: it brings the
+ * thread's current mask, which is what the kernel must use inside KVM_RUN
+ * (minus the kick), and which the application may have changed since.
+ */
+#include "lib/kvm/kvm.h"
+
+/* The kernel's signal set is 8 bytes on every 64-bit Linux. */
+#define KERNEL_SIGSET 8
+
+/* A thread's id never changes, so it is asked for once. */
+static pid_t self(void)
+{
+	static vmi_tls pid_t tid;
+
+	if (vmi_unlikely(!tid))
+		tid = vmi_sys->gettid();
+	return tid;
+}
+
+/* Let in what the thread lets in, and the kick. */
+static int tell_mask(struct vmi_kvm_vcpu *vcpu, const sigset_t *thread)
+{
+	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(vcpu->core.vm);
+	sigset_t inside = *thread;
+	union {
+		struct kvm_signal_mask head;
+		uint32_t words[1 + KERNEL_SIGSET / 4];
+	} arg;
+	uint64_t mask;
+	int rc;
+
+	sigdelset(&inside, vm->kick_signal);
+	memcpy(&mask, &inside, KERNEL_SIGSET);
+	if (vmi_likely(vcpu->mask_told && mask == vcpu->mask))
+		return 0;
+	arg.head.len = KERNEL_SIGSET;
+	memcpy(&arg.words[1], &mask, KERNEL_SIGSET);
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_SIGNAL_MASK, &arg);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_SIGNAL_MASK);
+	vcpu->mask = mask;
+	vcpu->mask_told = true;
+	return 0;
+}
+
+int vmi_kvm_stay_begin(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
+{
+	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(vcpu->core.vm);
+	sigset_t before;
+	int rc;
+
+	rc = (vmi_sys->sigmask)(SIG_BLOCK, &vm->kick_set, &before);
+	if (rc < 0)
+		return vmi_kvm_vcpu_fail(vcpu, rc,
+			"the kick signal cannot be blocked");
+	stay->unblock = sigismember(&before, vm->kick_signal) != 1;
+	rc = tell_mask(vcpu, &before);
+	if (rc < 0) {
+		if (stay->unblock)
+			(vmi_sys->sigmask)(SIG_UNBLOCK, &vm->kick_set, NULL);
+		return rc;
+	}
+	atomic_store(&vcpu->tid, self());
+	return 0;
+}
+
+void vmi_kvm_take_signals(struct vmi_kvm_vcpu *vcpu)
+{
+	const sigset_t *set = &vmi_kvm_vm_of(vcpu->core.vm)->kick_set;
+	int rc;
+
+	do
+		rc = vmi_sys->sigtimedwait(set, 0);
+	while (rc > 0 || rc == -EINTR);
+}
+
+/* Spin a little, then sleep: a sender may be waiting for this processor. */
+static void wait_for_senders(struct vmi_kvm_vcpu *vcpu)
+{
+	unsigned turns = 0;
+
+	while (atomic_load(&vcpu->senders))
+		if (++turns > 100)
+			vmi_sys->poll(NULL, 0, 20000);
+}
+
+void vmi_kvm_stay_end(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
+{
+	unsigned sent;
+
+	atomic_store(&vcpu->tid, 0);
+	wait_for_senders(vcpu);
+	sent = atomic_load(&vcpu->sent);
+	if (vmi_unlikely(sent != vcpu->taken)) {
+		vmi_kvm_take_signals(vcpu);
+		vcpu->taken = sent;
+	}
+	if (stay->unblock)
+		(vmi_sys->sigmask)(SIG_UNBLOCK,
+			&vmi_kvm_vm_of(vcpu->core.vm)->kick_set, NULL);
+}
+
+/* errno is kept: the caller may be a signal handler. */
+static void signal_thread(struct vmi_kvm_vcpu *vcpu)
+{
+	struct vmapi_vm *vm = vcpu->core.vm;
+	int saved = errno;
+	pid_t tid;
+
+	atomic_fetch_add(&vcpu->senders, 1);
+	tid = atomic_load(&vcpu->tid);
+	if (tid) {
+		atomic_fetch_add(&vcpu->sent, 1);
+		vmi_sys->tgkill(vm->ctx->pid, tid,
+			vmi_kvm_vm_of(vm)->kick_signal);
+	}
+	atomic_fetch_sub(&vcpu->senders, 1);
+	errno = saved;
+}
+
+void vmi_kvm_request(struct vmi_kvm_vcpu *vcpu, unsigned what)
+{
+	atomic_fetch_or(&vcpu->requests, what);
+	vmi_kvm_vcpu_prod(&vcpu->core);
+}
+
+/*
+ * A kick on top of one that was signalled already adds nothing: this bounds
+ * the signals in the queue.  SENT may stay behind without KICK if the vcpu
+ * took the kick in between; alone it means nothing.
+ */
+void vmi_kvm_vcpu_kick(struct vmapi_vcpu *core)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	const unsigned both = VMI_KVM_KICK | VMI_KVM_SENT;
+
+	if ((atomic_fetch_or(&vcpu->requests, VMI_KVM_KICK) & both) == both)
+		return;
+	vmi_kvm_vcpu_prod(core);
+	atomic_fetch_or(&vcpu->requests, VMI_KVM_SENT);
+}
+
+void vmi_kvm_vcpu_prod(struct vmapi_vcpu *core)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+
+	atomic_store(vcpu->immediate, 1);
+	signal_thread(vcpu);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel backend's own structs and the calls between its files. */
+#ifndef VMI_KVM_KVM_H
+#define VMI_KVM_KVM_H
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "lib/core/backend.h"
+#include "lib/core/core.h"
+#include "lib/kvm/uapi.h"
+#include "lib/sys/sys.h"
+
+struct vmi_kvm_vm_arch;
+struct vmi_kvm_vcpu_arch;
+
+struct vmi_kvm {
+	struct vmapi core;
+	int fd;		  /* /dev/kvm */
+	size_t run_bytes; /* of a vcpu's shared area */
+	atomic_int trial; /* enum vmi_kvm_verdict: run once, when asked */
+};
+
+/* Slot ids of one address space: 1 means taken. */
+struct vmi_kvm_slots {
+	uint64_t *taken;
+	size_t hint; /* the word where the last one was found */
+};
+
+#define VMI_KVM_SPACES 2 /* x86: outside and inside SMM */
+
+struct vmi_kvm_vm {
+	struct vmapi_vm core;
+	int fd;
+	int kick_signal;
+	sigset_t kick_set; /* that signal alone */
+	unsigned n_slots;  /* of one address space */
+	unsigned n_spaces;
+	struct vmi_kvm_slots slots[VMI_KVM_SPACES];
+	struct vmi_kvm_vm_arch *arch;
+};
+
+/* Bits of vmi_kvm_vcpu.requests: see kick.c. */
+#define VMI_KVM_KICK (1u << 0) /* the current or next run shall end */
+#define VMI_KVM_SENT (1u << 1) /* and the signal is on its way */
+#define VMI_KVM_NMI  (1u << 2) /* inject before the next entry */
+
+struct vmi_kvm_vcpu {
+	struct vmapi_vcpu core;
+	int fd;
+	struct kvm_run *run;
+	/* run->immediate_exit, which other threads set */
+	volatile _Atomic(uint8_t) *immediate;
+
+	/* the kick: kick.c */
+	atomic_uint requests;
+	atomic_int tid;	     /* the thread inside run, 0: none */
+	atomic_uint senders; /* between reading tid and having signalled */
+	atomic_uint sent;    /* signals sent, ever */
+	unsigned taken;	     /* `sent` when last taken from the queue */
+	uint64_t mask;	     /* what KVM_SET_SIGNAL_MASK was last told */
+	bool mask_told;
+
+	/* the run loop: run.c */
+	bool ran;	/* the guest was entered */
+	bool pending;	/* the kernel waits to finish an instruction */
+	bool stashed;	/* an exit in `run` was not given out yet */
+	bool run_valid; /* run->ready_for_interrupt_injection is true now */
+	struct vmi_kvm_vcpu_arch *arch;
+};
+
+static inline struct vmi_kvm *vmi_kvm_of(struct vmapi *ctx)
+{
+	return vmi_container_of(ctx, struct vmi_kvm, core);
+}
+
+static inline struct vmi_kvm_vm *vmi_kvm_vm_of(struct vmapi_vm *vm)
+{
+	return vmi_container_of(vm, struct vmi_kvm_vm, core);
+}
+
+static inline struct vmi_kvm_vcpu *vmi_kvm_vcpu_of(struct vmapi_vcpu *vcpu)
+{
+	return vmi_container_of(vcpu, struct vmi_kvm_vcpu, core);
+}
+
+/* -- call.c: ioctls, traced and with names ------------------------------ */
+
+/* A number goes as (void *)(uintptr_t)number; ctx NULL: not traced. */
+int vmi_kvm_ioctl(const struct vmapi *ctx, int fd, unsigned long request,
+	void *arg);
+/* The same on a VM and on a vcpu. */
+int vmi_kvm_vm_ioctl(struct vmi_kvm_vm *vm, unsigned long request, void *arg);
+int vmi_kvm_vcpu_ioctl(struct vmi_kvm_vcpu *vcpu, unsigned long request,
+	void *arg);
+/* "KVM_SET_REGS"; "an ioctl" where it is none of ours. */
+const char *vmi_kvm_request_name(unsigned long request);
+/* Record that the kernel refused; the code is returned. */
+int vmi_kvm_vm_refused(int code, unsigned long request);
+int vmi_kvm_vcpu_refused(struct vmi_kvm_vcpu *vcpu, int code,
+	unsigned long request);
+/* Record a sentence about a vcpu. */
+int vmi_kvm_vcpu_fail(struct vmi_kvm_vcpu *vcpu, int code,
+	const char *sentence);
+/* KVM_CHECK_EXTENSION: the value, 0 for an absent capability. */
+int vmi_kvm_check(int fd, unsigned long number);
+/* The VM's own answer; of the system where the kernel has no other. */
+int vmi_kvm_vm_check(struct vmi_kvm_vm *vm, unsigned long number);
+
+/* -- open.c ------------------------------------------------------------- */
+
+int vmi_kvm_open(struct vmapi *ctx);
+void vmi_kvm_close(struct vmapi *ctx);
+void vmi_kvm_probe(unsigned flags, struct vmapi_backend_info *info);
+/* KVM_CREATE_VM, EINTR retried: a descriptor or -errno. */
+int vmi_kvm_create_vm(int fd, uint64_t type);
+
+/* -- cap.c -------------------------------------------------------------- */
+
+int vmi_kvm_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
+	struct vmapi_cap *cap);
+int vmi_kvm_cap_raw(struct vmapi *ctx, struct vmapi_vm *vm, unsigned number,
+	int *value);
+
+/* -- vm.c, vcpu.c ------------------------------------------------------- */
+
+int vmi_kvm_vm_init(struct vmapi_vm *vm);
+void vmi_kvm_vm_fini(struct vmapi_vm *vm);
+int vmi_kvm_vcpu_init(struct vmapi_vcpu *vcpu);
+void vmi_kvm_vcpu_fini(struct vmapi_vcpu *vcpu);
+uint64_t vmi_kvm_clock(struct vmapi_vm *vm);
+
+/* -- run.c -------------------------------------------------------------- */
+
+int vmi_kvm_vcpu_run(struct vmapi_vcpu *vcpu, uint64_t limit,
+	struct vmapi_exit *exit);
+int vmi_kvm_vcpu_complete(struct vmapi_vcpu *vcpu, const void *data,
+	size_t bytes);
+int vmi_kvm_vcpu_settle(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
+/*
+ * Before every state call: finish what the kernel holds of the last
+ * instruction and hand over queued requests.  -EBUSY: it wants more answers.
+ */
+int vmi_kvm_settled(struct vmi_kvm_vcpu *vcpu);
+/* Before a reset: the same, and whatever more it wants is thrown away. */
+void vmi_kvm_abandon(struct vmi_kvm_vcpu *vcpu);
+int vmi_kvm_vcpu_nmi(struct vmapi_vcpu *vcpu);
+
+/* -- kick.c ------------------------------------------------------------- */
+
+/* A thread's stay inside run. */
+struct vmi_kvm_stay {
+	bool unblock; /* the signal was not blocked before */
+};
+
+int vmi_kvm_stay_begin(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay);
+void vmi_kvm_stay_end(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay);
+/* Empty the thread's queue of the signal: after each EINTR. */
+void vmi_kvm_take_signals(struct vmi_kvm_vcpu *vcpu);
+/* Ask for something before or instead of the next entry.  Any thread. */
+void vmi_kvm_request(struct vmi_kvm_vcpu *vcpu, unsigned what);
+void vmi_kvm_vcpu_kick(struct vmapi_vcpu *vcpu);
+void vmi_kvm_vcpu_prod(struct vmapi_vcpu *vcpu);
+
+/* -- exit.c ------------------------------------------------------------- */
+
+/* What an exit wants to hear, and whether the kernel goes on with it. */
+struct vmi_kvm_answer {
+	uint32_t bytes;	  /* 0: nothing */
+	bool may_be_empty; /* 0 bytes are an answer as well */
+};
+
+/* Decode what is in `run`; exit->size is left alone. */
+void vmi_kvm_exit_decode(struct kvm_run *run, struct vmapi_exit *exit,
+	struct vmi_kvm_answer *answer);
+/* Put an answer where the kernel looks for it; false: it wants none. */
+bool vmi_kvm_exit_answer(struct kvm_run *run, const void *data, size_t bytes);
+/* Does the kernel finish something at the next KVM_RUN after this exit? */
+bool vmi_kvm_exit_unfinished(const struct kvm_run *run);
+
+/* -- slots.c ------------------------------------------------------------ */
+
+int vmi_kvm_slots_init(struct vmi_kvm_vm *vm);
+void vmi_kvm_slots_fini(struct vmi_kvm_vm *vm);
+int vmi_kvm_map_apply(struct vmapi_vm *vm, struct vmi_map_change *changes,
+	size_t n);
+
+/* -- irq.c -------------------------------------------------------------- */
+
+int vmi_kvm_line_set(struct vmapi_vm *vm, unsigned gsi, bool level,
+	int *delivery);
+int vmi_kvm_msi_send(struct vmapi_vm *vm, const struct vmapi_msi *msi,
+	int *delivery);
+
+#endif

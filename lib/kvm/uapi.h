@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* KVM's numbers that the system's headers may be too old to know. */
+#ifndef VMI_KVM_UAPI_H
+#define VMI_KVM_UAPI_H
+
+#include <linux/kvm.h>
+
+/*
+ * The baseline is the header of Linux 6.1.  What came later is declared here
+ * under a name of our own and checked against the header where that has it,
+ * so that one binary built on an old distribution knows a new kernel.
+ * Documentation/virt/kvm/api.rst gives the release of each.
+ */
+#define VMI_KVM_API_VERSION 12
+
+#define VMI_KVM_EXIT_LOONGARCH_IOCSR 38 /* 6.10 */
+#define VMI_KVM_EXIT_MEMORY_FAULT    39 /* 6.8 */
+#define VMI_KVM_EXIT_TDX	     40 /* 6.16 */
+
+#define VMI_KVM_CAP_MEMORY_FAULT_INFO 232 /* 6.8 */
+#define VMI_KVM_CAP_VM_TYPES	      235 /* 6.8 */
+
+/* KVM_EXIT_MEMORY_FAULT, at the exit union.  It arrives with -EFAULT. */
+struct vmi_kvm_memory_fault {
+	uint64_t flags;
+	uint64_t gpa;
+	uint64_t size;
+};
+
+#ifdef KVM_EXIT_LOONGARCH_IOCSR
+_Static_assert(KVM_EXIT_LOONGARCH_IOCSR == VMI_KVM_EXIT_LOONGARCH_IOCSR, "");
+#endif
+#ifdef KVM_EXIT_MEMORY_FAULT
+_Static_assert(KVM_EXIT_MEMORY_FAULT == VMI_KVM_EXIT_MEMORY_FAULT, "");
+#endif
+#ifdef KVM_EXIT_TDX
+_Static_assert(KVM_EXIT_TDX == VMI_KVM_EXIT_TDX, "");
+#endif
+#ifdef KVM_CAP_MEMORY_FAULT_INFO
+_Static_assert(KVM_CAP_MEMORY_FAULT_INFO == VMI_KVM_CAP_MEMORY_FAULT_INFO, "");
+#endif
+#ifdef KVM_CAP_VM_TYPES
+_Static_assert(KVM_CAP_VM_TYPES == VMI_KVM_CAP_VM_TYPES, "");
+#endif
+_Static_assert(KVM_API_VERSION == VMI_KVM_API_VERSION, "");
+_Static_assert(sizeof(((struct kvm_run *)0)->padding) == 256, "");
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* CPUID: lists of unknown length, the APIC id, and when it may be set. */
+#include "lib/kvm/x86/x86.h"
+
+/* More leaves than any processor has; the loop below ends here. */
+#define ENTRIES_MAX 4096
+
+static size_t list_bytes(size_t n)
+{
+	return sizeof(struct kvm_cpuid2) + n * sizeof(struct kvm_cpuid_entry2);
+}
+
+struct kvm_cpuid2 *vmi_kvm_x86_cpuid_alloc(size_t n)
+{
+	struct kvm_cpuid2 *list = vmi_zalloc(list_bytes(n));
+
+	if (list)
+		list->nent = (uint32_t)n;
+	return list;
+}
+
+/*
+ * Room for too few is E2BIG, and some kernels say ENOMEM where the room is
+ * more than they are ready to think about (api.rst 4.46): start small, grow.
+ */
+int vmi_kvm_x86_cpuid_fetch(const struct vmapi *ctx, int fd,
+	unsigned long request, struct kvm_cpuid2 **list)
+{
+	struct kvm_cpuid2 *found;
+	size_t n;
+	int rc;
+
+	for (n = 64; n <= ENTRIES_MAX; n *= 2) {
+		found = vmi_kvm_x86_cpuid_alloc(n);
+		if (!found)
+			return -ENOMEM;
+		rc = vmi_kvm_ioctl(ctx, fd, request, found);
+		if (rc >= 0 && found->nent <= n) {
+			*list = found;
+			return 0;
+		}
+		vmi_free(found);
+		if (rc < 0 && rc != -E2BIG)
+			return rc;
+	}
+	return -E2BIG;
+}
+
+void vmi_kvm_x86_cpuid_apic_id(struct kvm_cpuid2 *list, uint32_t id)
+{
+	uint32_t i;
+
+	for (i = 0; i < list->nent; i++) {
+		struct kvm_cpuid_entry2 *entry = &list->entries[i];
+
+		switch (entry->function) {
+		case 1: /* EBX 31:24: initial APIC id */
+			entry->ebx = (entry->ebx & 0x00ffffff) | id << 24;
+			break;
+		case 0xb: /* EDX: x2APIC id, in every subleaf */
+		case 0x1f:
+			entry->edx = id;
+			break;
+		case 0x8000001e: /* AMD: EAX: extended APIC id */
+			entry->eax = id;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static int tell(struct vmi_kvm_vcpu *vcpu, struct kvm_cpuid2 *list)
+{
+	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_CPUID2, list);
+
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_CPUID2);
+	vmi_free(vcpu->arch->cpuid);
+	vcpu->arch->cpuid = list;
+	return 0;
+}
+
+int vmi_kvm_x86_cpuid_default(struct vmi_kvm_vcpu *vcpu)
+{
+	struct vmapi *ctx = vcpu->core.vm->ctx;
+	struct kvm_cpuid2 *list;
+	int rc;
+
+	rc = vmi_kvm_x86_cpuid_fetch(ctx, vmi_kvm_of(ctx)->fd,
+		KVM_GET_SUPPORTED_CPUID, &list);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_SUPPORTED_CPUID);
+	vmi_kvm_x86_cpuid_apic_id(list, (uint32_t)vcpu->core.id);
+	rc = tell(vcpu, list);
+	if (rc < 0)
+		vmi_free(list);
+	return rc;
+}
+
+int vmi_kvm_x86_cpuid_get(struct vmi_kvm_vcpu *vcpu, void *data, size_t *bytes)
+{
+	struct vmapi_x86_cpuid *to = data;
+	struct kvm_cpuid2 *list;
+	size_t need;
+	uint32_t i;
+	int rc;
+
+	rc = vmi_kvm_x86_cpuid_fetch(vcpu->core.vm->ctx, vcpu->fd,
+		KVM_GET_CPUID2, &list);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_CPUID2);
+	need = list->nent * sizeof(*to);
+	if (!data)
+		rc = 0;
+	else if (*bytes < need)
+		rc = vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
+			"the room for CPUID is too small");
+	else
+		for (i = 0; i < list->nent; i++)
+			vmi_kvm_x86_cpuid_in(&to[i], &list->entries[i]);
+	*bytes = need;
+	vmi_free(list);
+	return rc;
+}
+
+/* In the library's terms: the kernel has flags that change nothing. */
+static bool same(const struct kvm_cpuid2 *a, const struct kvm_cpuid2 *b)
+{
+	struct vmapi_x86_cpuid x, y;
+	uint32_t i;
+
+	if (!a || a->nent != b->nent)
+		return false;
+	for (i = 0; i < a->nent; i++) {
+		vmi_kvm_x86_cpuid_in(&x, &a->entries[i]);
+		vmi_kvm_x86_cpuid_in(&y, &b->entries[i]);
+		if (memcmp(&x, &y, sizeof(x)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Once the guest has run, some kernels refuse CPUID altogether and others
+ * take only what they have (5.16 and later).  So what was set, and what get
+ * gives (the kernel keeps bits like OSXSAVE up to date in it), are taken
+ * without asking; anything else is too late.
+ */
+static int set_after_run(struct vmi_kvm_vcpu *vcpu,
+	const struct kvm_cpuid2 *list)
+{
+	struct kvm_cpuid2 *now;
+	bool is_same;
+	int rc;
+
+	if (same(vcpu->arch->cpuid, list))
+		return 0;
+	rc = vmi_kvm_x86_cpuid_fetch(vcpu->core.vm->ctx, vcpu->fd,
+		KVM_GET_CPUID2, &now);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_CPUID2);
+	is_same = same(now, list);
+	vmi_free(now);
+	if (is_same)
+		return 0;
+	return vmi_kvm_vcpu_fail(vcpu, -EBUSY,
+		"CPUID cannot be changed once the vcpu has run");
+}
+
+int vmi_kvm_x86_cpuid_set(struct vmi_kvm_vcpu *vcpu, const void *data,
+	size_t bytes)
+{
+	const struct vmapi_x86_cpuid *from = data;
+	size_t n = bytes / sizeof(*from);
+	struct kvm_cpuid2 *list;
+	size_t i;
+	int rc;
+
+	if (bytes % sizeof(*from) || n > ENTRIES_MAX)
+		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
+			"CPUID is an array of struct vmapi_x86_cpuid");
+	list = vmi_kvm_x86_cpuid_alloc(n);
+	if (!list)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOMEM, "no memory for CPUID");
+	for (i = 0; i < n; i++)
+		vmi_kvm_x86_cpuid_out(&list->entries[i], &from[i]);
+	if (vcpu->ran) {
+		rc = set_after_run(vcpu, list);
+		vmi_free(list);
+		return rc;
+	}
+	rc = tell(vcpu, list);
+	if (rc < 0)
+		vmi_free(list);
+	return rc;
+}
+
+int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
+	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
+{
+	struct kvm_cpuid2 *list;
+	uint32_t i;
+	int rc;
+
+	rc = vmi_kvm_x86_cpuid_fetch(vm->ctx, vmi_kvm_of(vm->ctx)->fd,
+		KVM_GET_SUPPORTED_CPUID, &list);
+	if (rc < 0)
+		return vmi_kvm_vm_refused(rc, KVM_GET_SUPPORTED_CPUID);
+	for (i = 0; i < list->nent && i < n; i++)
+		vmi_kvm_x86_cpuid_in(&entries[i], &list->entries[i]);
+	*count = list->nent;
+	vmi_free(list);
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Exits that only x86 has. */
+#include "lib/kvm/x86/x86.h"
+
+bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_DEBUG:
+		exit->reason = VMAPI_EXIT_DEBUG;
+		exit->u.debug.address = run->debug.arch.pc;
+		exit->u.debug.exception = run->debug.arch.exception;
+		exit->u.debug.dr6 = run->debug.arch.dr6;
+		exit->u.debug.dr7 = run->debug.arch.dr7;
+		return true;
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		exit->reason = VMAPI_EXIT_IRQ_WINDOW;
+		return true;
+	case KVM_EXIT_IOAPIC_EOI:
+		exit->reason = VMAPI_EXIT_EOI;
+		exit->u.eoi.vector = run->eoi.vector;
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Interrupts that the application injects, and the window for them. */
+#include "lib/kvm/x86/x86.h"
+
+#define RFLAGS_IF (1u << 9)
+
+static int no_controller(struct vmi_kvm_vcpu *vcpu)
+{
+	if (vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
+		return 0;
+	return vmi_kvm_vcpu_fail(vcpu, -ENXIO,
+		"the VM has interrupt controllers: use a line or a message");
+}
+
+/* The long way: 0, -EEXIST or -EAGAIN. */
+static int ask_ready(struct vmi_kvm_vcpu *vcpu)
+{
+	struct vmapi_x86_events events;
+	struct vmi_x86_gprs gprs;
+	size_t bytes = sizeof(events);
+	int rc;
+
+	rc = vmi_kvm_arch_block_get(&vcpu->core, VMI_BLOCK_EVENTS, &events,
+		&bytes);
+	if (rc < 0)
+		return rc;
+	if (events.interrupt_injected)
+		return vmi_kvm_vcpu_fail(vcpu, -EEXIST,
+			"an interrupt is queued already");
+	bytes = sizeof(gprs);
+	rc = vmi_kvm_arch_block_get(&vcpu->core, VMI_BLOCK_GPRS, &gprs,
+		&bytes);
+	if (rc < 0)
+		return rc;
+	if (!(gprs.rflags & RFLAGS_IF) || events.shadow ||
+		events.exception_injected || events.exception_pending ||
+		events.nmi_injected)
+		return vmi_kvm_vcpu_fail(vcpu, -EAGAIN,
+			"the guest cannot take an interrupt now");
+	return 0;
+}
+
+/*
+ * The kernel does not check: KVM_INTERRUPT puts the vector where one may
+ * wait already, and a guest with IF clear would take it.  The shared area
+ * says whether it can be taken, as of the last exit; if something was set
+ * since then, or it says no, the registers tell, and why.
+ */
+int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	struct kvm_interrupt arg = { .irq = vector };
+	int rc;
+
+	rc = no_controller(vcpu);
+	if (rc < 0)
+		return rc;
+	if (vector > 255)
+		return vmi_kvm_vcpu_fail(vcpu, -ERANGE,
+			"an interrupt vector is at most 255");
+	if (!vcpu->run_valid || !vcpu->run->ready_for_interrupt_injection) {
+		rc = ask_ready(vcpu);
+		if (rc < 0)
+			return rc;
+	}
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &arg);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_INTERRUPT);
+	vcpu->run_valid = false;
+	return 0;
+}
+
+int vmi_kvm_arch_irq_window(struct vmapi_vcpu *core, bool on)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	int rc = no_controller(vcpu);
+
+	if (rc == 0)
+		vcpu->run->request_interrupt_window = on;
+	return rc;
+}
+
+int vmi_kvm_arch_translate(struct vmapi_vcpu *core, uint64_t gva,
+	unsigned access, struct vmapi_translation *result)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	struct kvm_translation arg = { .linear_address = gva };
+	int rc;
+
+	(void)access;
+	rc = vmi_kvm_settled(vcpu);
+	if (rc < 0)
+		return rc;
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_TRANSLATE, &arg);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_TRANSLATE);
+	if (!arg.valid)
+		return vmi_fail_range(-EFAULT, gva, 1,
+			"linear address 0x%llx is not mapped",
+			(unsigned long long)gva);
+	result->gpa = arg.physical_address;
+	result->access = VMAPI_ACCESS_READ | VMAPI_ACCESS_WRITE |
+		VMAPI_ACCESS_EXEC | VMAPI_ACCESS_USER;
+	return 0;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocks of register state: one kernel call each, both ways. */
+#include "lib/kvm/x86/x86.h"
+
+static struct vmi_kvm_vm *vm_of(const struct vmi_kvm_vcpu *vcpu)
+{
+	return vmi_kvm_vm_of(vcpu->core.vm);
+}
+
+static int call(struct vmi_kvm_vcpu *vcpu, unsigned long request, void *arg)
+{
+	int rc = vmi_kvm_vcpu_ioctl(vcpu, request, arg);
+
+	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, request) : 0;
+}
+
+/* -- general registers --------------------------------------------------- */
+
+static int gprs_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	struct kvm_regs regs;
+	int rc = call(vcpu, KVM_GET_REGS, &regs);
+
+	if (rc == 0)
+		vmi_kvm_x86_gprs_in(data, &regs);
+	return rc;
+}
+
+static int gprs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	struct kvm_regs regs;
+
+	vmi_kvm_x86_gprs_out(&regs, data);
+	return call(vcpu, KVM_SET_REGS, &regs);
+}
+
+/* -- segments and control registers -------------------------------------- */
+
+int vmi_kvm_x86_sregs_get(struct vmi_kvm_vcpu *vcpu, struct kvm_sregs2 *regs)
+{
+	struct kvm_sregs old;
+	int rc;
+
+	memset(regs, 0, sizeof(*regs));
+	if (vm_of(vcpu)->arch->sregs2)
+		return call(vcpu, KVM_GET_SREGS2, regs);
+	rc = call(vcpu, KVM_GET_SREGS, &old);
+	if (rc == 0)
+		vmi_kvm_x86_sregs_widen(regs, &old);
+	return rc;
+}
+
+/*
+ * The old call's bitmap is an interrupt being injected, which belongs to the
+ * events: an empty bitmap leaves that as it is.
+ */
+int vmi_kvm_x86_sregs_set(struct vmi_kvm_vcpu *vcpu,
+	const struct kvm_sregs2 *regs)
+{
+	struct kvm_sregs old;
+
+	if (vm_of(vcpu)->arch->sregs2)
+		return call(vcpu, KVM_SET_SREGS2, (void *)(uintptr_t)regs);
+	memset(&old, 0, sizeof(old));
+	vmi_kvm_x86_sregs_narrow(&old, regs);
+	return call(vcpu, KVM_SET_SREGS, &old);
+}
+
+static int system_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	struct kvm_sregs2 regs;
+	int rc = vmi_kvm_x86_sregs_get(vcpu, &regs);
+
+	if (rc == 0)
+		vmi_kvm_x86_system_in(data, &regs);
+	return rc;
+}
+
+/* CR0.PG, CR4.PAE and not EFER.LMA: the PDPTEs are registers (SDM 3A 4.4.1). */
+static bool has_pdptrs(const struct kvm_sregs2 *regs)
+{
+	return regs->cr0 >> 31 & 1 && regs->cr4 >> 5 & 1 &&
+		!(regs->efer >> 10 & 1);
+}
+
+/*
+ * Setting CR3 loads the PDPTEs from memory, which may have changed since the
+ * processor did so.  If the paging registers stay as they are, so do they.
+ */
+static int system_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	struct kvm_sregs2 now, regs;
+	int rc;
+
+	memset(&regs, 0, sizeof(regs));
+	vmi_kvm_x86_system_out(&regs, data);
+	if (vm_of(vcpu)->arch->sregs2 && has_pdptrs(&regs)) {
+		rc = vmi_kvm_x86_sregs_get(vcpu, &now);
+		if (rc < 0)
+			return rc;
+		if (has_pdptrs(&now) && now.cr3 == regs.cr3 &&
+			now.cr0 == regs.cr0 && now.cr4 == regs.cr4) {
+			regs.flags = now.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
+			memcpy(regs.pdptrs, now.pdptrs, sizeof(regs.pdptrs));
+		}
+	}
+	return vmi_kvm_x86_sregs_set(vcpu, &regs);
+}
+
+/* -- the rest -------------------------------------------------------------- */
+
+static int debug_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	struct kvm_debugregs regs;
+	int rc = call(vcpu, KVM_GET_DEBUGREGS, &regs);
+
+	if (rc == 0)
+		vmi_kvm_x86_debug_in(data, &regs);
+	return rc;
+}
+
+static int debug_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	struct kvm_debugregs regs;
+
+	vmi_kvm_x86_debug_out(&regs, data);
+	return call(vcpu, KVM_SET_DEBUGREGS, &regs);
+}
+
+static int xcrs_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	struct vmi_x86_xcrs *to = data;
+	struct kvm_xcrs regs;
+	uint32_t i;
+	int rc;
+
+	if (!vm_of(vcpu)->arch->xcrs)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
+			"this processor has no XCR0");
+	rc = call(vcpu, KVM_GET_XCRS, &regs);
+	if (rc < 0)
+		return rc;
+	to->xcr0 = 1; /* x87 is always on (SDM 1 13.3) */
+	for (i = 0; i < regs.nr_xcrs && i < KVM_MAX_XCRS; i++)
+		if (regs.xcrs[i].xcr == 0)
+			to->xcr0 = regs.xcrs[i].value;
+	return 0;
+}
+
+static int xcrs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	const struct vmi_x86_xcrs *from = data;
+	struct kvm_xcrs regs;
+
+	if (!vm_of(vcpu)->arch->xcrs)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
+			"this processor has no XCR0");
+	memset(&regs, 0, sizeof(regs));
+	regs.nr_xcrs = 1;
+	regs.xcrs[0].value = from->xcr0;
+	return call(vcpu, KVM_SET_XCRS, &regs);
+}
+
+/*
+ * KVM_SET_XSAVE reads as many bytes as KVM_GET_XSAVE2 writes, which is what
+ * KVM_CAP_XSAVE2 said on the VM's descriptor: that is the size of the block.
+ */
+static int xsave_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	return call(vcpu, vm_of(vcpu)->arch->xsave2 ? KVM_GET_XSAVE2 :
+						      KVM_GET_XSAVE, data);
+}
+
+static int xsave_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	return call(vcpu, KVM_SET_XSAVE, (void *)(uintptr_t)data);
+}
+
+static int lapic_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	if (vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
+			"this VM has no local APICs");
+	return call(vcpu, KVM_GET_LAPIC, data);
+}
+
+static int lapic_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	if (vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
+			"this VM has no local APICs");
+	return call(vcpu, KVM_SET_LAPIC, (void *)(uintptr_t)data);
+}
+
+uint32_t vmi_kvm_x86_event_flags(const struct vmi_kvm_vm *vm)
+{
+	uint32_t flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
+		KVM_VCPUEVENT_VALID_SHADOW;
+
+	if (vm->core.config.irqchip != VMAPI_IRQCHIP_NONE)
+		flags |= KVM_VCPUEVENT_VALID_SIPI_VECTOR;
+	if (vm->arch->payload)
+		flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
+	if (vm->arch->triple_fault)
+		flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	return flags;
+}
+
+static int events_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	struct kvm_vcpu_events events;
+	int rc = call(vcpu, KVM_GET_VCPU_EVENTS, &events);
+
+	if (rc == 0)
+		vmi_kvm_x86_events_in(data, &events);
+	return rc;
+}
+
+static int events_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	struct kvm_vcpu_events events;
+
+	vmi_kvm_x86_events_out(&events, data,
+		vmi_kvm_x86_event_flags(vm_of(vcpu)));
+	return call(vcpu, KVM_SET_VCPU_EVENTS, &events);
+}
+
+static int mp_state_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	struct kvm_mp_state state;
+	int rc = call(vcpu, KVM_GET_MP_STATE, &state);
+
+	if (rc == 0)
+		memcpy(data, &state.mp_state, sizeof(state.mp_state));
+	return rc;
+}
+
+static int mp_state_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	struct kvm_mp_state state;
+
+	memcpy(&state.mp_state, data, sizeof(state.mp_state));
+	return call(vcpu, KVM_SET_MP_STATE, &state);
+}
+
+static int tsc_khz(struct vmi_kvm_vcpu *vcpu, uint64_t *khz)
+{
+	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_GET_TSC_KHZ, NULL);
+
+	*khz = 0;
+
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_TSC_KHZ);
+	*khz = (uint64_t)rc;
+	return 0;
+}
+
+static int tsc_hz_get(struct vmi_kvm_vcpu *vcpu, void *data)
+{
+	uint64_t khz, hz;
+	int rc = tsc_khz(vcpu, &khz);
+
+	if (rc < 0)
+		return rc;
+	hz = khz * 1000;
+	memcpy(data, &hz, sizeof(hz));
+	return 0;
+}
+
+/* The kernel counts in kHz, and may be unable to scale at all. */
+static int tsc_hz_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+{
+	uint64_t hz, now;
+	int rc;
+
+	memcpy(&hz, data, sizeof(hz));
+	rc = tsc_khz(vcpu, &now);
+	if (rc < 0 || now == hz / 1000)
+		return rc;
+	if (!vmi_kvm_vm_check(vm_of(vcpu), KVM_CAP_TSC_CONTROL))
+		return vmi_kvm_vcpu_fail(vcpu, -ENOTSUP,
+			"this processor cannot scale the TSC");
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_TSC_KHZ,
+		(void *)(uintptr_t)(hz / 1000));
+	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_TSC_KHZ) : 0;
+}
+
+/* -- the table -------------------------------------------------------------- */
+
+struct block {
+	size_t bytes; /* 0: vm->arch->xsave_bytes */
+	int (*get)(struct vmi_kvm_vcpu *vcpu, void *data);
+	int (*set)(struct vmi_kvm_vcpu *vcpu, const void *data);
+};
+
+static const struct block blocks[VMI_BLOCKS] = {
+	[VMI_BLOCK_GPRS] = { sizeof(struct vmi_x86_gprs), gprs_get, gprs_set },
+	[VMI_BLOCK_SYSTEM] = { sizeof(struct vmi_x86_system), system_get,
+		system_set },
+	[VMI_BLOCK_DEBUG] = { sizeof(struct vmi_x86_debug), debug_get,
+		debug_set },
+	[VMI_BLOCK_XCRS] = { sizeof(struct vmi_x86_xcrs), xcrs_get, xcrs_set },
+	[VMI_BLOCK_XSAVE] = { 0, xsave_get, xsave_set },
+	[VMI_BLOCK_LAPIC] = { sizeof(struct kvm_lapic_state), lapic_get,
+		lapic_set },
+	[VMI_BLOCK_EVENTS] = { sizeof(struct vmapi_x86_events), events_get,
+		events_set },
+	[VMI_BLOCK_MP_STATE] = { sizeof(uint32_t), mp_state_get,
+		mp_state_set },
+	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_get, tsc_hz_set },
+};
+
+static size_t block_bytes(const struct vmi_kvm_vcpu *vcpu,
+	enum vmi_block block)
+{
+	return blocks[block].bytes ? blocks[block].bytes :
+				     vm_of(vcpu)->arch->xsave_bytes;
+}
+
+int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
+	void *data, size_t *bytes)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	size_t room = *bytes;
+	int rc;
+
+	if (block == VMI_BLOCK_CPUID)
+		return vmi_kvm_x86_cpuid_get(vcpu, data, bytes);
+	*bytes = block_bytes(vcpu, block);
+	if (!data)
+		return 0;
+	if (room < *bytes)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
+			"the room for the registers is too small");
+	rc = vmi_kvm_settled(vcpu);
+	return rc < 0 ? rc : blocks[block].get(vcpu, data);
+}
+
+int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, enum vmi_block block,
+	const void *data, size_t bytes)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	int rc;
+
+	if (block != VMI_BLOCK_CPUID && bytes != block_bytes(vcpu, block))
+		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
+			"the size of the registers is another");
+	rc = vmi_kvm_settled(vcpu);
+	if (rc < 0)
+		return rc;
+	vcpu->run_valid = false;
+	if (block == VMI_BLOCK_CPUID)
+		return vmi_kvm_x86_cpuid_set(vcpu, data, bytes);
+	return blocks[block].set(vcpu, data);
+}

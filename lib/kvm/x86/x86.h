@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* The x86 part of the kernel backend: its structs and pure conversions. */
+#ifndef VMI_KVM_X86_X86_H
+#define VMI_KVM_X86_X86_H
+
+#include "lib/arch/x86_state.h"
+#include "lib/kvm/arch.h"
+
+/* The chips that KVM_CREATE_IRQCHIP makes: KVM_IRQCHIP_PIC_MASTER and on. */
+#define VMI_KVM_X86_CHIPS 3
+
+/* Pins of the kernel's IOAPIC, and routes reserved for a split one. */
+#define VMI_KVM_X86_PINS 24
+
+struct vmi_kvm_vm_arch {
+	bool sregs2;
+	bool xcrs;
+	bool payload;	   /* KVM_CAP_EXCEPTION_PAYLOAD is enabled */
+	bool triple_fault; /* KVM_CAP_X86_TRIPLE_FAULT_EVENT is enabled */
+	bool xsave2;
+	size_t xsave_bytes;
+	/* as the kernel made them: what a reset goes back to */
+	struct kvm_irqchip chips[VMI_KVM_X86_CHIPS];
+	struct kvm_pit_state2 pit;
+};
+
+struct vmi_kvm_vcpu_arch {
+	struct kvm_cpuid2 *cpuid; /* as last set */
+};
+
+/* -- convert.c: pure, both ways ----------------------------------------- */
+
+void vmi_kvm_x86_gprs_in(struct vmi_x86_gprs *to, const struct kvm_regs *from);
+void vmi_kvm_x86_gprs_out(struct kvm_regs *to,
+	const struct vmi_x86_gprs *from);
+void vmi_kvm_x86_system_in(struct vmi_x86_system *to,
+	const struct kvm_sregs2 *from);
+/* Leaves `flags` and `pdptrs` alone. */
+void vmi_kvm_x86_system_out(struct kvm_sregs2 *to,
+	const struct vmi_x86_system *from);
+/* Between the two layouts of the kernel; the rest of `to` stays. */
+void vmi_kvm_x86_sregs_widen(struct kvm_sregs2 *to,
+	const struct kvm_sregs *from);
+void vmi_kvm_x86_sregs_narrow(struct kvm_sregs *to,
+	const struct kvm_sregs2 *from);
+void vmi_kvm_x86_debug_in(struct vmi_x86_debug *to,
+	const struct kvm_debugregs *from);
+void vmi_kvm_x86_debug_out(struct kvm_debugregs *to,
+	const struct vmi_x86_debug *from);
+void vmi_kvm_x86_events_in(struct vmapi_x86_events *to,
+	const struct kvm_vcpu_events *from);
+/* `flags` says which parts the VM's kernel takes. */
+void vmi_kvm_x86_events_out(struct kvm_vcpu_events *to,
+	const struct vmapi_x86_events *from, uint32_t flags);
+void vmi_kvm_x86_cpuid_in(struct vmapi_x86_cpuid *to,
+	const struct kvm_cpuid_entry2 *from);
+void vmi_kvm_x86_cpuid_out(struct kvm_cpuid_entry2 *to,
+	const struct vmapi_x86_cpuid *from);
+
+/* -- cpuid.c ------------------------------------------------------------ */
+
+/* A list from the kernel, whatever its length; vmi_free() it. */
+int vmi_kvm_x86_cpuid_fetch(const struct vmapi *ctx, int fd,
+	unsigned long request, struct kvm_cpuid2 **list);
+/* A list of n empty entries. */
+struct kvm_cpuid2 *vmi_kvm_x86_cpuid_alloc(size_t n);
+/* What every vcpu gets: all that the kernel can do, under its own APIC id. */
+int vmi_kvm_x86_cpuid_default(struct vmi_kvm_vcpu *vcpu);
+int vmi_kvm_x86_cpuid_get(struct vmi_kvm_vcpu *vcpu, void *data,
+	size_t *bytes);
+int vmi_kvm_x86_cpuid_set(struct vmi_kvm_vcpu *vcpu, const void *data,
+	size_t bytes);
+/* The APIC id in the leaves that show it (SDM 2A, CPUID). */
+void vmi_kvm_x86_cpuid_apic_id(struct kvm_cpuid2 *list, uint32_t id);
+
+/* -- regs.c ------------------------------------------------------------- */
+
+int vmi_kvm_x86_sregs_get(struct vmi_kvm_vcpu *vcpu, struct kvm_sregs2 *regs);
+int vmi_kvm_x86_sregs_set(struct vmi_kvm_vcpu *vcpu,
+	const struct kvm_sregs2 *regs);
+/* Which parts of the events this VM's kernel takes. */
+uint32_t vmi_kvm_x86_event_flags(const struct vmi_kvm_vm *vm);
+
+#endif

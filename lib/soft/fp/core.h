@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the soft float: one unpacked number, one rounding, one description of
+ * each format.
+ *
+ * unpack -> compute -> round -> pack. A number is unpacked into a 128-bit
+ * significand whose top bit is the integer bit, whatever the format, so that
+ * NaN payloads of all formats are comparable and the quiet bit is always bit
+ * 126. A computation returns a number whose significand is exact, or has
+ * everything below bit 0 folded ("jammed") into bit 0, which rounds the same.
+ * Rounding makes it a value of the format and raises OE, UE, PE and C1; packing
+ * is then exact.
+ */
+#ifndef VMI_SOFT_FP_CORE_H
+#define VMI_SOFT_FP_CORE_H
+
+#include "lib/compiler.h"
+#include "lib/soft/fp/fp.h"
+
+enum vmi_fpclass {
+	VMI_FPC_ZERO,
+	VMI_FPC_FINITE,
+	VMI_FPC_INF,
+	VMI_FPC_NAN,
+	VMI_FPC_BAD, /* an encoding that the x87 does not support */
+};
+
+/* A finite one is man / 2^127 * 2^exp with bit 127 of man set. */
+struct vmi_fpnum {
+	vmi_u128 man;
+	int32_t exp;
+	uint8_t cls; /* enum vmi_fpclass */
+	bool sign;
+	bool denormal; /* as an operand: raises DE */
+};
+
+struct vmi_fpformat {
+	uint8_t prec;  /* significand bits, integer bit included */
+	uint8_t width; /* bits of the encoding */
+	bool x87;      /* x87 rules for NaNs and for unmasked OE and UE */
+	int16_t emin;  /* exponent of the least normal number */
+	int16_t emax;
+};
+
+extern const struct vmi_fpformat vmi_fp_formats[3];
+
+/* An operation under way. */
+struct vmi_fpctx {
+	struct vmi_fpenv *env;
+	const struct vmi_fpformat *fmt; /* of the result */
+	unsigned prec;			/* bits to round to */
+	bool store;			/* x87 to memory */
+};
+
+#define VMI_FP_INTBIT	((vmi_u128)1 << 127)
+#define VMI_FP_QUIET	((vmi_u128)1 << 126)
+#define VMI_FP_MAN(man) ((vmi_u128)(man) << 64)
+
+/* How much an unmasked OE or UE moves an x87 exponent (SDM 1 8.5.4, 8.5.5). */
+#define VMI_FP_ADJUST 24576
+
+static inline unsigned vmi_fp_clz(vmi_u128 v)
+{
+	uint64_t hi = (uint64_t)(v >> 64);
+
+	return hi ? (unsigned)__builtin_clzll(hi)
+		  : 64 + (unsigned)__builtin_clzll((uint64_t)v);
+}
+
+/* Shift right, folding what is lost into bit 0. */
+static inline vmi_u128 vmi_fp_shr_jam(vmi_u128 v, uint32_t n)
+{
+	if (n == 0)
+		return v;
+	if (n > 127)
+		return v != 0;
+	return v >> n | ((v << (128 - n)) != 0);
+}
+
+static inline struct vmi_fpnum vmi_fp_zero(bool sign)
+{
+	return (struct vmi_fpnum){ .cls = VMI_FPC_ZERO, .sign = sign };
+}
+
+static inline struct vmi_fpnum vmi_fp_inf(bool sign)
+{
+	return (struct vmi_fpnum){ .cls = VMI_FPC_INF, .sign = sign };
+}
+
+static inline bool vmi_fp_is_snan(const struct vmi_fpnum *n)
+{
+	return n->cls == VMI_FPC_NAN && !(n->man & VMI_FP_QUIET);
+}
+
+static inline bool vmi_fp_is_nan(const struct vmi_fpnum *n)
+{
+	return n->cls >= VMI_FPC_NAN;
+}
+
+/* unpack.c */
+struct vmi_fpnum vmi_fp_unpack(enum vmi_fpkind kind, uint64_t bits);
+struct vmi_fpnum vmi_fp_unpack_sse(
+	const struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t bits);
+struct vmi_fpnum vmi_fp_unpack_f80(struct vmi_f80 a);
+uint64_t vmi_fp_pack(enum vmi_fpkind kind, const struct vmi_fpnum *n);
+struct vmi_f80 vmi_fp_pack_f80(const struct vmi_fpnum *n);
+struct vmi_fpnum vmi_fp_from_i64(int64_t v);
+
+/* round.c */
+uint16_t vmi_fp_round_man(enum vmi_fprc rc, unsigned prec, struct vmi_fpnum *n);
+uint16_t vmi_fp_round_int(enum vmi_fprc rc, struct vmi_fpnum *n);
+void vmi_fp_normalise(struct vmi_fpnum *n);
+void vmi_fp_round(const struct vmi_fpctx *ctx, struct vmi_fpnum *n);
+struct vmi_f80 vmi_fp_finish_f80(struct vmi_fpenv *env, struct vmi_fpnum n);
+
+/* nan.c */
+struct vmi_fpnum vmi_fp_invalid(struct vmi_fpenv *env);
+bool vmi_fp_nan1(
+	struct vmi_fpenv *env, const struct vmi_fpnum *a, struct vmi_fpnum *r);
+bool vmi_fp_nan2(const struct vmi_fpctx *ctx, const struct vmi_fpnum *a,
+	const struct vmi_fpnum *b, struct vmi_fpnum *r);
+void vmi_fp_denormal(struct vmi_fpenv *env, const struct vmi_fpnum *a);
+
+/* arith.c */
+struct vmi_fpnum vmi_fp_addsub(
+	enum vmi_fprc rc, const struct vmi_fpnum *a, const struct vmi_fpnum *b);
+struct vmi_fpnum vmi_fp_compute(const struct vmi_fpctx *ctx, enum vmi_fpop op,
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
+struct vmi_fpnum vmi_fp_root(
+	const struct vmi_fpctx *ctx, const struct vmi_fpnum *a);
+
+/* compare.c */
+enum vmi_fpcmp vmi_fp_order(
+	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers of what is no instruction: entry and end, addresses, helpers. */
+#include "lib/soft/alu.h"
+#include "lib/soft/branch.h"
+#include "lib/soft/value.h"
+
+const struct vmi_op *vmi_h_dead(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)op;
+	c->rip = c->r[VMI_R_BLOCK];
+	c->op = NULL;
+	return NULL;
+}
+
+const struct vmi_op *vmi_h_enter(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	int64_t left = c->budget - (int64_t)op->imm;
+
+	if (vmi_unlikely(left < 0 ||
+		atomic_load_explicit(&c->event, memory_order_relaxed)))
+		return vmi_h_dead(c, op);
+	c->budget = left;
+	c->enter = op;
+	return vmi_next(c, op);
+}
+
+/* Before instruction n of the block: give back what was not executed. */
+const struct vmi_op *vmi_h_end(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->rip = vmi_rip_mask(c, vmi_op_rip(c, op));
+	c->budget += (int64_t)c->enter->imm - op->n;
+	c->op = NULL;
+	return NULL;
+}
+
+const struct vmi_op *vmi_h_nop(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	return vmi_next(c, op);
+}
+
+const struct vmi_op *vmi_h_const(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->r[op->reg] = op->imm;
+	return vmi_next(c, op);
+}
+
+const struct vmi_op *vmi_h_gethi(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->r[op->reg] = (c->r[op->base] >> 8) & 0xff;
+	return vmi_next(c, op);
+}
+
+const struct vmi_op *vmi_h_puthi(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->r[op->reg] = (c->r[op->reg] & ~0xff00ull) |
+		(c->r[op->base] & 0xff) << 8;
+	return vmi_next(c, op);
+}
+
+static vmi_inline uint64_t offset(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	return vmi_trunc(c->r[op->base] + (c->r[op->index] << op->scale) +
+		(uint64_t)(int64_t)op->disp, vmi_op_asize(op));
+}
+
+const struct vmi_op *vmi_h_ea(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->r[op->reg] = offset(c, op);
+	return vmi_next(c, op);
+}
+
+const struct vmi_op *vmi_h_ea_check(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	c->op = op;
+	c->r[op->reg] = vmi_linear(c, vmi_op_seg(op), offset(c, op),
+		op->imm & 0xffff, (unsigned)(op->imm >> 16));
+	return vmi_next(c, op);
+}
+
+const struct vmi_op *vmi_h_fault(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->op = op;
+	if (op->imm == VMI_GP)
+		vmi_raise_code(c, VMI_GP, 0);
+	vmi_raise(c, (unsigned)op->imm);
+}
+
+const struct vmi_op *vmi_h_helper(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->op = op;
+	vmi_helpers[op->code](c, op);
+	return vmi_next(c, op);
+}
+
+/* A helper that may have changed everything: back to the run loop. */
+const struct vmi_op *vmi_h_helper_end(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	c->op = op;
+	c->rip = vmi_rip_mask(c, vmi_op_next_rip(c, op));
+	vmi_helpers[op->code](c, op);
+	c->op = NULL;
+	return NULL;
+}

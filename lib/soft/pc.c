@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The interrupt controllers and the PIT of a software VM.
+ *
+ * They live under the lock of the VM's chipset.  The PIC's output goes to
+ * LINT0 of the first vcpu's local APIC and to pin 0 of the IOAPIC; the PIT's
+ * to the PIC's input 0 and the IOAPIC's pin 2, as on a PC.
+ */
+#include "lib/soft/pc.h"
+
+#include <errno.h>
+
+#include "lib/chip/ioapic.h"
+#include "lib/chip/pic.h"
+#include "lib/chip/pit.h"
+#include "lib/core/chipset.h"
+#include "lib/core/region.h"
+#include "lib/soft/engine.h"
+#include "lib/sys/sys.h"
+
+#define MAX_VCPUS  255
+#define IOAPIC_GPA 0xfec00000ull
+#define APIC_HZ	   1000000000ull
+
+enum { PORT_PIC_MASTER, PORT_PIC_SLAVE, PORT_ELCR, PORT_PIT, PORT_61,
+	MMIO_IOAPIC, N_WINDOWS };
+
+/* A range that one of the chips answers. */
+struct window {
+	struct vmi_region region;
+	struct vmi_pc *pc;
+};
+
+struct vmi_pc {
+	struct soft_vm *vm;
+	struct vmi_chip_client client;
+	struct vmi_pic pic;
+	struct vmi_ioapic ioapic;
+	struct vmi_pit pit;
+	struct vmi_apic_bus bus;
+	struct vmi_lapic *lapics[MAX_VCPUS];
+	struct soft_vcpu *bsp;
+	struct window windows[N_WINDOWS];
+	unsigned n_windows;
+	bool full, has_pit;
+	uint64_t now; /* of the call in progress */
+};
+
+/* -- Lines -------------------------------------------------------------- */
+
+/* What the two controllers said, as one: the better of both. */
+static int better(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static int line(struct vmi_pc *pc, unsigned gsi, bool level)
+{
+	int pic = -1, ioapic;
+
+	if (gsi < VMI_PIC_PINS && gsi != 2)
+		pic = vmi_pic_set_irq(&pc->pic, gsi, level);
+	ioapic = vmi_ioapic_set_irq(&pc->ioapic, gsi == 0 ? 2 : gsi, level,
+		pc->now);
+	return level ? better(pic, ioapic) : 0;
+}
+
+static void pic_intr(void *opaque, unsigned pin, bool level)
+{
+	struct vmi_pc *pc = opaque;
+
+	(void)pin;
+	if (!pc->bsp)
+		return;
+	vmi_lapic_set_lint(&pc->bsp->lapic, 0, level);
+	if (level)
+		vmi_event_raise(pc->bsp, VMI_EVENT_IRQ);
+}
+
+static void pit_irq0(void *opaque, unsigned pin, bool level)
+{
+	(void)pin;
+	line(opaque, 0, level);
+}
+
+static int ioapic_deliver(void *opaque, const struct vmi_msi_msg *msg)
+{
+	struct vmi_pc *pc = opaque;
+
+	return vmi_apic_bus_deliver(&pc->bus, msg);
+}
+
+/* -- The local APICs' owner --------------------------------------------- */
+
+static void lapic_event(void *opaque, enum vmi_lapic_event event,
+	uint8_t vector)
+{
+	struct soft_vcpu *v = opaque;
+
+	switch (event) {
+	case VMI_LAPIC_INTR:
+	case VMI_LAPIC_EXTINT:
+		vmi_event_raise(v, VMI_EVENT_IRQ);
+		break;
+	case VMI_LAPIC_NMI:
+		vmi_event_raise(v, VMI_EVENT_NMI);
+		break;
+	case VMI_LAPIC_INIT:
+		vmi_event_raise(v, VMI_EVENT_INIT);
+		break;
+	case VMI_LAPIC_SIPI:
+		v->cpu.sipi_vector = vector;
+		vmi_event_raise(v, VMI_EVENT_SIPI);
+		break;
+	case VMI_LAPIC_SMI: /* CPUID has no SMM */
+		break;
+	}
+}
+
+static void lapic_eoi(void *opaque, uint8_t vector)
+{
+	struct soft_vcpu *v = opaque;
+	struct vmi_pc *pc = v->cpu.vm->pc;
+
+	if (pc->full)
+		vmi_ioapic_eoi(&pc->ioapic, vector, pc->now);
+}
+
+static int lapic_send(void *opaque, struct vmi_lapic *from,
+	const struct vmi_msi_msg *msg, enum vmi_shorthand to)
+{
+	struct soft_vcpu *v = opaque;
+
+	return vmi_apic_bus_ipi(&v->cpu.vm->pc->bus, from, msg, to);
+}
+
+static uint64_t lapic_tsc_time(void *opaque, uint64_t tsc)
+{
+	struct soft_vcpu *v = opaque;
+	struct soft_vm *vm = v->cpu.vm;
+	uint64_t ticks = tsc - (uint64_t)v->cpu.tsc_offset;
+	vmi_u128 ns = ((vmi_u128)ticks * 1000000000u + vm->tsc_hz - 1) /
+		vm->tsc_hz;
+
+	return ns > INT64_MAX ? INT64_MAX : (uint64_t)ns;
+}
+
+static const struct vmi_lapic_ops lapic_ops = {
+	.event = lapic_event,
+	.eoi = lapic_eoi,
+	.send = lapic_send,
+	.tsc_time = lapic_tsc_time,
+};
+
+/* -- Locking ------------------------------------------------------------ */
+
+static struct vmi_pc *lock(struct soft_vm *vm)
+{
+	vm->pc->now = vmi_chipset_lock(&vm->vm);
+	return vm->pc;
+}
+
+static void unlock(struct soft_vm *vm)
+{
+	vmi_chipset_unlock(&vm->vm);
+}
+
+/* -- Guest accesses ----------------------------------------------------- */
+
+static uint8_t port_read(struct vmi_pc *pc, uint16_t port)
+{
+	if (port >= 0x40 && port < 0x70)
+		return vmi_pit_read(&pc->pit, port, pc->now);
+	return vmi_pic_read(&pc->pic, port, pc->now);
+}
+
+static void port_write(struct vmi_pc *pc, uint16_t port, uint8_t v)
+{
+	if (port >= 0x40 && port < 0x70)
+		vmi_pit_write(&pc->pit, port, v, pc->now);
+	else
+		vmi_pic_write(&pc->pic, port, v, pc->now);
+}
+
+/* Byte-wide chips: a wider access is bytes at ascending ports. */
+static int port_access(struct vmi_region *region, struct vmi_access *a)
+{
+	struct window *w = vmi_container_of(region, struct window, region);
+	struct vmi_pc *pc = lock(w->pc->vm);
+	uint16_t port = (uint16_t)(region->base + a->offset);
+	uint64_t v = 0;
+	unsigned i;
+
+	for (i = 0; i < a->bytes; i++) {
+		if (a->is_write)
+			port_write(pc, (uint16_t)(port + i),
+				(uint8_t)(a->value >> (8 * i)));
+		else
+			v |= (uint64_t)port_read(pc, (uint16_t)(port + i)) <<
+				(8 * i);
+	}
+	if (!a->is_write)
+		a->value = v;
+	unlock(w->pc->vm);
+	return 0;
+}
+
+static int ioapic_access(struct vmi_region *region, struct vmi_access *a)
+{
+	struct window *w = vmi_container_of(region, struct window, region);
+	struct vmi_pc *pc = lock(w->pc->vm);
+
+	if (a->is_write)
+		vmi_ioapic_write(&pc->ioapic, (uint32_t)a->offset, a->bytes,
+			(uint32_t)a->value, pc->now);
+	else
+		a->value = vmi_ioapic_read(&pc->ioapic, (uint32_t)a->offset,
+			a->bytes, pc->now);
+	unlock(w->pc->vm);
+	return 0;
+}
+
+bool vmi_pc_apic_page(const struct vmi_cpu *c, uint64_t gpa)
+{
+	uint64_t base;
+
+	if (!c->vm->pc)
+		return false;
+	base = vmi_cpu_vcpu((struct vmi_cpu *)(uintptr_t)c)->lapic.s.base_msr;
+	return (base & (VMI_APIC_BASE_EN | VMI_APIC_BASE_X2)) ==
+		VMI_APIC_BASE_EN && ((base ^ gpa) >> 12) == 0;
+}
+
+uint64_t vmi_pc_apic_read(struct vmi_cpu *c, uint64_t gpa, unsigned bytes)
+{
+	struct vmi_pc *pc = lock(c->vm);
+	uint64_t v = vmi_lapic_read(&vmi_cpu_vcpu(c)->lapic, gpa & 0xfff,
+		bytes, pc->now);
+
+	unlock(c->vm);
+	return v;
+}
+
+void vmi_pc_apic_write(struct vmi_cpu *c, uint64_t gpa, uint64_t value,
+	unsigned bytes)
+{
+	struct vmi_pc *pc = lock(c->vm);
+
+	vmi_lapic_write(&vmi_cpu_vcpu(c)->lapic, gpa & 0xfff, bytes,
+		(uint32_t)value, pc->now);
+	unlock(c->vm);
+}
+
+int vmi_apic_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
+{
+	struct vmi_pc *pc;
+	int r;
+
+	if (!c->vm->pc)
+		return -ENOENT;
+	pc = lock(c->vm);
+	r = vmi_lapic_rdmsr(&vmi_cpu_vcpu(c)->lapic, index, pc->now, value);
+	unlock(c->vm);
+	return r;
+}
+
+int vmi_apic_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value)
+{
+	struct vmi_pc *pc;
+	int r;
+
+	if (!c->vm->pc)
+		return -ENOENT;
+	pc = lock(c->vm);
+	r = vmi_lapic_wrmsr(&vmi_cpu_vcpu(c)->lapic, index, value, pc->now);
+	unlock(c->vm);
+	if (index == VMI_MSR_APIC_BASE)
+		vmi_tlb_flush(c);
+	return r;
+}
+
+uint64_t vmi_cr8_read(struct vmi_cpu *c)
+{
+	uint64_t v;
+
+	if (!c->vm->pc)
+		return c->cr8;
+	lock(c->vm);
+	v = vmi_lapic_tpr(&vmi_cpu_vcpu(c)->lapic) >> 4;
+	unlock(c->vm);
+	return v;
+}
+
+void vmi_cr8_write(struct vmi_cpu *c, uint64_t v)
+{
+	c->cr8 = v;
+	if (!c->vm->pc)
+		return;
+	lock(c->vm);
+	vmi_lapic_set_tpr(&vmi_cpu_vcpu(c)->lapic, (uint8_t)(v << 4));
+	unlock(c->vm);
+	c->irq_pending = true;
+}
+
+/* -- The processor's side ----------------------------------------------- */
+
+/*
+ * Whether the PIC's output reaches this processor.  Firmware programs LINT0
+ * as ExtINT before anything runs ("virtual wire"); where there is none, an
+ * APIC that nobody has enabled yet passes the PIC through all the same.
+ */
+static bool pic_wired(const struct soft_vcpu *v)
+{
+	return v == v->cpu.vm->pc->bsp && v->cpu.vm->pc->full &&
+		!vmi_lapic_sw_enabled(&v->lapic);
+}
+
+static int acknowledge(struct vmi_pc *pc, struct soft_vcpu *v)
+{
+	struct vmi_lapic *l = &v->lapic;
+	int vector = vmi_lapic_pending(l);
+
+	if (vector >= 0)
+		return vmi_lapic_accept(l);
+	if (vmi_lapic_extint(l)) {
+		vmi_lapic_extint_ack(l);
+		return vmi_pic_ack(&pc->pic);
+	}
+	if (pic_wired(v) && vmi_pic_intr(&pc->pic))
+		return vmi_pic_ack(&pc->pic);
+	return -1;
+}
+
+static bool more(struct vmi_pc *pc, struct soft_vcpu *v)
+{
+	return vmi_lapic_pending(&v->lapic) >= 0 ||
+		vmi_lapic_extint(&v->lapic) ||
+		(pic_wired(v) && vmi_pic_intr(&pc->pic));
+}
+
+int vmi_pc_acknowledge(struct soft_vcpu *v)
+{
+	struct vmi_pc *pc;
+	int vector;
+
+	if (!v->cpu.vm->pc)
+		return -1;
+	pc = lock(v->cpu.vm);
+	vector = acknowledge(pc, v);
+	v->cpu.irq_pending = more(pc, v);
+	unlock(v->cpu.vm);
+	return vector;
+}
+
+void vmi_pc_init_ipi(struct soft_vcpu *v)
+{
+	if (!v->cpu.vm->pc)
+		return;
+	lock(v->cpu.vm);
+	vmi_lapic_init_ipi(&v->lapic);
+	unlock(v->cpu.vm);
+}
+
+/* -- The backend's side ------------------------------------------------- */
+
+int vmi_pc_line_count(struct vmapi_vm *vm, unsigned *n)
+{
+	struct vmi_pc *pc = vmi_soft_vm(vm)->pc;
+
+	*n = pc && pc->full ? VMI_IOAPIC_PINS : 0;
+	return 0;
+}
+
+int vmi_pc_line_set(struct vmapi_vm *vm, unsigned gsi, bool level,
+	int *delivery)
+{
+	struct vmi_pc *pc = vmi_soft_vm(vm)->pc;
+
+	pc->now = vmi_soft_clock(vm);
+	*delivery = line(pc, gsi, level);
+	return 0;
+}
+
+/* Address and data of an MSI: SDM 3A 11.11. */
+int vmi_pc_msi_send(struct vmapi_vm *vm, const struct vmapi_msi *msi,
+	int *delivery)
+{
+	struct vmi_pc *pc = vmi_soft_vm(vm)->pc;
+	struct vmi_msi_msg msg = {
+		.dest = (uint32_t)(msi->address >> 12) & 0xff,
+		.logical = msi->address & 4,
+		.vector = (uint8_t)msi->data,
+		.delivery = (msi->data >> 8) & 7,
+		.level = (msi->data >> 14) & 1,
+		.trig_level = (msi->data >> 15) & 1,
+	};
+
+	if (!pc)
+		return vmi_fail(-ENXIO, "vm", "it has no local APICs");
+	if ((msi->address & ~0xfffffull) != 0xfee00000ull)
+		return vmi_fail(-EINVAL, "vm",
+			"%#llx is not the address of an MSI",
+			(unsigned long long)msi->address);
+	lock(vmi_soft_vm(vm));
+	*delivery = vmi_apic_bus_deliver(&pc->bus, &msg);
+	unlock(vmi_soft_vm(vm));
+	return 0;
+}
+
+void vmi_pc_legacy_cut(struct vmapi_vm *vm, bool cut)
+{
+	struct vmi_pc *pc = vmi_soft_vm(vm)->pc;
+
+	if (pc && pc->has_pit)
+		vmi_pit_cut(&pc->pit, cut, vmi_soft_clock(vm));
+}
+
+int vmi_pc_lapic_get(struct soft_vcpu *v, uint8_t *page)
+{
+	struct vmi_pc *pc;
+
+	if (!v->cpu.vm->pc)
+		return -ENOTSUP;
+	pc = lock(v->cpu.vm);
+	vmi_lapic_kvm_get(&v->lapic, page, pc->now);
+	unlock(v->cpu.vm);
+	return 0;
+}
+
+int vmi_pc_lapic_set(struct soft_vcpu *v, const uint8_t *page)
+{
+	struct vmi_pc *pc;
+	int r;
+
+	if (!v->cpu.vm->pc)
+		return -ENOTSUP;
+	pc = lock(v->cpu.vm);
+	r = vmi_lapic_kvm_set(&v->lapic, page, pc->now);
+	unlock(v->cpu.vm);
+	vmi_event_raise(v, VMI_EVENT_IRQ);
+	return r;
+}
+
+/* -- Time --------------------------------------------------------------- */
+
+static void update(struct vmi_chip_client *client, uint64_t now)
+{
+	struct vmi_pc *pc = vmi_container_of(client, struct vmi_pc, client);
+	unsigned i;
+
+	pc->now = now;
+	if (pc->has_pit)
+		vmi_pit_update(&pc->pit, now);
+	if (pc->full) {
+		vmi_pic_update(&pc->pic, now);
+		vmi_ioapic_update(&pc->ioapic, now);
+	}
+	for (i = 0; i < pc->bus.n; i++)
+		vmi_lapic_update(pc->bus.lapics[i], now);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t deadline(struct vmi_chip_client *client, uint64_t now)
+{
+	struct vmi_pc *pc = vmi_container_of(client, struct vmi_pc, client);
+	uint64_t t = VMI_CHIP_NEVER;
+	unsigned i;
+
+	if (pc->has_pit)
+		t = sooner(t, vmi_pit_deadline(&pc->pit, now));
+	if (pc->full) {
+		t = sooner(t, vmi_pic_deadline(&pc->pic, now));
+		t = sooner(t, vmi_ioapic_deadline(&pc->ioapic, now));
+	}
+	for (i = 0; i < pc->bus.n; i++)
+		t = sooner(t, vmi_lapic_deadline(pc->bus.lapics[i], now));
+	return t;
+}
+
+static void reset(struct vmi_chip_client *client, uint64_t now)
+{
+	struct vmi_pc *pc = vmi_container_of(client, struct vmi_pc, client);
+
+	pc->now = now;
+	if (pc->has_pit)
+		vmi_pit_reset(&pc->pit, now);
+	if (pc->full) {
+		vmi_pic_reset(&pc->pic);
+		vmi_ioapic_reset(&pc->ioapic);
+	}
+}
+
+/* -- Creation ----------------------------------------------------------- */
+
+static int window_add(struct vmi_pc *pc, enum vmi_space space, uint64_t base,
+	uint64_t bytes, const char *name)
+{
+	struct window *w = &pc->windows[pc->n_windows];
+	int r;
+
+	w->pc = pc;
+	w->region.space = space;
+	w->region.base = base;
+	w->region.bytes = bytes;
+	w->region.name = name;
+	w->region.access = space == VMI_SPACE_PORT ? port_access :
+		ioapic_access;
+	r = vmi_region_add(&pc->vm->vm, &w->region);
+	if (!r)
+		pc->n_windows++;
+	return r;
+}
+
+static int windows_add(struct vmi_pc *pc)
+{
+	int r = 0;
+
+	if (pc->full) {
+		r = window_add(pc, VMI_SPACE_PORT, 0x20, 2, "pic");
+		if (!r)
+			r = window_add(pc, VMI_SPACE_PORT, 0xa0, 2, "pic");
+		if (!r)
+			r = window_add(pc, VMI_SPACE_PORT, 0x4d0, 2, "elcr");
+		if (!r)
+			r = window_add(pc, VMI_SPACE_MEMORY, IOAPIC_GPA,
+				0x1000, "ioapic");
+	}
+	if (!r && pc->has_pit)
+		r = window_add(pc, VMI_SPACE_PORT, 0x40, 4, "pit");
+	if (!r && pc->has_pit)
+		r = window_add(pc, VMI_SPACE_PORT, 0x61, 1, "port 0x61");
+	return r;
+}
+
+int vmi_pc_create(struct soft_vm *vm)
+{
+	struct vmi_line intr = { .set = pic_intr }, irq0 = { .set = pit_irq0 };
+	struct vmi_pc *pc;
+	int r;
+
+	if (vm->vm.config.irqchip == VMAPI_IRQCHIP_NONE)
+		return 0;
+	pc = vmi_zalloc(sizeof(*pc));
+	if (!pc)
+		return vmi_fail(-ENOMEM, "vm", "no memory");
+	vm->pc = pc;
+	pc->vm = vm;
+	pc->bus.lapics = pc->lapics;
+	pc->full = vm->vm.config.irqchip == VMAPI_IRQCHIP_FULL;
+	pc->has_pit = vm->vm.config.flags & VMAPI_VM_PIT;
+	intr.opaque = irq0.opaque = pc;
+	vmi_pic_init(&pc->pic, intr);
+	vmi_ioapic_init(&pc->ioapic, ioapic_deliver, pc);
+	vmi_pit_init(&pc->pit, irq0, vmi_soft_clock(&vm->vm));
+	pc->client.update = update;
+	pc->client.deadline = deadline;
+	pc->client.reset = reset;
+	r = windows_add(pc);
+	if (r) {
+		vmi_pc_destroy(vm);
+		return r;
+	}
+	vmi_chipset_add(&vm->vm, &pc->client);
+	return 0;
+}
+
+void vmi_pc_destroy(struct soft_vm *vm)
+{
+	struct vmi_pc *pc = vm->pc;
+
+	if (!pc)
+		return;
+	vmi_chipset_remove(&vm->vm, &pc->client);
+	while (pc->n_windows)
+		vmi_region_remove(&vm->vm,
+			&pc->windows[--pc->n_windows].region);
+	vmi_free(pc);
+	vm->pc = NULL;
+}
+
+int vmi_pc_vcpu_add(struct soft_vcpu *v)
+{
+	struct vmi_pc *pc = v->cpu.vm->pc;
+	struct vmi_lapic_config config = { .bus_hz = APIC_HZ,
+		.apic_id = (uint32_t)v->vcpu.id, .phys_bits = VMI_PHYS_BITS,
+		.bsp = v->vcpu.id == 0, .x2apic = true };
+
+	if (!pc)
+		return 0;
+	lock(v->cpu.vm);
+	vmi_lapic_init(&v->lapic, &config, &lapic_ops, v);
+	pc->lapics[pc->bus.n++] = &v->lapic;
+	if (config.bsp)
+		pc->bsp = v;
+	unlock(v->cpu.vm);
+	return 0;
+}
+
+void vmi_pc_vcpu_remove(struct soft_vcpu *v)
+{
+	struct vmi_pc *pc = v->cpu.vm->pc;
+	unsigned i;
+
+	if (!pc)
+		return;
+	lock(v->cpu.vm);
+	for (i = 0; i < pc->bus.n; i++) {
+		if (pc->lapics[i] == &v->lapic)
+			pc->lapics[i] = pc->lapics[--pc->bus.n];
+	}
+	if (pc->bsp == v)
+		pc->bsp = NULL;
+	unlock(v->cpu.vm);
+}
+
+void vmi_pc_vcpu_reset(struct soft_vcpu *v)
+{
+	if (!v->cpu.vm->pc)
+		return;
+	lock(v->cpu.vm);
+	vmi_lapic_reset(&v->lapic);
+	unlock(v->cpu.vm);
+}

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run loop of a software processor.
+ *
+ * Handlers call each other until something makes them return: the end of a
+ * slice of instructions, an event from another thread, an instruction that
+ * may have changed everything.  A fault, and an access that the application
+ * has to answer, jump here out of the instruction with longjmp(), which has
+ * changed nothing yet; c->op says which instruction it was.
+ *
+ * What an instruction boundary looks for, in the order of SDM 3A table 6-2:
+ * the pending fault, INIT and SIPI, traps of the instruction before, NMI,
+ * interrupts, then the instruction.
+ */
+#include "lib/soft/run.h"
+
+#include "lib/core/chipset.h"
+#include "lib/soft/block.h"
+#include "lib/soft/branch.h"
+#include "lib/soft/device.h"
+#include "lib/soft/engine.h"
+#include "lib/soft/pc.h"
+#include "lib/sys/sys.h"
+
+/* Instructions between two looks at the clock: some tens of microseconds. */
+#define SLICE 10000
+
+/* What guest() came back with, beside enum vmi_leave. */
+#define WENT_ON	   0
+#define NO_CODE	   16 /* the fetch is not from RAM */
+
+/* -- Out of an instruction ---------------------------------------------- */
+
+void vmi_leave(struct vmi_cpu *c, enum vmi_leave why)
+{
+	longjmp(c->leave, (int)why);
+}
+
+static vmi_noreturn void raise_fault(struct vmi_cpu *c, struct vmi_fault f)
+{
+	c->fault = f;
+	vmi_leave(c, VMI_LEAVE_FAULT);
+}
+
+void vmi_raise(struct vmi_cpu *c, unsigned vector)
+{
+	raise_fault(c, (struct vmi_fault){ .vector = (uint8_t)vector });
+}
+
+void vmi_raise_code(struct vmi_cpu *c, unsigned vector, uint32_t code)
+{
+	raise_fault(c, (struct vmi_fault){ .vector = (uint8_t)vector,
+		.has_code = true, .code = code });
+}
+
+void vmi_raise_page(struct vmi_cpu *c, uint32_t code, uint64_t linear)
+{
+	raise_fault(c, (struct vmi_fault){ .vector = VMI_PF, .has_code = true,
+		.code = code, .cr2 = linear });
+}
+
+bool vmi_element_done(struct vmi_cpu *c)
+{
+	vmi_dev_done(c);
+	return atomic_load_explicit(&c->event, memory_order_relaxed);
+}
+
+void vmi_again(struct vmi_cpu *c)
+{
+	vmi_leave(c, VMI_LEAVE_AGAIN);
+}
+
+void vmi_exclusive_begin(struct vmi_cpu *c)
+{
+	struct vmapi_vcpu *vcpu = &vmi_cpu_vcpu(c)->vcpu;
+
+	if (c->exclusive || vcpu->vm->n_vcpus < 2)
+		return;
+	vmi_gate_leave(vcpu);
+	vmi_gate_close(vcpu->vm);
+	c->exclusive = true;
+}
+
+/* A map may have changed while this vcpu was outside the gate. */
+static void look_at_maps(struct soft_vcpu *v)
+{
+	struct soft_vm *vm = v->cpu.vm;
+	unsigned now = atomic_load(&vm->map_generation);
+
+	if (now == v->map_generation)
+		return;
+	v->map_generation = now;
+	vmi_tlb_flush(&v->cpu);
+	vmi_code_flush(&v->cpu);
+}
+
+void vmi_exclusive_end(struct vmi_cpu *c)
+{
+	struct soft_vcpu *v = vmi_cpu_vcpu(c);
+
+	if (!c->exclusive)
+		return;
+	c->exclusive = false;
+	vmi_gate_open(v->vcpu.vm);
+	vmi_gate_enter(&v->vcpu);
+	look_at_maps(v);
+}
+
+/* -- Counting ----------------------------------------------------------- */
+
+static uint64_t retired(const struct vmi_cpu *c)
+{
+	return c->icount + (uint64_t)(c->slice - c->budget);
+}
+
+static void slice_set(struct vmi_cpu *c, int64_t n)
+{
+	c->icount = retired(c);
+	c->slice = c->budget = n;
+}
+
+/* The state as before the instruction that was left. */
+static void undo(struct vmi_cpu *c)
+{
+	if (!c->op)
+		return;
+	c->rip = vmi_rip_mask(c, vmi_op_rip(c, c->op));
+	c->budget += (int64_t)c->enter->imm - c->op->n;
+	c->op = NULL;
+}
+
+/* -- Events ------------------------------------------------------------- */
+
+void vmi_event_raise(struct soft_vcpu *v, unsigned events)
+{
+	static const uint64_t one = 1;
+
+	atomic_fetch_or(&v->cpu.event, events);
+	if (atomic_load(&v->sleeping))
+		vmi_sys->write(v->wake, &one, sizeof(one));
+}
+
+static void event_clear(struct vmi_cpu *c, unsigned events)
+{
+	atomic_fetch_and(&c->event, ~events);
+}
+
+static bool can_interrupt(const struct vmi_cpu *c)
+{
+	return (c->rflags & VMI_FLAG_IF) && !c->shadow;
+}
+
+static void look_at_init(struct soft_vcpu *v, unsigned events)
+{
+	struct vmi_cpu *c = &v->cpu;
+
+	if (events & VMI_EVENT_INIT) {
+		event_clear(c, VMI_EVENT_INIT);
+		vmi_pc_init_ipi(v);
+		vmi_cpu_reset(c, true);
+		c->halted = false;
+		c->mp_state = v->vcpu.id ? VMAPI_X86_MP_INIT_RECEIVED :
+			VMAPI_X86_MP_RUNNABLE;
+	}
+	if (events & VMI_EVENT_SIPI) {
+		event_clear(c, VMI_EVENT_SIPI);
+		if (c->mp_state != VMAPI_X86_MP_INIT_RECEIVED)
+			return;
+		/* SDM 3A 8.4.3: CS:IP is vector << 8 : 0. */
+		c->seg[VMI_CS].selector = (uint16_t)(c->sipi_vector << 8);
+		c->seg[VMI_CS].base = (uint64_t)c->sipi_vector << 12;
+		c->r[VMI_R_SEG + VMI_CS] = c->seg[VMI_CS].base;
+		c->rip = 0;
+		c->mp_state = VMAPI_X86_MP_RUNNABLE;
+		vmi_mode_changed(c);
+	}
+}
+
+/* Deliver what is due before the next instruction.  May raise. */
+static void deliver_pending(struct soft_vcpu *v)
+{
+	struct vmi_cpu *c = &v->cpu;
+	struct vmi_event e = { .kind = VMI_EV_EXTERNAL };
+	int vector;
+
+	if (!c->fault_pending && c->trap_pending) {
+		c->fault = (struct vmi_fault){ .vector = VMI_DB,
+			.dr6 = c->dr6_pending };
+		c->fault_pending = true;
+		c->trap_pending = false;
+		c->dr6_pending = 0;
+	}
+	if (c->fault_pending) {
+		c->fault_pending = false;
+		vmi_deliver_fault(c);
+		return;
+	}
+	if (c->nmi_pending && !c->nmi_masked && !(c->shadow & 1)) {
+		c->nmi_pending = false;
+		c->nmi_masked = true;
+		c->halted = false;
+		e.kind = VMI_EV_NMI;
+		e.vector = VMI_NMI;
+		e.return_rip = c->rip;
+		vmi_deliver(c, &e);
+		return;
+	}
+	if (!can_interrupt(c))
+		return;
+	vector = c->injected;
+	c->injected = -1;
+	if (vector < 0 && c->irq_pending)
+		vector = vmi_pc_acknowledge(v);
+	if (vector < 0)
+		return;
+	c->halted = false;
+	e.vector = (uint8_t)vector;
+	e.return_rip = c->rip;
+	vmi_deliver(c, &e);
+}
+
+static bool wants_delivery(const struct vmi_cpu *c)
+{
+	return c->fault_pending || c->trap_pending || (c->nmi_pending && !c->nmi_masked) ||
+		((c->injected >= 0 || c->irq_pending) && can_interrupt(c));
+}
+
+/* -- Instructions ------------------------------------------------------- */
+
+static void execute(struct vmi_cpu *c, const struct vmi_op *op)
+{
+#if VMI_CHAIN
+	op->run(c, op);
+#else
+	while (op)
+		op = op->run(c, op);
+#endif
+}
+
+/* One instruction at a time: shadows, single steps, what is half done. */
+static bool must_step(const struct vmi_cpu *c)
+{
+	return c->shadow || (c->rflags & (VMI_FLAG_TF | VMI_FLAG_RF)) ||
+		c->io.replay;
+}
+
+/* A single-step trap, if the instruction began with TF: SDM 3B 17.3.1.4. */
+static void after_step(struct vmi_cpu *c, bool traced, uint8_t shadow)
+{
+	if (c->shadow == shadow)
+		c->shadow = 0;
+	c->rflags &= ~VMI_FLAG_RF;
+	vmi_dev_done(c);
+	if (traced && !(c->shadow & 1)) {
+		c->fault = (struct vmi_fault){ .vector = VMI_DB,
+			.dr6 = 0x4000 };
+		c->fault_pending = true;
+	}
+}
+
+static int step(struct vmi_cpu *c)
+{
+	bool traced = c->rflags & VMI_FLAG_TF;
+	uint8_t shadow = c->shadow;
+	const struct vmi_op *op = vmi_block_step(c, 1);
+
+	if (!op)
+		return NO_CODE;
+	/*
+	 * The slice is this instruction: no block that a branch leads to can
+	 * begin.  Its own `enter` is passed by, since no event may refuse it.
+	 */
+	c->slice -= c->budget - (int64_t)op->imm;
+	c->budget = 0;
+	c->enter = op;
+	execute(c, op + 1);
+	after_step(c, traced, shadow);
+	return WENT_ON;
+}
+
+static bool attention(const struct vmi_cpu *c)
+{
+	return c->budget <= 0 || c->halted || c->shutdown || must_step(c) ||
+		wants_delivery(c) ||
+		atomic_load_explicit(&c->event, memory_order_relaxed);
+}
+
+static const struct vmi_op *next_block(struct vmi_cpu *c)
+{
+	const struct vmi_op *op = vmi_block_at(c);
+
+	/* The slice ends inside: exactly there. */
+	if (op && (int64_t)op->imm > c->budget)
+		op = vmi_block_step(c, (unsigned)c->budget);
+	return op;
+}
+
+/*
+ * Run until something needs a decision.  Locals are not to be trusted after
+ * the longjmp, so there are none that live across it.
+ */
+static int guest(struct soft_vcpu *v)
+{
+	struct vmi_cpu *c = &v->cpu;
+	const struct vmi_op *op;
+	int why = setjmp(c->leave);
+
+	if (why) {
+		undo(&v->cpu);
+		return why;
+	}
+	if (wants_delivery(c) && !c->io.replay)
+		deliver_pending(v);
+	if (c->shutdown || c->halted || c->budget <= 0)
+		return WENT_ON;
+	if (must_step(c))
+		return step(c);
+	do {
+		op = next_block(c);
+		if (!op)
+			return NO_CODE;
+		execute(c, op);
+	} while (!attention(c));
+	return WENT_ON;
+}
+
+/* -- Exits -------------------------------------------------------------- */
+
+static void exit_io(struct soft_vcpu *v, struct vmapi_exit *x)
+{
+	const struct vmi_io_entry *e = &v->cpu.io.entry[v->cpu.io.n];
+	unsigned i;
+
+	for (i = 0; i < 8; i++)
+		v->io_data[i] = e->is_write ? (uint8_t)(e->value >> (8 * i)) :
+			0;
+	x->flags = e->is_write ? 0 : VMAPI_EXIT_ANSWER;
+	if (e->space == VMI_SPACE_PORT) {
+		x->reason = VMAPI_EXIT_IO;
+		x->u.io.port = e->address;
+		x->u.io.width = e->bytes;
+		x->u.io.count = 1;
+		x->u.io.is_write = e->is_write;
+		x->u.io.data = v->io_data;
+	} else {
+		x->reason = VMAPI_EXIT_MMIO;
+		x->u.mmio.gpa = e->address;
+		x->u.mmio.length = e->bytes;
+		x->u.mmio.is_write = e->is_write;
+		memcpy(x->u.mmio.data, v->io_data, 8);
+	}
+	v->vcpu.unanswered = !e->is_write;
+	v->vcpu.answer_bytes = e->is_write ? 0 : e->bytes;
+}
+
+int vmi_soft_complete(struct vmapi_vcpu *vcpu, const void *data, size_t bytes)
+{
+	struct vmi_io *io = &vmi_soft_vcpu(vcpu)->cpu.io;
+	struct vmi_io_entry *e = &io->entry[io->n];
+	const uint8_t *p = data;
+	size_t i;
+
+	e->value = 0;
+	for (i = 0; i < bytes; i++)
+		e->value |= (uint64_t)p[i] << (8 * i);
+	return 0;
+}
+
+/* What was waited for is there: the instruction is executed again. */
+static void resume_io(struct vmi_cpu *c)
+{
+	if (!c->io.waiting)
+		return;
+	c->io.waiting = false;
+	c->io.replay = true;
+	c->io.n++;
+}
+
+static bool exit_with(struct vmapi_exit *x, unsigned reason)
+{
+	x->reason = reason;
+	return true;
+}
+
+static void exit_no_code(struct vmi_cpu *c, struct vmapi_exit *x)
+{
+	vmi_soft_log(c, "instruction fetch at rip %#llx is not from RAM",
+		(unsigned long long)c->rip);
+	x->reason = VMAPI_EXIT_INTERNAL;
+	x->u.internal.suberror = 1;
+}
+
+/* Sleep until an event, a timer of the VM's chips, or other work there. */
+static void sleep_halted(struct soft_vcpu *v)
+{
+	struct vmapi_vm *vm = v->vcpu.vm;
+	struct pollfd fds[2] = { { .fd = v->wake, .events = POLLIN } };
+	uint64_t drain;
+	unsigned n = 1;
+
+	if (vm->chipset) {
+		fds[1].fd = vmi_chipset_fd(vm);
+		fds[1].events = POLLIN;
+		n = 2;
+	}
+	vmi_gate_leave(&v->vcpu);
+	atomic_store(&v->sleeping, 1);
+	if (!atomic_load(&v->cpu.event))
+		vmi_sys->poll(fds, n, -1);
+	atomic_store(&v->sleeping, 0);
+	if (fds[0].revents)
+		vmi_sys->read(v->wake, &drain, sizeof(drain));
+	if (n == 2 && fds[1].revents)
+		vmi_chipset_service(vm);
+	vmi_gate_enter(&v->vcpu);
+	look_at_maps(v);
+}
+
+/* Kicks, the gate, INIT, controllers.  True: exit. */
+static bool look_at_events(struct soft_vcpu *v, struct vmapi_exit *x)
+{
+	struct vmi_cpu *c = &v->cpu;
+	unsigned events = atomic_load(&c->event);
+
+	if (events & VMI_EVENT_PROD) {
+		event_clear(c, VMI_EVENT_PROD);
+		vmi_gate_leave(&v->vcpu);
+		vmi_gate_enter(&v->vcpu);
+		look_at_maps(v);
+	}
+	if (events & VMI_EVENT_NMI) {
+		event_clear(c, VMI_EVENT_NMI);
+		c->nmi_pending = true;
+	}
+	if (events & VMI_EVENT_IRQ) {
+		event_clear(c, VMI_EVENT_IRQ);
+		c->irq_pending = true;
+	}
+	if (events & (VMI_EVENT_INIT | VMI_EVENT_SIPI))
+		look_at_init(v, events);
+	if (events & VMI_EVENT_KICK) {
+		event_clear(c, VMI_EVENT_KICK);
+		return exit_with(x, VMAPI_EXIT_KICK);
+	}
+	return false;
+}
+
+/* At a boundary, before running on.  True: exit. */
+static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
+{
+	struct vmi_cpu *c = &v->cpu;
+
+	if (c->shutdown)
+		return exit_with(x, VMAPI_EXIT_SHUTDOWN);
+	if (look_at_events(v, x))
+		return true;
+	if (c->window_wanted && can_interrupt(c) && c->injected < 0) {
+		c->window_wanted = false;
+		return exit_with(x, VMAPI_EXIT_IRQ_WINDOW);
+	}
+	if (c->mp_state != VMAPI_X86_MP_RUNNABLE) {
+		sleep_halted(v);
+		return false;
+	}
+	if (c->halted && !wants_delivery(c)) {
+		if (!c->vm->pc) {
+			c->halted = false;
+			x->flags |= VMAPI_EXIT_RETIRED;
+			return exit_with(x, VMAPI_EXIT_HALT);
+		}
+		sleep_halted(v);
+	}
+	return false;
+}
+
+static void look_at_clock(struct soft_vcpu *v)
+{
+	struct vmapi_vm *vm = v->vcpu.vm;
+
+	if (vm->chipset && vmi_soft_clock(vm) >= vmi_chipset_deadline(vm))
+		vmi_chipset_service(vm);
+}
+
+/* What guest() said.  True: exit. */
+static bool after_guest(struct soft_vcpu *v, int why, struct vmapi_exit *x)
+{
+	struct vmi_cpu *c = &v->cpu;
+
+	vmi_exclusive_end(c);
+	switch (why) {
+	case VMI_LEAVE_FAULT:
+		vmi_dev_done(c);
+		c->fault_pending = true;
+		return false;
+	case VMI_LEAVE_EXIT:
+		exit_io(v, x);
+		return true;
+	case NO_CODE:
+		exit_no_code(c, x);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Execute the instruction that an answer was for.  True: another exit. */
+static bool finish_io(struct soft_vcpu *v, struct vmapi_exit *x)
+{
+	struct vmi_cpu *c = &v->cpu;
+
+	resume_io(c);
+	while (c->io.replay && !c->fault_pending) {
+		slice_set(c, 1);
+		if (after_guest(v, guest(v), x))
+			return true;
+	}
+	return false;
+}
+
+static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
+{
+	struct vmi_cpu *c = &v->cpu;
+	uint64_t left;
+
+	for (;;) {
+		if (boundary(v, x))
+			return;
+		if (c->mp_state != VMAPI_X86_MP_RUNNABLE ||
+			(c->halted && !wants_delivery(c)))
+			continue;
+		left = end - retired(c);
+		if (left == 0 && !c->fault_pending) {
+			exit_with(x, VMAPI_EXIT_LIMIT);
+			return;
+		}
+		slice_set(c, left < SLICE ? (int64_t)left : SLICE);
+		if (after_guest(v, guest(v), x))
+			return;
+		if (c->budget <= 0)
+			look_at_clock(v);
+	}
+}
+
+static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
+	struct vmapi_exit *x)
+{
+	struct vmi_cpu *c = &v->cpu;
+	uint64_t before = retired(c);
+	uint64_t end = limit ? before + limit : UINT64_MAX;
+
+	x->reason = VMAPI_EXIT_NONE;
+	x->flags = 0;
+	x->native = 0;
+	vmi_gate_enter(&v->vcpu);
+	look_at_maps(v);
+	if (!finish_io(v, x)) {
+		if (settle)
+			exit_with(x, VMAPI_EXIT_SETTLED);
+		else
+			run_on(v, end, x);
+	}
+	slice_set(c, 0);
+	vmi_gate_leave(&v->vcpu);
+	x->flags |= VMAPI_EXIT_COUNTED;
+	x->retired = retired(c) - before;
+}
+
+int vmi_soft_run(struct vmapi_vcpu *vcpu, uint64_t limit,
+	struct vmapi_exit *exit)
+{
+	run(vmi_soft_vcpu(vcpu), limit, false, exit);
+	return 0;
+}
+
+int vmi_soft_settle(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit)
+{
+	run(vmi_soft_vcpu(vcpu), 0, true, exit);
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A template: shifts and rotates by a constant (ri, mi) and by CL (rr, mr,
+ * where `base` and `reg` are CL).  As alu_shapes.h; there is no rm.
+ */
+#define H3(op, shape, bytes, live) h_##op##_##shape##_##bytes##_##live
+#define H2(op, shape, bytes, live) H3(op, shape, bytes, live)
+#define H(shape) H2(OP, shape, BYTES, LIVE)
+#define E2(op) VMI_EXEC_##op
+#define E1(op) E2(op)
+#define CODE E1(OP)
+#define F2(op) shift_##op
+#define F1(op) F2(op)
+#define COMPUTE F1(OP)
+#define MASK (BYTES == 8 ? 63 : 31)
+
+static const struct vmi_op *H(ri)(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned n = op->imm & MASK;
+	uint64_t a = vmi_reg(c, op->reg, BYTES);
+
+	if (LIVE && n)
+		vmi_shift_flags(c, CODE, a, n, BYTES);
+	vmi_reg_set(c, op->reg, COMPUTE(a, n, BYTES), BYTES);
+	return vmi_next(c, op);
+}
+
+static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned n = c->r[VMI_RCX] & MASK;
+	uint64_t a = vmi_reg(c, op->reg, BYTES);
+
+	if (LIVE && n)
+		vmi_shift_flags(c, CODE, a, n, BYTES);
+	vmi_reg_set(c, op->reg, COMPUTE(a, n, BYTES), BYTES);
+	return vmi_next(c, op);
+}
+
+static const struct vmi_op *H(mi)(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned n = op->imm & MASK;
+	uint64_t at = vmi_ea(c, op);
+	uint64_t a = vmi_load_rmw(c, op, at, BYTES);
+
+	vmi_store(c, op, at, COMPUTE(a, n, BYTES), BYTES);
+	if (LIVE && n)
+		vmi_shift_flags(c, CODE, a, n, BYTES);
+	return vmi_next(c, op);
+}
+
+static const struct vmi_op *H(mr)(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned n = c->r[VMI_RCX] & MASK;
+	uint64_t at = vmi_ea(c, op);
+	uint64_t a = vmi_load_rmw(c, op, at, BYTES);
+
+	vmi_store(c, op, at, COMPUTE(a, n, BYTES), BYTES);
+	if (LIVE && n)
+		vmi_shift_flags(c, CODE, a, n, BYTES);
+	return vmi_next(c, op);
+}
+
+#undef H3
+#undef H2
+#undef H
+#undef E2
+#undef E1
+#undef CODE
+#undef F2
+#undef F1
+#undef COMPUTE
+#undef MASK

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* The door to the host as it is: system calls with -errno as result. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/sys/sys.h"
+
+#define NS_PER_S 1000000000u
+
+static int result(int r)
+{
+	return r < 0 ? -errno : r;
+}
+
+static struct timespec to_timespec(uint64_t ns)
+{
+	struct timespec ts;
+
+	ts.tv_sec = (time_t)(ns / NS_PER_S);
+	ts.tv_nsec = (long)(ns % NS_PER_S);
+	return ts;
+}
+
+static int host_open(const char *path, int flags)
+{
+	return result(open(path, flags | O_CLOEXEC));
+}
+
+static int host_close(int fd)
+{
+	return result(close(fd));
+}
+
+static int host_ioctl(int fd, unsigned long request, void *arg)
+{
+	return result(ioctl(fd, request, arg));
+}
+
+static int host_dup(int fd)
+{
+	return result(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+static int host_fstat(int fd, struct stat *st)
+{
+	return result(fstat(fd, st));
+}
+
+static int host_access_mode(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 ? -errno : flags & O_ACCMODE;
+}
+
+static ssize_t host_read(int fd, void *buffer, size_t bytes)
+{
+	ssize_t n = read(fd, buffer, bytes);
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t host_write(int fd, const void *buffer, size_t bytes)
+{
+	ssize_t n = write(fd, buffer, bytes);
+
+	return n < 0 ? -errno : n;
+}
+
+static int host_poll(struct pollfd *fds, unsigned n, int64_t timeout_ns)
+{
+	struct timespec ts;
+
+	if (timeout_ns < 0)
+		return result(ppoll(fds, n, NULL, NULL));
+	ts = to_timespec((uint64_t)timeout_ns);
+	return result(ppoll(fds, n, &ts, NULL));
+}
+
+static int host_mmap(const struct vmi_mmap *what, void **where)
+{
+	void *p = mmap(NULL, what->bytes, what->prot, what->flags, what->fd,
+		(off_t)what->offset);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*where = p;
+	return 0;
+}
+
+static int host_munmap(void *where, size_t bytes)
+{
+	return result(munmap(where, bytes));
+}
+
+static int host_madvise(void *where, size_t bytes, int advice)
+{
+	return result(madvise(where, bytes, advice));
+}
+
+static int host_memfd(const char *name, unsigned flags)
+{
+	return result(memfd_create(name, flags | MFD_CLOEXEC));
+}
+
+static int host_ftruncate(int fd, uint64_t bytes)
+{
+	return result(ftruncate(fd, (off_t)bytes));
+}
+
+static int host_eventfd(unsigned initial, int flags)
+{
+	return result(eventfd(initial, flags | EFD_CLOEXEC));
+}
+
+static int host_timerfd(int clock)
+{
+	return result(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+static int host_timerfd_set(int fd, uint64_t when)
+{
+	struct itimerspec its = { .it_value = to_timespec(when) };
+
+	return result(timerfd_settime(fd, TFD_TIMER_ABSTIME, &its, NULL));
+}
+
+static int host_now(int clock, uint64_t *ns)
+{
+	struct timespec ts;
+
+	if (clock_gettime(clock, &ts) < 0)
+		return -errno;
+	*ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	return 0;
+}
+
+static int host_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return -pthread_sigmask(how, set, old);
+}
+
+static int host_sigtimedwait(const sigset_t *set, uint64_t timeout_ns)
+{
+	struct timespec ts = to_timespec(timeout_ns);
+
+	return result(sigtimedwait(set, NULL, &ts));
+}
+
+/*
+ * A real-time signal needs an entry in the user's queue, which can be full
+ * (EAGAIN).  One that says it comes from kill(2) needs none; a process may
+ * say so to itself (rt_tgsigqueueinfo(2)).
+ */
+static int host_tgkill(pid_t pid, pid_t tid, int number)
+{
+	siginfo_t info = { .si_signo = number, .si_code = SI_USER };
+	int rc = result((int)syscall(SYS_tgkill, pid, tid, number));
+
+	if (rc != -EAGAIN)
+		return rc;
+	info.si_pid = pid;
+	info.si_uid = getuid();
+	return result((int)syscall(SYS_rt_tgsigqueueinfo, pid, tid, number,
+		&info));
+}
+
+static pid_t host_gettid(void)
+{
+	return (pid_t)syscall(SYS_gettid);
+}
+
+struct host_timer {
+	timer_t id;
+};
+
+/* glibc before 2.38 has no name for the member that timer_create(2) calls so. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static int host_timer_start(int number, uint64_t ns, void **timer)
+{
+	struct itimerspec when = { .it_value = to_timespec(ns) };
+	struct sigevent event = {
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = number,
+	};
+	struct host_timer *made = malloc(sizeof(*made));
+	int rc;
+
+	if (!made)
+		return -ENOMEM;
+	event.sigev_notify_thread_id = host_gettid();
+	rc = result(timer_create(CLOCK_MONOTONIC, &event, &made->id));
+	if (rc < 0)
+		goto fail;
+	rc = result(timer_settime(made->id, 0, &when, NULL));
+	if (rc < 0) {
+		timer_delete(made->id);
+		goto fail;
+	}
+	*timer = made;
+	return 0;
+fail:
+	free(made);
+	return rc;
+}
+
+static void host_timer_stop(void *timer)
+{
+	struct host_timer *made = timer;
+
+	timer_delete(made->id);
+	free(made);
+}
+
+struct host_thread {
+	pthread_t id;
+};
+
+/* New threads inherit the creator's mask: block all, then put it back. */
+static int host_thread_start(
+	const char *name, void *(*fn)(void *), void *opaque, void **thread)
+{
+	struct host_thread *t = malloc(sizeof(*t));
+	sigset_t all, old;
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&t->id, NULL, fn, opaque);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err) {
+		free(t);
+		return -err;
+	}
+	pthread_setname_np(t->id, name);
+	*thread = t;
+	return 0;
+}
+
+static int host_thread_join(void *thread)
+{
+	struct host_thread *t = thread;
+	int err = pthread_join(t->id, NULL);
+
+	free(t);
+	return -err;
+}
+
+static void *host_alloc(size_t bytes)
+{
+	return malloc(bytes ? bytes : 1);
+}
+
+static void *host_alloc_aligned(size_t alignment, size_t bytes)
+{
+	size_t round = alignment - 1;
+
+	if (bytes > SIZE_MAX - round)
+		return NULL;
+	return aligned_alloc(alignment, (bytes + round) & ~round);
+}
+
+const struct vmi_sys vmi_sys_host = {
+	.open = host_open,
+	.close = host_close,
+	.ioctl = host_ioctl,
+	.dup = host_dup,
+	.fstat = host_fstat,
+	.access_mode = host_access_mode,
+	.read = host_read,
+	.write = host_write,
+	.poll = host_poll,
+	.mmap = host_mmap,
+	.munmap = host_munmap,
+	.madvise = host_madvise,
+	.memfd = host_memfd,
+	.ftruncate = host_ftruncate,
+	.eventfd = host_eventfd,
+	.timerfd = host_timerfd,
+	.timerfd_set = host_timerfd_set,
+	.now = host_now,
+	.sigmask = host_sigmask,
+	.sigtimedwait = host_sigtimedwait,
+	.tgkill = host_tgkill,
+	.getpid = getpid,
+	.gettid = host_gettid,
+	.timer_start = host_timer_start,
+	.timer_stop = host_timer_stop,
+	.thread_start = host_thread_start,
+	.thread_join = host_thread_join,
+	.alloc = host_alloc,
+	.alloc_aligned = host_alloc_aligned,
+	.free = free,
+};

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The one door to the host: every system call and every allocation. */
+#ifndef VMI_SYS_SYS_H
+#define VMI_SYS_SYS_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct vmi_mmap {
+	size_t bytes;
+	int prot;
+	int flags;
+	int fd; /* -1: none */
+	uint64_t offset;
+};
+
+/*
+ * Each function returns a result that is not negative, or -errno; errno
+ * itself is not to be looked at.  Descriptors are born close-on-exec.  None
+ * retries on EINTR.  `ioctl`, `tgkill`, `getpid`, `gettid`, `write` and
+ * `now` are safe in signal handlers.
+ */
+struct vmi_sys {
+	int (*open)(const char *path, int flags);
+	int (*close)(int fd);
+	/* A number as argument goes as (void *)(uintptr_t)number. */
+	int (*ioctl)(int fd, unsigned long request, void *arg);
+	int (*dup)(int fd);
+	int (*fstat)(int fd, struct stat *st);
+	int (*access_mode)(int fd); /* O_RDONLY, O_WRONLY or O_RDWR */
+	ssize_t (*read)(int fd, void *buffer, size_t bytes);
+	ssize_t (*write)(int fd, const void *buffer, size_t bytes);
+	/* timeout_ns < 0: for ever */
+	int (*poll)(struct pollfd *fds, unsigned n, int64_t timeout_ns);
+
+	int (*mmap)(const struct vmi_mmap *what, void **where);
+	int (*munmap)(void *where, size_t bytes);
+	int (*madvise)(void *where, size_t bytes, int advice);
+	int (*memfd)(const char *name, unsigned flags);
+	int (*ftruncate)(int fd, uint64_t bytes);
+
+	int (*eventfd)(unsigned initial, int flags);
+	int (*timerfd)(int clock); /* not blocking */
+	/* One shot at an absolute time in ns of its clock; 0 disarms. */
+	int (*timerfd_set)(int fd, uint64_t when);
+	int (*now)(int clock, uint64_t *ns);
+
+	int (*sigmask)(int how, const sigset_t *set, sigset_t *old);
+	/* The signal's number; -EAGAIN after `timeout_ns`. */
+	int (*sigtimedwait)(const sigset_t *set, uint64_t timeout_ns);
+	int (*tgkill)(pid_t pid, pid_t tid, int number);
+	pid_t (*getpid)(void);
+	pid_t (*gettid)(void);
+	/*
+	 * Signal the calling thread with `number` once, `ns` from now.  After
+	 * timer_stop none comes any more (one may be pending).
+	 */
+	int (*timer_start)(int number, uint64_t ns, void **timer);
+	void (*timer_stop)(void *timer);
+
+	/* A thread with every signal blocked; the name has at most 15 chars. */
+	int (*thread_start)(const char *name, void *(*fn)(void *), void *opaque,
+		void **thread);
+	int (*thread_join)(void *thread);
+
+	/* NULL: no memory.  `bytes` may be 0. */
+	void *(*alloc)(size_t bytes);
+	void *(*alloc_aligned)(size_t alignment, size_t bytes);
+	void (*free)(void *memory);
+};
+
+/*
+ * What the library calls: &vmi_sys_host, unless a test has put its own table
+ * here before the first context was opened.
+ */
+extern const struct vmi_sys *vmi_sys;
+extern const struct vmi_sys vmi_sys_host;
+
+/* Bytes of a host page. */
+size_t vmi_page_size(void);
+
+/* Contents undefined; zeros; n elements of zeros (NULL where n * size wraps). */
+void *vmi_alloc(size_t bytes);
+void *vmi_zalloc(size_t bytes);
+void *vmi_calloc(size_t n, size_t size);
+/* Zeros, at a multiple of `alignment` (a power of two). */
+void *vmi_zalloc_aligned(size_t alignment, size_t bytes);
+/* Whatever came from the four above; NULL does nothing. */
+void vmi_free(void *memory);
+
+#endif

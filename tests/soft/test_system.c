@@ -705,6 +705,41 @@ static void identity(void)
 		.len = 3 }), -1, 0);
 }
 
+static void reset(void)
+{
+	unsigned i;
+
+	stub_start(LONG64, 3);
+	cpu.lstar = 0x1234;
+	cpu.fpu.mxcsr = 0x1fff;
+	cpu.sipi_vector = 0x9a;
+	cpu.nmi_masked = true;
+	cpu.cr0 = (cpu.cr0 & ~VMI_CR0_NW) | VMI_CR0_CD;
+	for (i = 0; i < 16; i++)
+		cpu.r[i] = ~0ull;
+	vmi_cpu_reset(&cpu, true);
+	expect("init cr0", cpu.cr0, VMI_CR0_CD | VMI_CR0_ET);
+	expect("init lstar", cpu.lstar, 0x1234);
+	expect("init mxcsr", cpu.fpu.mxcsr, 0x1fff);
+	/* It may be on its way already. */
+	expect("init sipi", cpu.sipi_vector, 0x9a);
+	expect("init nmi", cpu.nmi_masked, 0);
+	expect("init efer", cpu.efer, 0);
+	expect("init mode", cpu.mode, 16);
+	expect("init rax", cpu.r[VMI_RAX], 0);
+	expect("init edx", cpu.r[VMI_RDX], 0x106a5);
+	expect("init cs", cpu.r[VMI_R_SEG + VMI_CS], 0xffff0000);
+	expect("init rip", cpu.rip, 0xfff0);
+	expect("init state", cpu.mp_state, VMAPI_X86_MP_RUNNABLE);
+	cpu.index = 1;
+	vmi_cpu_reset(&cpu, false);
+	expect("power-on state", cpu.mp_state, VMAPI_X86_MP_UNINITIALIZED);
+	expect("power-on lstar", cpu.lstar, 0);
+	expect("power-on mxcsr", cpu.fpu.mxcsr, 0x1f80);
+	vmi_cpu_reset(&cpu, true);
+	expect("init ap", cpu.mp_state, VMAPI_X86_MP_INIT_RECEIVED);
+}
+
 int main(void)
 {
 	seg_loads();
@@ -721,5 +756,6 @@ int main(void)
 	interrupt_flag();
 	syscalls();
 	identity();
+	reset();
 	return stub_done("system");
 }

@@ -107,7 +107,7 @@ static unsigned open_fds(void)
 	return n;
 }
 
-/* -- one life of a machine ---------------------------------------------------- */
+/* -- one life of a machine ----------------------------------------------- */
 
 static int map_ram(struct machine *m)
 {

@@ -78,8 +78,8 @@ static bool region_io(const struct vmi_regions *regions, struct kvm_run *run)
 	struct vmi_region *region;
 	uint32_t i;
 
-	region = vmi_regions_find(regions, VMI_SPACE_PORT, piece.address,
-		piece.bytes);
+	region = vmi_regions_find(
+		regions, VMI_SPACE_PORT, piece.address, piece.bytes);
 	if (!region || !region_piece(region, &piece))
 		return false;
 	for (i = 1; i < run->io.count; i++) {
@@ -102,8 +102,8 @@ static bool region_mmio(const struct vmi_regions *regions, struct kvm_run *run)
 
 	if (piece.bytes > sizeof(run->mmio.data))
 		return false;
-	region = vmi_regions_find(regions, VMI_SPACE_MEMORY, piece.address,
-		piece.bytes);
+	region = vmi_regions_find(
+		regions, VMI_SPACE_MEMORY, piece.address, piece.bytes);
 	return region && region_piece(region, &piece);
 }
 
@@ -111,8 +111,8 @@ static bool region_answers(struct vmi_kvm_vcpu *vcpu)
 {
 	const struct vmi_regions *regions;
 
-	regions = atomic_load_explicit(&vcpu->core.vm->regions,
-		memory_order_acquire);
+	regions = atomic_load_explicit(
+		&vcpu->core.vm->regions, memory_order_acquire);
 	if (!regions)
 		return false;
 	if (vcpu->run->exit_reason == KVM_EXIT_IO)
@@ -140,7 +140,7 @@ static int enter(struct vmi_kvm_vcpu *vcpu)
 	vcpu->ran = true;
 	vcpu->run_valid = true;
 	if (rc >= 0 || ((rc == -EFAULT || rc == -EHWPOISON) &&
-		run->exit_reason == VMI_KVM_EXIT_MEMORY_FAULT)) {
+			       run->exit_reason == VMI_KVM_EXIT_MEMORY_FAULT)) {
 		vcpu->pending = vmi_kvm_exit_unfinished(run);
 		return 0;
 	}
@@ -203,8 +203,8 @@ static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	int rc;
 
 	if (atomic_load(&vcpu->requests) & VMI_KVM_KICK) {
-		atomic_fetch_and(&vcpu->requests,
-			~(VMI_KVM_KICK | VMI_KVM_SENT));
+		atomic_fetch_and(
+			&vcpu->requests, ~(VMI_KVM_KICK | VMI_KVM_SENT));
 		vcpu->core.unsettled = vcpu->pending;
 		return deliver_plain(exit, VMAPI_EXIT_KICK);
 	}
@@ -235,16 +235,16 @@ static int go_round(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	return rc;
 }
 
-int vmi_kvm_vcpu_run(struct vmapi_vcpu *core, uint64_t limit,
-	struct vmapi_exit *exit)
+int vmi_kvm_vcpu_run(
+	struct vmapi_vcpu *core, uint64_t limit, struct vmapi_exit *exit)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 	struct vmi_kvm_stay stay;
 	int rc;
 
 	if (limit)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOTSUP,
-			"KVM cannot count instructions");
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOTSUP, "KVM cannot count instructions");
 	rc = vmi_kvm_stay_begin(vcpu, &stay);
 	if (rc < 0)
 		return rc;
@@ -253,14 +253,14 @@ int vmi_kvm_vcpu_run(struct vmapi_vcpu *core, uint64_t limit,
 	return rc;
 }
 
-int vmi_kvm_vcpu_complete(struct vmapi_vcpu *core, const void *data,
-	size_t bytes)
+int vmi_kvm_vcpu_complete(
+	struct vmapi_vcpu *core, const void *data, size_t bytes)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 
 	if (!vmi_kvm_exit_answer(vcpu->run, data, bytes))
-		return vmi_kvm_vcpu_fail(vcpu, -EALREADY,
-			"the last exit wants no answer");
+		return vmi_kvm_vcpu_fail(
+			vcpu, -EALREADY, "the last exit wants no answer");
 	return 0;
 }
 
@@ -270,7 +270,7 @@ int vmi_kvm_vcpu_nmi(struct vmapi_vcpu *core)
 	return 0;
 }
 
-/* -- finishing without running -------------------------------------------- */
+/* -- finishing without running ------------------------------------------- */
 
 /* AGAIN: nothing is pending any more; 0: another exit is there. */
 static int finish(struct vmi_kvm_vcpu *vcpu)

@@ -240,7 +240,7 @@ static void messages(void)
 	machine_close(&m);
 }
 
-/* -- vcpus that wait inside the kernel ---------------------------------------- */
+/* -- vcpus that wait inside the kernel ----------------------------------- */
 
 static void *kick_later(void *opaque)
 {

@@ -99,22 +99,22 @@ static void *kick_from_thread(void *opaque)
 
 struct sender {
 	pthread_t target;
-	unsigned seed;
 };
 
 static void *kick_from_handler(void *opaque)
 {
 	struct sender *sender = opaque;
+	unsigned seed = (unsigned)(uintptr_t)&opaque;
 
 	for (;;) {
 		sem_wait(&given);
 		if (atomic_load(&stop))
 			return NULL;
-		dither(&sender->seed);
+		dither(&seed);
 		pthread_kill(sender->target, SIGUSR1);
-		if (sender->seed >> 20 & 3)
+		if (seed >> 20 & 3)
 			continue;
-		dither(&sender->seed);
+		dither(&seed);
 		pthread_kill(sender->target, SIGUSR2);
 	}
 }
@@ -152,7 +152,7 @@ static void give_token(void)
 static void exact(unsigned long rounds, const uint8_t *code, size_t bytes,
 	bool by_handler)
 {
-	struct sender sender = { .target = pthread_self(), .seed = 7 };
+	struct sender sender = { .target = pthread_self() };
 	unsigned long before = atomic_load(&kicks);
 	unsigned long ends = 0, others = 0, spurious = 0;
 	struct vmapi_exit exit = { .size = sizeof(exit) };
@@ -200,8 +200,10 @@ static void exact(unsigned long rounds, const uint8_t *code, size_t bytes,
 static void *kick_without_end(void *opaque)
 {
 	unsigned long left = *(unsigned long *)opaque;
+	unsigned seed = (unsigned)(uintptr_t)&opaque;
 
 	while (left--) {
+		dither(&seed);
 		atomic_fetch_add(&generation, 1);
 		atomic_fetch_add(&kicks, 1);
 		vmapi_vcpu_kick(machine.vcpu);

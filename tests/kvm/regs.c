@@ -10,7 +10,7 @@
 #include "lib/core/backend.h"
 #include "lib/kvm/x86/x86.h"
 
-/* -- the converters, against values made by hand ----------------------------- */
+/* -- the converters, against values made by hand ------------------------- */
 
 /* Each byte differs, so that two members taken for each other show. */
 static void pattern(void *data, size_t bytes)
@@ -168,7 +168,7 @@ static void convert_rest(void)
 	vmi_free(list);
 }
 
-/* -- the vcpu -------------------------------------------------------------- */
+/* -- the vcpu ------------------------------------------------------------ */
 
 /* Clocks among the MSRs: no two looks agree. */
 static bool runs(struct machine *m, struct vmapi_reg reg, const void *before)

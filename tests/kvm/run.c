@@ -268,7 +268,7 @@ static void reset(struct machine *m)
 	CHECK(reg_get(m->vcpu, VMAPI_X86_RIP) == 0xfff0);
 }
 
-/* -- accesses that a region answers, without an exit ------------------------- */
+/* -- accesses that a region answers, without an exit --------------------- */
 
 struct counter {
 	struct vmi_region region;

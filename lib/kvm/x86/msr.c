@@ -16,8 +16,8 @@ struct msr_batch {
 	struct kvm_msr_entry entries[BATCH];
 };
 
-_Static_assert(offsetof(struct msr_batch, entries) ==
-	sizeof(struct kvm_msrs), "struct kvm_msrs is another");
+_Static_assert(offsetof(struct msr_batch, entries) == sizeof(struct kvm_msrs),
+	"struct kvm_msrs is another");
 
 /* How many the kernel took of the n at the front; or -errno. */
 static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
@@ -46,8 +46,8 @@ static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 }
 
 /* A value that is refused, or a register that is not there? */
-static int why_not(struct vmi_kvm_vcpu *vcpu, unsigned long request,
-	uint32_t index)
+static int why_not(
+	struct vmi_kvm_vcpu *vcpu, unsigned long request, uint32_t index)
 {
 	struct vmi_msr probe = { .index = index };
 
@@ -79,14 +79,14 @@ static int transfer_all(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	return 0;
 }
 
-int vmi_kvm_arch_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
-	size_t n)
+int vmi_kvm_arch_msrs_get(
+	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
 {
 	return transfer_all(vmi_kvm_vcpu_of(vcpu), KVM_GET_MSRS, msrs, n);
 }
 
-int vmi_kvm_arch_msrs_set(struct vmapi_vcpu *core, struct vmi_msr *msrs,
-	size_t n)
+int vmi_kvm_arch_msrs_set(
+	struct vmapi_vcpu *core, struct vmi_msr *msrs, size_t n)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 
@@ -139,16 +139,16 @@ static int list_filter(struct vmapi_vcpu *vcpu, const struct kvm_msr_list *list,
 	return rc;
 }
 
-int vmi_kvm_arch_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices,
-	size_t n, size_t *count)
+int vmi_kvm_arch_msr_list(
+	struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n, size_t *count)
 {
 	struct kvm_msr_list *list;
 	int rc;
 
 	rc = list_fetch(vcpu->vm->ctx, &list);
 	if (rc < 0)
-		return vmi_kvm_vcpu_refused(vmi_kvm_vcpu_of(vcpu), rc,
-			KVM_GET_MSR_INDEX_LIST);
+		return vmi_kvm_vcpu_refused(
+			vmi_kvm_vcpu_of(vcpu), rc, KVM_GET_MSR_INDEX_LIST);
 	rc = list_filter(vcpu, list, indices, n, count);
 	vmi_free(list);
 	return rc;

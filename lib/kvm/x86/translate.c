@@ -45,8 +45,8 @@ struct walk {
 };
 
 /* Guest-physical memory, little-endian; false: not RAM. */
-static bool load(struct vmapi_vcpu *vcpu, uint64_t gpa, unsigned bytes,
-	uint64_t *value)
+static bool load(
+	struct vmapi_vcpu *vcpu, uint64_t gpa, unsigned bytes, uint64_t *value)
 {
 	struct vmapi_vm *vm = vcpu->vm;
 	const struct vmi_map_entry *entry;
@@ -72,8 +72,7 @@ static struct paging paging_of(const struct kvm_sregs2 *sregs)
 			1u << 2 | 1u << 3 };
 	if (sregs->cr4 & CR4_PAE)
 		return (struct paging){ 3, 8, 9, 1u << 2 };
-	return (struct paging){ 2, 4, 10,
-		sregs->cr4 & CR4_PSE ? 1u << 2 : 0 };
+	return (struct paging){ 2, 4, 10, sregs->cr4 & CR4_PSE ? 1u << 2 : 0 };
 }
 
 /* SDM 3A 4.5: in 64-bit mode the bits above the top index repeat it. */
@@ -89,8 +88,8 @@ static bool is_canonical(const struct walk *w)
 }
 
 /* Where a large page begins; PSE-36 keeps high bits in 20:13 (4.3). */
-static uint64_t large_base(const struct walk *w, uint64_t entry,
-	uint64_t offset_mask)
+static uint64_t large_base(
+	const struct walk *w, uint64_t entry, uint64_t offset_mask)
 {
 	if (w->paging.entry_bytes == 4)
 		return (entry & 0xffc00000) | (entry >> 13 & 0xff) << 32;
@@ -98,12 +97,11 @@ static uint64_t large_base(const struct walk *w, uint64_t entry,
 }
 
 /* The entry of a level; the PDPTEs of PAE paging are registers (4.4.1). */
-static bool entry_at(const struct walk *w, unsigned level, uint64_t table,
-	uint64_t *entry)
+static bool entry_at(
+	const struct walk *w, unsigned level, uint64_t table, uint64_t *entry)
 {
 	unsigned shift = 12 + (level - 1) * w->paging.index_bits;
-	uint64_t index = w->gva >> shift &
-		((1u << w->paging.index_bits) - 1);
+	uint64_t index = w->gva >> shift & ((1u << w->paging.index_bits) - 1);
 
 	if (w->paging.levels == 3 && level == 3 &&
 		w->sregs.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) {
@@ -137,8 +135,9 @@ static bool walk(struct walk *w)
 		if (!entry_at(w, level, table, &entry) || !(entry & ENTRY_P))
 			return false;
 		narrow(w, level, entry);
-		mask = ((uint64_t)1 << (12 + (level - 1) *
-			w->paging.index_bits)) - 1;
+		mask = ((uint64_t)1
+			       << (12 + (level - 1) * w->paging.index_bits)) -
+		       1;
 		table = entry & ENTRY_GPA;
 		if (level == 1)
 			break;
@@ -160,8 +159,7 @@ static unsigned allowed(const struct walk *w, bool is_user, uint64_t rflags)
 
 	if (is_user && !user_page)
 		return access;
-	if (!w->is_nx &&
-		(is_user || !user_page || !(w->sregs.cr4 & CR4_SMEP)))
+	if (!w->is_nx && (is_user || !user_page || !(w->sregs.cr4 & CR4_SMEP)))
 		access |= VMAPI_ACCESS_EXEC;
 	if (!is_user && user_page && w->sregs.cr4 & CR4_SMAP &&
 		!(rflags & RFLAGS_AC))

@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "lib/soft/engine.h"
+#include "lib/soft/simd.h"
 
 /* What decoding knows of an operation and the backward pass needs. */
 struct note {
@@ -353,6 +354,10 @@ static unsigned area_bytes(const struct vmi_insn *i)
 	case VMI_EXEC_fxsave:
 	case VMI_EXEC_fxrstor:
 		return 512;
+	case VMI_EXEC_xsave:
+	case VMI_EXEC_xsaveopt:
+	case VMI_EXEC_xrstor:
+		return VMI_XSAVE_BYTES;
 	case VMI_EXEC_fldenv:
 	case VMI_EXEC_fnstenv:
 		return i->opsize == 2 ? 14 : 28;
@@ -378,7 +383,8 @@ static void count_far_pointer(const struct builder *b, struct vmi_op *op)
 {
 	const struct vmi_insn *i = &b->insn;
 
-	op->imm = i->imm;
+	op->imm = i->row->attr & (VMI_A_MMXOP | VMI_A_SSEOP) ?
+		vmi_simd_imm(i) : i->imm;
 	if (i->row->op[0] == VMI_OP_Ap)
 		op->disp = (int32_t)i->imm2;
 	else if (i->row->exec == VMI_EXEC_enter)

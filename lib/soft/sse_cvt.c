@@ -158,6 +158,12 @@ struct widths {
 	unsigned from, to, lanes;
 };
 
+static vmi_inline bool uses_mmx(const struct vmi_op *op)
+{
+	return (op->imm & VMI_SIMD_REG_MM) || ((op->imm & VMI_SIMD_RM_MM) &&
+		!(op->bits & VMI_OPF_MEM));
+}
+
 static vmi_inline void convert(struct vmi_cpu *c, const struct vmi_op *op,
 	struct widths w, lane_fn *fn)
 {
@@ -171,6 +177,9 @@ static vmi_inline void convert(struct vmi_cpu *c, const struct vmi_op *op,
 		r = vmi_simd_dst(c, op);
 	for (n = 0; n < w.lanes; n++)
 		r = vmi_lane_set(r, n, w.to, fn(&f, vmi_lane(b, n, w.from)));
+	/* Processors go to MMX even if the conversion then raises #XM. */
+	if (uses_mmx(op))
+		vmi_mmx_enter(c);
 	vmi_simd_flags(c, &f.env);
 	vmi_simd_set(c, op, r);
 }
@@ -190,28 +199,12 @@ CONVERT(cvttpd2dq, 64, 32, 2, pd_dq_truncate)
 CONVERT(cvtps2pd, 32, 64, 2, to_double)
 CONVERT(cvtpd2ps, 64, 32, 2, to_single)
 /* From and to MMX registers. */
+CONVERT(cvtpi2ps, 32, 32, 2, dq_ps)
+CONVERT(cvtpi2pd, 32, 64, 2, dq_pd)
 CONVERT(cvtps2pi, 32, 32, 2, ps_dq)
 CONVERT(cvttps2pi, 32, 32, 2, ps_dq_truncate)
 CONVERT(cvtpd2pi, 64, 32, 2, pd_dq)
 CONVERT(cvttpd2pi, 64, 32, 2, pd_dq_truncate)
-
-static vmi_inline void from_mmx(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	if (!(op->bits & VMI_OPF_MEM))
-		vmi_mmx_enter(c);
-}
-
-void vmi_do_cvtpi2ps(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	convert(c, op, (struct widths){ 32, 32, 2 }, dq_ps);
-	from_mmx(c, op);
-}
-
-void vmi_do_cvtpi2pd(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	convert(c, op, (struct widths){ 32, 64, 2 }, dq_pd);
-	from_mmx(c, op);
-}
 
 /* Lane 0 alone; the rest of the destination stays. */
 static vmi_inline void convert_scalar(struct vmi_cpu *c,

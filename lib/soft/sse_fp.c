@@ -337,9 +337,23 @@ void vmi_do_addsubpd(struct vmi_cpu *c, const struct vmi_op *op)
 	addsub(c, op, VMI_F64);
 }
 
+/* Each lane the sum of itself, second, and of the one at a distance. */
+static vmi_inline void add_across(struct sse_fp *f, enum vmi_fpkind kind,
+	uint64_t t[4], unsigned distance)
+{
+	uint64_t r[4] = { 0 };
+	unsigned n, lanes = 128 / sse_width(kind);
+
+	for (n = 0; n < lanes; n++)
+		r[n] = distance == 1 ? lane_add(f, kind, t[n ^ 1], t[n]) :
+			lane_add(f, kind, t[n], t[n ^ 2]);
+	memcpy(t, r, sizeof(r));
+}
+
 /*
  * SDM 2A, DPPS: products of the lanes in imm[7:4], their sum to the lanes in
- * imm[3:0].  The flags of a step go to MXCSR before the next step.
+ * imm[3:0].  The flags of a step go to MXCSR before the next step.  The order
+ * of operands, which decides among several NaNs, is that of processors.
  */
 static vmi_inline void dot(struct vmi_cpu *c, const struct vmi_op *op,
 	enum vmi_fpkind kind)
@@ -355,15 +369,13 @@ static vmi_inline void dot(struct vmi_cpu *c, const struct vmi_op *op,
 				vmi_lane(b, n, bits));
 	}
 	vmi_simd_flags(c, &f.env);
-	t[0] = lane_add(&f, kind, t[0], t[1]);
-	if (lanes == 4) {
-		t[2] = lane_add(&f, kind, t[2], t[3]);
-		vmi_simd_flags(c, &f.env);
-		t[0] = lane_add(&f, kind, t[0], t[2]);
-	}
+	add_across(&f, kind, t, 1);
+	vmi_simd_flags(c, &f.env);
+	if (lanes == 4)
+		add_across(&f, kind, t, 2);
 	vmi_simd_flags(c, &f.env);
 	for (n = 0; n < lanes; n++)
-		a = vmi_lane_set(a, n, bits, op->imm >> n & 1 ? t[0] : 0);
+		a = vmi_lane_set(a, n, bits, op->imm >> n & 1 ? t[n] : 0);
 	vmi_simd_set(c, op, a);
 }
 

@@ -70,6 +70,7 @@ struct vmi_backend {
 	void (*vm_fini)(struct vmapi_vm *vm);
 	int (*vm_reset)(struct vmapi_vm *vm); /* all but vcpus and chipset */
 
+	/* vm->lock is held around these two. */
 	int (*vcpu_init)(struct vmapi_vcpu *vcpu);
 	void (*vcpu_fini)(struct vmapi_vcpu *vcpu);
 	int (*vcpu_reset)(struct vmapi_vcpu *vcpu);
@@ -103,6 +104,8 @@ struct vmi_backend {
 	/*
 	 * Blocks.  get: *bytes is the room, then the size (-ENOSPC sets it
 	 * too).  set: the whole block.  NULL data with *bytes 0 asks the size.
+	 * A block that this vcpu has not (LAPIC where the VM has none) is
+	 * -ENOENT, when the size is asked too.
 	 */
 	int (*block_get)(struct vmapi_vcpu *vcpu, enum vmi_block block,
 		void *data, size_t *bytes);
@@ -126,10 +129,17 @@ struct vmi_backend {
 	 */
 	int (*map_apply)(struct vmapi_vm *vm, struct vmi_map_change *changes,
 		size_t n);
-	/* The new views are published; the gate is still closed.  Optional. */
+	/*
+	 * The new views are published; the gate is still closed if it was for
+	 * ->map_apply.  Optional.
+	 */
 	void (*map_changed)(struct vmapi_vm *vm);
 
-	/* Lines of the VM's own controllers.  *delivery: see vmapi/irq.h. */
+	/*
+	 * Lines of the VM's own controllers.  *delivery: see vmapi/irq.h.
+	 * line_set and legacy_cut are called with the chipset locked
+	 * (lib/core/chipset.h); msi_send with and without.
+	 */
 	int (*line_count)(struct vmapi_vm *vm, unsigned *n);
 	int (*line_set)(struct vmapi_vm *vm, unsigned gsi, bool level,
 		int *delivery);
@@ -137,9 +147,15 @@ struct vmi_backend {
 		int *delivery);
 	/* An HPET takes over IRQ 0 and 8: silence the VM's PIT.  Optional. */
 	void (*legacy_cut)(struct vmapi_vm *vm, bool cut);
-	/* Nanoseconds of the VM's clock, for the library's chips. */
+	/*
+	 * Nanoseconds of the VM's clock, for the library's chips.  NULL: the
+	 * host's monotonic clock.
+	 */
 	uint64_t (*clock)(struct vmapi_vm *vm);
-	/* A chip's timer became due earlier, or work waits.  Optional. */
+	/*
+	 * The earliest deadline of the chipset moved forward: whoever waits
+	 * with a halted vcpu shall look again.  Chipset locked.  Optional.
+	 */
 	void (*service_wanted)(struct vmapi_vm *vm);
 };
 

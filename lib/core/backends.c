@@ -3,5 +3,9 @@
 #include "lib/core/backend.h"
 
 const struct vmi_backend *const vmi_backends[] = {
+#if VMI_KVM
+	&vmi_kvm_backend,
+#endif
+	&vmi_soft_backend,
 	NULL,
 };

@@ -28,7 +28,7 @@ struct vmi_chipset {
 	int stop; /* eventfd; -1: no thread */
 };
 
-static uint64_t clock_of(struct vmapi_vm *vm)
+uint64_t vmi_chipset_now(struct vmapi_vm *vm)
 {
 	const struct vmi_backend *be = vm->ctx->be;
 	uint64_t now = 0;
@@ -172,7 +172,7 @@ static void rearm_at(struct vmapi_vm *vm, uint64_t now)
 
 void vmi_chipset_rearm(struct vmapi_vm *vm)
 {
-	rearm_at(vm, clock_of(vm));
+	rearm_at(vm, vmi_chipset_now(vm));
 }
 
 uint64_t vmi_chipset_deadline(const struct vmapi_vm *vm)
@@ -185,7 +185,7 @@ uint64_t vmi_chipset_deadline(const struct vmapi_vm *vm)
 uint64_t vmi_chipset_lock(struct vmapi_vm *vm)
 {
 	pthread_mutex_lock(&vm->chipset->lock);
-	return clock_of(vm);
+	return vmi_chipset_now(vm);
 }
 
 void vmi_chipset_unlock(struct vmapi_vm *vm)

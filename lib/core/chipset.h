@@ -38,6 +38,7 @@ void vmi_chipset_remove(struct vmapi_vm *vm, struct vmi_chip_client *client);
  * Unlock re-arms the timer.
  */
 uint64_t vmi_chipset_lock(struct vmapi_vm *vm);
+uint64_t vmi_chipset_now(struct vmapi_vm *vm);
 void vmi_chipset_unlock(struct vmapi_vm *vm);
 /* Compute the earliest deadline again and set the timer.  Locked. */
 void vmi_chipset_rearm(struct vmapi_vm *vm);

@@ -123,8 +123,9 @@ struct vmapi_vm {
 	_Atomic(struct vmi_regions *) regions;
 	/* chips of the library: lock, clock, timers: lib/core/chipset.c */
 	struct vmi_chipset *chipset;
-	/* interrupt lines: level of each GSI as the union of its handles */
+	/* under the chipset's lock: handles of lines, devices */
 	struct vmapi_irq *irqs;
+	struct vmapi_device *devices;
 };
 
 struct vmapi_vcpu {

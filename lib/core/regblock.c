@@ -280,11 +280,17 @@ int vmi_reg_check(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 static int describe(const struct vmapi_reg *reg)
 {
 	const struct vmi_reg_row *row = vmi_x86_reg(reg->tag);
+	uint32_t index;
 
+	if (row)
+		return vmi_fail_range(reg->status, reg->tag, 0,
+			"register %s: %s", row->name, strerror(-reg->status));
+	if (vmi_x86_is_msr(reg->tag, &index))
+		return vmi_fail_range(reg->status, reg->tag, 0,
+			"register msr_%08" PRIx32 ": %s", index,
+			strerror(-reg->status));
 	return vmi_fail_range(reg->status, reg->tag, 0,
-		"register %s, tag 0x%016" PRIx64 ": %s",
-		row ? row->name : "without a name", reg->tag,
-		strerror(-reg->status));
+		"no register has the tag 0x%016" PRIx64, reg->tag);
 }
 
 int vmi_regs_conclude(const struct vmapi_reg *regs, size_t n, size_t *done)

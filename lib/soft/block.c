@@ -40,8 +40,8 @@ struct vmi_cache {
 	size_t used;
 	uint64_t jump_generation;
 	struct vmi_jump jumps[VMI_JUMPS];
-	uint8_t scratch[sizeof(struct vmi_codeblock) +
-		VMI_BLOCK_OPS * sizeof(struct vmi_op)] vmi_cacheline;
+	vmi_cacheline uint8_t scratch[sizeof(struct vmi_codeblock) +
+		VMI_BLOCK_OPS * sizeof(struct vmi_op)];
 };
 
 struct vmi_cache *vmi_cache_create(void)
@@ -73,9 +73,19 @@ static unsigned hash_of(uint64_t host, uint32_t key, unsigned bits)
 
 /* -- Jumps -------------------------------------------------------------- */
 
+struct vmi_jump *vmi_cache_jumps(struct vmi_cache *cache)
+{
+	return cache->jumps;
+}
+
 void vmi_jumps_flush(struct vmi_cpu *c)
 {
 	c->cache->jump_generation++;
+	vmi_jumps_retag(c);
+}
+
+void vmi_jumps_retag(struct vmi_cpu *c)
+{
 	c->jump_tag = c->cache->jump_generation << 16 | (uint64_t)c->key << 4 |
 		c->who;
 }

@@ -57,7 +57,11 @@ void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes);
 struct vmi_cache *vmi_cache_create(void);
 void vmi_cache_destroy(struct vmi_cache *cache);
 
+struct vmi_jump *vmi_cache_jumps(struct vmi_cache *cache);
+
+/* Forget where indirect branches led; and: the mode they belong to changed. */
 void vmi_jumps_flush(struct vmi_cpu *c);
+void vmi_jumps_retag(struct vmi_cpu *c);
 void vmi_tlb_drop_writes(struct vmi_cpu *c, const uint8_t *host_page);
 
 /*

@@ -178,9 +178,10 @@ struct vmi_cpu {
 	bool fault_pending; /* `fault` is to be delivered */
 	bool delivering;    /* an event is being delivered: `previous` */
 	bool shutdown;
+	bool trap_pending;  /* #DB with dr6_pending after this instruction */
+	uint64_t dr6_pending;
 	bool irq_pending;   /* an interrupt controller has something */
 	bool exclusive;	    /* between vmi_exclusive_begin() and _end() */
-	bool pending_done;  /* run: the instruction in io is finished */
 	struct vmi_fault fault;
 	uint8_t previous; /* the vector being delivered, for #DF */
 	int injected;	  /* queued by vmapi_vcpu_interrupt(), or -1 */

@@ -18,10 +18,71 @@
  * byte registers AH-BH come as VMI_R_T1 / T2 and are put back afterwards, so
  * a helper sees every byte operand in bits 7:0.  c->op is op.
  *
+ * Value operations, MOVBE, IN and OUT come in several shapes, so their
+ * helpers are told which by vmi_form() below, kept in bits 5:2 of `scale`:
+ *
+ *   scale = address scale | vmi_form_of(insn) << 2
+ *   size  = log2(vmi_form_bytes(insn)) | log2(address bytes) << 4
+ *   imm   = vmi_form_imm(insn)
+ *
+ * A form that is not 0 and a memory operand: the address is in T0 alone
+ * (base T0, index zero, scale 0), put there by an `ea` operation, since
+ * vmi_ea() shifts the index by all of `scale`.  `reg` is the register of a
+ * G or Z operand or, where there is neither, of the accumulator; `base` that
+ * of an E operand.  CL, DX and the 1 of a shift are in no field.
+ *
+ * POP to memory addresses with RSP as it is after the pop (SDM 2B, POP):
+ * where the address has RSP as its base, the translator adds the operand size
+ * to the displacement.  BT, BTS, BTR and BTC with a register and memory find
+ * the value they touch by themselves and check it there: their address is
+ * made without a limit check.  XADD of two high byte registers puts operand 2
+ * back first, then operand 1.
+ *
  * Nothing is written before every check of the instruction has passed.
  * vmi_raise*() do not return.  H helpers leave c->rip alone; B helpers that
  * branch set c->rip, others leave it (it is already the next instruction's).
  */
+
+/* The operands of a row, as far as helpers tell them apart. */
+enum vmi_form {
+	VMI_FORM_EG = 0,
+	VMI_FORM_GE = 1,
+	VMI_FORM_EI = 2,
+	VMI_FORM_E = 3,
+	VMI_FORM_ECL = 4,
+	VMI_FORM_E1 = 5,
+	VMI_FORM_GEI = 6,
+	VMI_FORM_EGI = 7,
+	VMI_FORM_EGCL = 8,
+	VMI_FORM_ZI = 9,   /* Z or accumulator, immediate; OUT: the reverse */
+	VMI_FORM_ZA = 10,  /* Z, accumulator */
+	VMI_FORM_Z = 11,
+	VMI_FORM_I = 12,   /* an immediate or a distance alone */
+	VMI_FORM_NONE = 13,
+	VMI_FORM_ZD = 14   /* accumulator, DX; OUT: the reverse */
+};
+
+/* The form of a decoded instruction; 0 for rows whose helper needs none. */
+unsigned vmi_form_of(const struct vmi_insn *insn);
+
+/*
+ * Bytes of operand 1; where that is an immediate, a distance or DX, of
+ * operand 2 if it is a register or memory, else the operand size.  Segment
+ * registers that the opcode names and far pointers: the operand size.
+ */
+unsigned vmi_form_bytes(const struct vmi_insn *insn);
+
+/*
+ * The immediate.  Jcc: distance << 4 | condition; SETcc, CMOVcc: condition;
+ * MOVZX, MOVSX, MOVSXD, CRC32: bytes of operand 2; a shift by 1: 1; ENTER:
+ * level << 16 | bytes.
+ */
+uint64_t vmi_form_imm(const struct vmi_insn *insn);
+
+static vmi_inline unsigned vmi_form(const struct vmi_op *op)
+{
+	return op->scale >> 2;
+}
 
 /* A general register of 1, 2, 4 or 8 bytes; 4 zero-extends. */
 static vmi_inline uint64_t vmi_reg(const struct vmi_cpu *c, unsigned n,
@@ -61,6 +122,79 @@ static inline void vmi_rm_set(struct vmi_cpu *c, const struct vmi_op *op,
 		vmi_reg_set(c, op->base, v, bytes);
 }
 
+/* Whether operand 1 is the one in `reg`. */
+static vmi_inline bool vmi_form_reg_first(unsigned form)
+{
+	return form == VMI_FORM_GE || form == VMI_FORM_GEI ||
+		(form >= VMI_FORM_ZI && form <= VMI_FORM_Z) ||
+		form == VMI_FORM_ZD;
+}
+
+static vmi_inline bool vmi_dst_is_memory(const struct vmi_op *op)
+{
+	return (op->bits & VMI_OPF_MEM) && !vmi_form_reg_first(vmi_form(op));
+}
+
+/*
+ * Operand 1 of a general form.  `access`: VMI_MEM_WRITE when it is written
+ * afterwards, so that it faults before anything has changed.
+ */
+static inline uint64_t vmi_dst(struct vmi_cpu *c, const struct vmi_op *op,
+	unsigned bytes, unsigned access)
+{
+	if (vmi_form_reg_first(vmi_form(op)))
+		return vmi_reg(c, op->reg, bytes);
+	if (!(op->bits & VMI_OPF_MEM))
+		return vmi_reg(c, op->base, bytes);
+	return access == VMI_MEM_WRITE ?
+		vmi_read_rmw(c, vmi_ea(c, op), bytes) :
+		vmi_read(c, vmi_ea(c, op), bytes);
+}
+
+static inline void vmi_dst_set(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t v, unsigned bytes)
+{
+	if (vmi_form_reg_first(vmi_form(op)))
+		vmi_reg_set(c, op->reg, v, bytes);
+	else
+		vmi_rm_set(c, op, v, bytes);
+}
+
+/* Operand 2 at `bytes` wide, immediates truncated to that. */
+static inline uint64_t vmi_src(struct vmi_cpu *c, const struct vmi_op *op,
+	unsigned bytes)
+{
+	uint64_t mask = bytes == 8 ? ~0ull : (1ull << (bytes * 8 & 63)) - 1;
+
+	switch (vmi_form(op)) {
+	case VMI_FORM_EG:
+	case VMI_FORM_EGI:
+	case VMI_FORM_EGCL:
+		return vmi_reg(c, op->reg, bytes);
+	case VMI_FORM_GE:
+	case VMI_FORM_GEI:
+		return vmi_rm(c, op, bytes);
+	case VMI_FORM_ECL:
+		return c->r[VMI_RCX] & 0xff;
+	case VMI_FORM_ZA:
+		return c->r[VMI_RAX] & mask;
+	case VMI_FORM_ZD:
+		return c->r[VMI_RDX] & mask;
+	case VMI_FORM_E1:
+		return 1;
+	default:
+		return op->imm & mask;
+	}
+}
+
+/* Operand 1 alone, read only: E, Z or an immediate. */
+static inline uint64_t vmi_only(struct vmi_cpu *c, const struct vmi_op *op,
+	unsigned bytes)
+{
+	return vmi_form(op) == VMI_FORM_I ? vmi_src(c, op, bytes) :
+		vmi_dst(c, op, bytes, VMI_MEM_READ);
+}
+
 /*
  * A segmented address: limit, type, null and canonical checks of an access
  * of `bytes` at seg:offset; returns the linear address.  Raises #GP(0) or,
@@ -91,6 +225,12 @@ void vmi_sp_set(struct vmi_cpu *c, uint64_t sp);
 /* RIP after this instruction, wrapped as the code's mode wants it. */
 uint64_t vmi_after(const struct vmi_cpu *c, const struct vmi_op *op);
 
+/* #GP(0) unless near code at `rip` can be reached: SDM 2A, CALL, JMP. */
+void vmi_check_near(struct vmi_cpu *c, uint64_t rip);
+/* Where a near branch to `rip` at an operand size goes. */
+uint64_t vmi_near(const struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t rip);
+
 /*
  * All of RFLAGS, and setting the bits of `mask`.  The setter knows nothing
  * of privilege; it tells the engine of IF, TF and AC.
@@ -101,7 +241,9 @@ void vmi_rflags_set(struct vmi_cpu *c, uint64_t value, uint64_t mask);
 /* Segments: segment.c. */
 void vmi_seg_load(struct vmi_cpu *c, unsigned seg, uint16_t selector);
 
-/* Device accesses: io.c. */
+/* Ports: portio.c.  vmi_io_check() raises #GP(0) where SDM 1 19.5.2 does. */
+void vmi_io_check(struct vmi_cpu *c, uint16_t port, unsigned bytes);
+bool vmi_io_permitted(struct vmi_cpu *c, uint16_t port, unsigned bytes);
 uint64_t vmi_port_in(struct vmi_cpu *c, uint16_t port, unsigned bytes);
 void vmi_port_out(struct vmi_cpu *c, uint16_t port, uint64_t v,
 	unsigned bytes);

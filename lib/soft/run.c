@@ -183,6 +183,13 @@ static void deliver_pending(struct soft_vcpu *v)
 	struct vmi_event e = { .kind = VMI_EV_EXTERNAL };
 	int vector;
 
+	if (!c->fault_pending && c->trap_pending) {
+		c->fault = (struct vmi_fault){ .vector = VMI_DB,
+			.dr6 = c->dr6_pending };
+		c->fault_pending = true;
+		c->trap_pending = false;
+		c->dr6_pending = 0;
+	}
 	if (c->fault_pending) {
 		c->fault_pending = false;
 		vmi_deliver_fault(c);
@@ -214,7 +221,7 @@ static void deliver_pending(struct soft_vcpu *v)
 
 static bool wants_delivery(const struct vmi_cpu *c)
 {
-	return c->fault_pending || (c->nmi_pending && !c->nmi_masked) ||
+	return c->fault_pending || c->trap_pending || (c->nmi_pending && !c->nmi_masked) ||
 		((c->injected >= 0 || c->irq_pending) && can_interrupt(c));
 }
 

@@ -88,6 +88,7 @@ static int null_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 	case VMAPI_CAP_PHYS_BITS: cap->value = 40; return 0;
 	case VMAPI_CAP_READONLY: cap->value = 1; return 0;
 	case VMAPI_CAP_IRQCHIPS: cap->value = 4; return 0;
+	case VMAPI_CAP_DEVICES: cap->value = 0xe; return 0;
 	case VMAPI_CAP_XSAVE_SIZE: cap->value = NULL_XSAVE; return 0;
 	default: return -ENOENT;
 	}

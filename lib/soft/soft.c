@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/* The software backend: what core asks of it. */
+#include "lib/soft/soft.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "lib/arch/x86_state.h"
+#include "lib/core/chipset.h"
+#include "lib/soft/block.h"
+#include "lib/soft/engine.h"
+#include "lib/soft/pc.h"
+#include "lib/soft/run.h"
+#include "lib/soft/state.h"
+#include "lib/sys/sys.h"
+
+#define MAX_VCPUS   255
+#define MAX_ENTRIES (1 << 20)
+#define TSC_HZ	    1000000000ull
+
+/* -- Probing ------------------------------------------------------------ */
+
+static void soft_probe(unsigned flags, struct vmapi_backend_info *info)
+{
+	info->status = 0;
+	if (flags & VMAPI_PROBE_TRIAL)
+		info->flags |= VMAPI_BACKEND_TRIED;
+	snprintf(info->reason, sizeof(info->reason),
+		"a software x86 processor, which needs no privilege");
+}
+
+static int soft_open(struct vmapi *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static void soft_close(struct vmapi *ctx)
+{
+	(void)ctx;
+}
+
+/* What this backend can do: id and value; what is not here is absent. */
+static const struct {
+	unsigned id;
+	int64_t value;
+} caps[] = {
+	{ VMAPI_CAP_VCPUS_MAX, MAX_VCPUS },
+	{ VMAPI_CAP_VCPUS_ADVISED, 8 },
+	{ VMAPI_CAP_MAP_ENTRIES, MAX_ENTRIES },
+	{ VMAPI_CAP_ADDRESS_SPACES, 1 },
+	{ VMAPI_CAP_PAGE_SIZE, 4096 },
+	{ VMAPI_CAP_PHYS_BITS, VMI_PHYS_BITS },
+	{ VMAPI_CAP_READONLY, 1 },
+	{ VMAPI_CAP_IRQCHIPS, 1 << VMAPI_IRQCHIP_NONE |
+		1 << VMAPI_IRQCHIP_SPLIT | 1 << VMAPI_IRQCHIP_FULL },
+	{ VMAPI_CAP_PIT, 1 },
+	{ VMAPI_CAP_MSI, 1 },
+	{ VMAPI_CAP_XSAVE_SIZE, VMI_XSAVE_BYTES },
+	{ VMAPI_CAP_ICOUNT, 1 },
+	{ VMAPI_CAP_RUN_LIMIT, 1 },
+	{ VMAPI_CAP_TSC_HZ, TSC_HZ },
+	{ VMAPI_CAP_DEVICES, 1 << VMAPI_DEVICE_RTC | 1 << VMAPI_DEVICE_HPET |
+		1 << VMAPI_DEVICE_ACPI_PM },
+	{ VMAPI_CAP_VM_TYPES, 1 },
+	{ VMAPI_CAP_NMI, 1 },
+	{ VMAPI_CAP_TRANSLATE, 1 },
+};
+
+static int soft_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
+	struct vmapi_cap *cap)
+{
+	size_t i;
+
+	(void)ctx;
+	cap->value = 0;
+	cap->origin = VMAPI_ORIGIN_NONE;
+	for (i = 0; i < vmi_array_len(caps); i++) {
+		if (caps[i].id != id)
+			continue;
+		cap->value = caps[i].value;
+		cap->origin = VMAPI_ORIGIN_EMULATED;
+	}
+	if (vm && id == VMAPI_CAP_TSC_HZ)
+		cap->value = (int64_t)vmi_soft_vm(vm)->tsc_hz;
+	return 0;
+}
+
+/* -- Time --------------------------------------------------------------- */
+
+static uint64_t host_ns(void)
+{
+	uint64_t ns = 0;
+
+	vmi_sys->now(CLOCK_MONOTONIC, &ns);
+	return ns;
+}
+
+uint64_t vmi_soft_clock(struct vmapi_vm *vm)
+{
+	return host_ns() - vmi_soft_vm(vm)->start_ns;
+}
+
+uint64_t vmi_tsc(struct vmi_cpu *c)
+{
+	uint64_t ns = vmi_soft_clock(&c->vm->vm);
+
+	return (uint64_t)((vmi_u128)ns * c->vm->tsc_hz / 1000000000u) +
+		(uint64_t)c->tsc_offset;
+}
+
+void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
+{
+	char line[200];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	vmi_log(c->vm->vm.ctx, VMAPI_LOG_WARNING, "vcpu %u: %s", c->index,
+		line);
+}
+
+/* -- VM ----------------------------------------------------------------- */
+
+static int soft_vm_init(struct vmapi_vm *vm)
+{
+	struct soft_vm *s = vmi_soft_vm(vm);
+
+	if (vm->config.flags & VMAPI_VM_DETERMINISTIC)
+		return vmi_fail(-ENOTSUP, "vm",
+			"VMAPI_VM_DETERMINISTIC is not supported");
+	if (vm->config.type)
+		return vmi_fail(-ENOTSUP, "vm", "the only VM type is 0");
+	s->start_ns = host_ns();
+	s->tsc_hz = vm->config.tsc_hz ? vm->config.tsc_hz : TSC_HZ;
+	return vmi_pc_create(s);
+}
+
+static void soft_vm_fini(struct vmapi_vm *vm)
+{
+	vmi_pc_destroy(vmi_soft_vm(vm));
+}
+
+static int soft_vm_reset(struct vmapi_vm *vm)
+{
+	(void)vm; /* vcpus and chips are reset by core */
+	return 0;
+}
+
+/* -- Vcpus -------------------------------------------------------------- */
+
+static int cpu_init(struct soft_vcpu *v)
+{
+	struct vmi_cpu *c = &v->cpu;
+	size_t n = vmi_cpuid_default(NULL, 0);
+
+	c->vm = vmi_soft_vm(v->vcpu.vm);
+	c->index = v->vcpu.index;
+	c->injected = -1;
+	c->cache = vmi_cache_create();
+	c->tlbs = vmi_zalloc_aligned(64, VMI_TLBS * sizeof(*c->tlbs));
+	c->cpuid = vmi_calloc(n, sizeof(*c->cpuid));
+	if (!c->cache || !c->tlbs || !c->cpuid)
+		return vmi_fail(-ENOMEM, "vcpu", "no memory");
+	c->jumps = vmi_cache_jumps(c->cache);
+	c->n_cpuid = (unsigned)vmi_cpuid_default(c->cpuid, n);
+	return 0;
+}
+
+static void cpu_fini(struct vmi_cpu *c)
+{
+	vmi_cache_destroy(c->cache);
+	vmi_free(c->tlbs);
+	vmi_free(c->cpuid);
+}
+
+static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
+{
+	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
+	struct vmi_cpu *c = &v->cpu;
+	unsigned who;
+
+	/* A reset vcpu remembers nothing; a kick stays. */
+	atomic_fetch_and(&c->event, VMI_EVENT_KICK);
+	c->io.n = c->io.cursor = 0;
+	c->io.replay = c->io.waiting = false;
+	c->irq_pending = c->window_wanted = false;
+	for (who = 0; who < VMI_TLBS; who++)
+		c->tlb_used[who] = true;
+	vmi_cpu_reset(c, false);
+	if (!c->vm->pc)
+		c->mp_state = VMAPI_X86_MP_RUNNABLE;
+	vmi_pc_vcpu_reset(v);
+	vmi_mode_changed(c);
+	vmi_tlb_flush(c);
+	return 0;
+}
+
+static int soft_vcpu_init(struct vmapi_vcpu *vcpu)
+{
+	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
+	int r = cpu_init(v);
+
+	if (r)
+		goto out_cpu;
+	v->wake = vmi_sys->eventfd(0, EFD_NONBLOCK);
+	if (v->wake < 0) {
+		r = vmi_fail(v->wake, "vcpu", "no descriptor for its wake-up");
+		goto out_cpu;
+	}
+	r = vmi_pc_vcpu_add(v);
+	if (r)
+		goto out_wake;
+	soft_vcpu_reset(vcpu);
+	return 0;
+out_wake:
+	vmi_sys->close(v->wake);
+out_cpu:
+	cpu_fini(&v->cpu);
+	return r;
+}
+
+static void soft_vcpu_fini(struct vmapi_vcpu *vcpu)
+{
+	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
+
+	vmi_pc_vcpu_remove(v);
+	vmi_sys->close(v->wake);
+	cpu_fini(&v->cpu);
+}
+
+static void soft_kick(struct vmapi_vcpu *vcpu)
+{
+	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_KICK);
+}
+
+static void soft_prod(struct vmapi_vcpu *vcpu)
+{
+	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_PROD);
+}
+
+static int soft_icount(struct vmapi_vcpu *vcpu, uint64_t *n)
+{
+	*n = vmi_soft_vcpu(vcpu)->cpu.icount;
+	return 0;
+}
+
+/* -- Injection ---------------------------------------------------------- */
+
+static int refuse_injection(const struct vmi_cpu *c)
+{
+	return c->vm->pc ? vmi_fail(-ENXIO, "vcpu",
+		"the VM has interrupt controllers of its own") : 0;
+}
+
+static int soft_interrupt(struct vmapi_vcpu *vcpu, unsigned vector)
+{
+	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	int r = refuse_injection(c);
+
+	if (r)
+		return r;
+	if (c->injected >= 0)
+		return vmi_fail(-EEXIST, "vcpu", "vector %d is queued already",
+			c->injected);
+	if (!(c->rflags & VMI_FLAG_IF) || c->shadow)
+		return vmi_fail(-EAGAIN, "vcpu",
+			"the guest cannot take an interrupt now: ask for a "
+			"window");
+	c->injected = (int)vector;
+	return 0;
+}
+
+static int soft_irq_window(struct vmapi_vcpu *vcpu, bool on)
+{
+	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	int r = refuse_injection(c);
+
+	if (!r)
+		c->window_wanted = on;
+	return r;
+}
+
+static int soft_nmi(struct vmapi_vcpu *vcpu)
+{
+	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_NMI);
+	return 0;
+}
+
+/* -- Addresses ---------------------------------------------------------- */
+
+static unsigned access_of(struct vmi_cpu *c, uint64_t gva, bool user)
+{
+	static const struct {
+		unsigned mem, access;
+	} kinds[] = {
+		{ VMI_MEM_READ, VMAPI_ACCESS_READ },
+		{ VMI_MEM_WRITE, VMAPI_ACCESS_WRITE },
+		{ VMI_MEM_EXEC, VMAPI_ACCESS_EXEC },
+	};
+	unsigned allowed = user ? VMAPI_ACCESS_USER : 0;
+	uint64_t gpa;
+	uint32_t code;
+	size_t i;
+
+	for (i = 0; i < vmi_array_len(kinds); i++) {
+		if (!vmi_walk_probe(c, gva, kinds[i].mem, user, &gpa, &code))
+			allowed |= kinds[i].access;
+	}
+	return allowed;
+}
+
+static int soft_translate(struct vmapi_vcpu *vcpu, uint64_t gva,
+	unsigned access, struct vmapi_translation *result)
+{
+	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	bool user = access & VMAPI_ACCESS_USER;
+	unsigned mem = access & VMAPI_ACCESS_WRITE ? VMI_MEM_WRITE :
+		access & VMAPI_ACCESS_EXEC ? VMI_MEM_EXEC : VMI_MEM_READ;
+	uint32_t code;
+
+	if (vmi_walk_probe(c, gva, mem, user, &result->gpa, &code))
+		return vmi_fail_range(-EFAULT, gva, 1,
+			"linear address %#llx is not mapped for that access "
+			"(page fault %#x)", (unsigned long long)gva, code);
+	result->access = access_of(c, gva, user);
+	return 0;
+}
+
+/* -- Maps --------------------------------------------------------------- */
+
+static int soft_map_apply(struct vmapi_vm *vm, struct vmi_map_change *changes,
+	size_t n)
+{
+	(void)vm;
+	(void)changes;
+	(void)n; /* the views are all that it reads */
+	return 0;
+}
+
+static void soft_map_changed(struct vmapi_vm *vm)
+{
+	struct vmapi_vcpu *v;
+
+	atomic_fetch_add(&vmi_soft_vm(vm)->map_generation, 1);
+	for (v = vm->vcpus; v; v = v->next)
+		vmi_event_raise(vmi_soft_vcpu(v), VMI_EVENT_PROD);
+}
+
+static int soft_cpuid_supported(struct vmapi_vm *vm,
+	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
+{
+	(void)vm;
+	*count = vmi_cpuid_default(entries, n);
+	return 0;
+}
+
+static int soft_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
+	size_t *count)
+{
+	(void)vcpu;
+	*count = vmi_msr_list(indices, n);
+	return 0;
+}
+
+const struct vmi_backend vmi_soft_backend = {
+	.name = "soft",
+	.ctx_size = sizeof(struct vmapi),
+	.vm_size = sizeof(struct soft_vm),
+	.vcpu_size = sizeof(struct soft_vcpu),
+	.probe = soft_probe,
+	.open = soft_open,
+	.close = soft_close,
+	.cap = soft_cap,
+	.vm_init = soft_vm_init,
+	.vm_fini = soft_vm_fini,
+	.vm_reset = soft_vm_reset,
+	.vcpu_init = soft_vcpu_init,
+	.vcpu_fini = soft_vcpu_fini,
+	.vcpu_reset = soft_vcpu_reset,
+	.vcpu_run = vmi_soft_run,
+	.vcpu_complete = vmi_soft_complete,
+	.vcpu_settle = vmi_soft_settle,
+	.vcpu_kick = soft_kick,
+	.vcpu_prod = soft_prod,
+	.vcpu_icount = soft_icount,
+	.vcpu_interrupt = soft_interrupt,
+	.vcpu_irq_window = soft_irq_window,
+	.vcpu_nmi = soft_nmi,
+	.vcpu_translate = soft_translate,
+	.block_get = vmi_soft_block_get,
+	.block_set = vmi_soft_block_set,
+	.msrs_get = vmi_soft_msrs_get,
+	.msrs_set = vmi_soft_msrs_set,
+	.msr_list = soft_msr_list,
+	.cpuid_supported = soft_cpuid_supported,
+	.map_apply = soft_map_apply,
+	.map_changed = soft_map_changed,
+	.line_count = vmi_pc_line_count,
+	.line_set = vmi_pc_line_set,
+	.msi_send = vmi_pc_msi_send,
+	.legacy_cut = vmi_pc_legacy_cut,
+	.clock = vmi_soft_clock,
+};

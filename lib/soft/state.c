@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* The state of a software vcpu as register blocks. */
+#include "lib/soft/state.h"
+
+#include <errno.h>
+
+#include "lib/arch/x86_state.h"
+#include "lib/soft/block.h"
+#include "lib/soft/engine.h"
+#include "lib/soft/paging.h"
+#include "lib/soft/pc.h"
+#include "lib/soft/simd.h"
+#include "lib/soft/soft.h"
+#include "lib/soft/system.h"
+#include "lib/sys/sys.h"
+
+/* -- General registers -------------------------------------------------- */
+
+static int gprs_get(struct soft_vcpu *v, void *data)
+{
+	struct vmi_x86_gprs *g = data;
+
+	memcpy(g->r, v->cpu.r, sizeof(g->r));
+	g->rip = v->cpu.rip;
+	g->rflags = vmi_rflags(&v->cpu);
+	return 0;
+}
+
+static int gprs_set(struct soft_vcpu *v, const void *data)
+{
+	const struct vmi_x86_gprs *g = data;
+
+	memcpy(v->cpu.r, g->r, sizeof(g->r));
+	v->cpu.rip = g->rip;
+	vmi_rflags_set(&v->cpu, g->rflags | VMI_FLAG_ONE, ~0ull);
+	vmi_mode_changed(&v->cpu);
+	return 0;
+}
+
+/* -- Segments and control registers ------------------------------------- */
+
+static int system_get(struct soft_vcpu *v, void *data)
+{
+	struct vmi_x86_system *s = data;
+	struct vmi_cpu *c = &v->cpu;
+
+	memcpy(s->segments, c->seg, sizeof(s->segments));
+	s->cr0 = c->cr0;
+	s->cr2 = c->cr2;
+	s->cr3 = c->cr3;
+	s->cr4 = c->cr4;
+	s->cr8 = vmi_cr8_read(c);
+	s->efer = c->efer;
+	s->apic_base = c->vm->pc ? v->lapic.s.base_msr : c->apic_base;
+	return 0;
+}
+
+/* What no sequence of instructions can make: SDM 3A 2.5, 4.1.2. */
+static bool control_is_sane(const struct vmi_x86_system *s)
+{
+	bool pg = s->cr0 & VMI_CR0_PG, lme = s->efer & VMI_EFER_LME;
+	bool lma = s->efer & VMI_EFER_LMA;
+
+	if (pg && !(s->cr0 & VMI_CR0_PE))
+		return false;
+	if (lma != (pg && lme))
+		return false;
+	return !lma || (s->cr4 & VMI_CR4_PAE);
+}
+
+static int system_set(struct soft_vcpu *v, const void *data)
+{
+	const struct vmi_x86_system *s = data;
+	struct vmi_cpu *c = &v->cpu;
+	unsigned n;
+
+	if (!control_is_sane(s))
+		return -EINVAL;
+	c->cr0 = s->cr0 | VMI_CR0_ET;
+	c->cr2 = s->cr2;
+	c->cr3 = s->cr3;
+	c->cr4 = s->cr4;
+	c->efer = s->efer;
+	for (n = 0; n < VMI_NSREGS; n++)
+		vmi_seg_set(c, n, &s->segments[n]);
+	/* CPL is SS.DPL (SDM 3A 5.5), 3 in virtual 8086 mode. */
+	c->cpl = c->rflags & VMI_FLAG_VM ? 3 :
+		(uint8_t)VMI_SEG_DPL(c->seg[VMI_SS].attributes);
+	vmi_cr8_write(c, s->cr8);
+	if (c->vm->pc && s->apic_base != v->lapic.s.base_msr &&
+		vmi_lapic_restore_base(&v->lapic, s->apic_base))
+		return -EINVAL;
+	c->apic_base = s->apic_base;
+	vmi_mode_changed(c);
+	vmi_tlb_flush(c);
+	if ((c->cr0 & VMI_CR0_PG) && (c->cr4 & VMI_CR4_PAE) &&
+		!vmi_long_mode(c))
+		vmi_pdptes_load(c, c->cr3);
+	return 0;
+}
+
+/* -- Debug and extended control registers ------------------------------- */
+
+static int debug_get(struct soft_vcpu *v, void *data)
+{
+	memcpy(((struct vmi_x86_debug *)data)->dr, v->cpu.dr,
+		sizeof(v->cpu.dr));
+	return 0;
+}
+
+static int debug_set(struct soft_vcpu *v, const void *data)
+{
+	memcpy(v->cpu.dr, ((const struct vmi_x86_debug *)data)->dr,
+		sizeof(v->cpu.dr));
+	return 0;
+}
+
+static int xcrs_get(struct soft_vcpu *v, void *data)
+{
+	((struct vmi_x86_xcrs *)data)->xcr0 = v->cpu.xcr0;
+	return 0;
+}
+
+static int xcrs_set(struct soft_vcpu *v, const void *data)
+{
+	uint64_t xcr0 = ((const struct vmi_x86_xcrs *)data)->xcr0;
+
+	if (!(xcr0 & 1) || (xcr0 & ~3ull))
+		return -EINVAL;
+	v->cpu.xcr0 = xcr0;
+	return 0;
+}
+
+static int xsave_get(struct soft_vcpu *v, void *data)
+{
+	vmi_xsave_get(&v->cpu, data);
+	return 0;
+}
+
+static int xsave_set(struct soft_vcpu *v, const void *data)
+{
+	return vmi_xsave_set(&v->cpu, data, VMI_XSAVE_BYTES);
+}
+
+static int lapic_get(struct soft_vcpu *v, void *data)
+{
+	return vmi_pc_lapic_get(v, data);
+}
+
+static int lapic_set(struct soft_vcpu *v, const void *data)
+{
+	return vmi_pc_lapic_set(v, data);
+}
+
+/* -- Events ------------------------------------------------------------- */
+
+static int events_get(struct soft_vcpu *v, void *data)
+{
+	struct vmi_cpu *c = &v->cpu;
+	struct vmapi_x86_events e = {
+		.exception_pending = c->fault_pending,
+		.exception_vector = c->fault.vector,
+		.exception_has_code = c->fault.has_code,
+		.exception_code = c->fault.code,
+		.interrupt_injected = c->injected >= 0,
+		.interrupt_vector = (uint8_t)(c->injected & 0xff),
+		.shadow = c->shadow,
+		.nmi_pending = c->nmi_pending ||
+			(atomic_load(&c->event) & VMI_EVENT_NMI),
+		.nmi_masked = c->nmi_masked,
+		.sipi_vector = c->sipi_vector,
+		.triple_fault = c->shutdown,
+	};
+
+	if (c->fault_pending) {
+		e.exception_has_payload = c->fault.vector == VMI_PF ||
+			c->fault.vector == VMI_DB;
+		e.exception_payload = c->fault.vector == VMI_PF ?
+			c->fault.cr2 : c->fault.dr6;
+	}
+	if (c->injected < 0)
+		e.interrupt_vector = 0;
+	memcpy(data, &e, sizeof(e));
+	return 0;
+}
+
+static int events_set(struct soft_vcpu *v, const void *data)
+{
+	const struct vmapi_x86_events *e = data;
+	struct vmi_cpu *c = &v->cpu;
+
+	if (e->exception_vector > 31 || e->shadow > 3)
+		return -EINVAL;
+	c->fault_pending = e->exception_pending || e->exception_injected;
+	c->fault = (struct vmi_fault){ .vector = e->exception_vector,
+		.has_code = e->exception_has_code, .code = e->exception_code };
+	if (e->exception_has_payload)
+		c->fault.cr2 = c->fault.dr6 = e->exception_payload;
+	c->injected = e->interrupt_injected ? e->interrupt_vector : -1;
+	c->shadow = e->shadow;
+	atomic_fetch_and(&c->event, ~VMI_EVENT_NMI);
+	c->nmi_pending = e->nmi_pending || e->nmi_injected;
+	c->nmi_masked = e->nmi_masked;
+	c->sipi_vector = e->sipi_vector;
+	c->shutdown = e->triple_fault;
+	return 0;
+}
+
+static int mp_state_get(struct soft_vcpu *v, void *data)
+{
+	uint32_t state = v->cpu.halted ? VMAPI_X86_MP_HALTED :
+		v->cpu.mp_state;
+
+	memcpy(data, &state, sizeof(state));
+	return 0;
+}
+
+static int mp_state_set(struct soft_vcpu *v, const void *data)
+{
+	uint32_t state;
+
+	memcpy(&state, data, sizeof(state));
+	if (state > VMAPI_X86_MP_HALTED)
+		return -EINVAL;
+	v->cpu.halted = state == VMAPI_X86_MP_HALTED;
+	v->cpu.mp_state = v->cpu.halted ? VMAPI_X86_MP_RUNNABLE :
+		(uint8_t)state;
+	return 0;
+}
+
+static int tsc_hz_get(struct soft_vcpu *v, void *data)
+{
+	memcpy(data, &v->cpu.vm->tsc_hz, sizeof(uint64_t));
+	return 0;
+}
+
+/* The frequency is the VM's; what is asked for must be that. */
+static int tsc_hz_set(struct soft_vcpu *v, const void *data)
+{
+	uint64_t hz;
+
+	memcpy(&hz, data, sizeof(hz));
+	return hz == v->cpu.vm->tsc_hz ? 0 : -EINVAL;
+}
+
+/* -- CPUID: as long as it is -------------------------------------------- */
+
+static int cpuid_get(struct soft_vcpu *v, void *data)
+{
+	memcpy(data, v->cpu.cpuid, v->cpu.n_cpuid * sizeof(*v->cpu.cpuid));
+	return 0;
+}
+
+static int cpuid_set(struct soft_vcpu *v, const void *data, size_t bytes)
+{
+	struct vmapi_x86_cpuid *copy;
+
+	if (!bytes || bytes % sizeof(*copy))
+		return -EINVAL;
+	copy = vmi_alloc(bytes);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, data, bytes);
+	vmi_free(v->cpu.cpuid);
+	v->cpu.cpuid = copy;
+	v->cpu.n_cpuid = (unsigned)(bytes / sizeof(*copy));
+	return 0;
+}
+
+/* -- The table ---------------------------------------------------------- */
+
+static const struct {
+	size_t bytes; /* 0: CPUID's */
+	int (*get)(struct soft_vcpu *v, void *data);
+	int (*set)(struct soft_vcpu *v, const void *data);
+} blocks[VMI_BLOCKS] = {
+	[VMI_BLOCK_GPRS] = { sizeof(struct vmi_x86_gprs), gprs_get, gprs_set },
+	[VMI_BLOCK_SYSTEM] = { sizeof(struct vmi_x86_system), system_get,
+		system_set },
+	[VMI_BLOCK_DEBUG] = { sizeof(struct vmi_x86_debug), debug_get,
+		debug_set },
+	[VMI_BLOCK_XCRS] = { sizeof(struct vmi_x86_xcrs), xcrs_get, xcrs_set },
+	[VMI_BLOCK_XSAVE] = { VMI_XSAVE_BYTES, xsave_get, xsave_set },
+	[VMI_BLOCK_LAPIC] = { VMI_LAPIC_PAGE, lapic_get, lapic_set },
+	[VMI_BLOCK_EVENTS] = { sizeof(struct vmapi_x86_events), events_get,
+		events_set },
+	[VMI_BLOCK_MP_STATE] = { sizeof(uint32_t), mp_state_get,
+		mp_state_set },
+	[VMI_BLOCK_CPUID] = { 0, cpuid_get, NULL },
+	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_get, tsc_hz_set },
+};
+
+static bool is_there(const struct soft_vcpu *v, enum vmi_block block)
+{
+	return block != VMI_BLOCK_LAPIC || v->cpu.vm->pc;
+}
+
+int vmi_soft_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	void *data, size_t *bytes)
+{
+	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
+	size_t need, room = *bytes;
+
+	if (!is_there(v, block))
+		return -ENOENT;
+	need = block == VMI_BLOCK_CPUID ?
+		v->cpu.n_cpuid * sizeof(struct vmapi_x86_cpuid) :
+		blocks[block].bytes;
+	*bytes = need;
+	if (!data || room < need)
+		return -ENOSPC;
+	return blocks[block].get(v, data);
+}
+
+int vmi_soft_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	const void *data, size_t bytes)
+{
+	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
+
+	if (!is_there(v, block))
+		return -ENOENT;
+	if (block == VMI_BLOCK_CPUID)
+		return cpuid_set(v, data, bytes);
+	if (bytes != blocks[block].bytes)
+		return -EINVAL;
+	return blocks[block].set(v, data);
+}
+
+int vmi_soft_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+{
+	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		msrs[i].status = vmi_msr_read(c, msrs[i].index,
+			&msrs[i].value);
+	return 0;
+}
+
+int vmi_soft_msrs_set(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+{
+	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		msrs[i].status = vmi_msr_write(c, msrs[i].index, msrs[i].value,
+			true);
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The state of a software vcpu as register blocks. */
+#ifndef VMI_SOFT_STATE_H
+#define VMI_SOFT_STATE_H
+
+#include "lib/core/backend.h"
+
+/* x87 and SSE in the standard format: legacy area and header. */
+#define VMI_XSAVE_BYTES 576
+
+/* The backend's operations of the same names: lib/core/backend.h. */
+int vmi_soft_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	void *data, size_t *bytes);
+int vmi_soft_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	const void *data, size_t bytes);
+int vmi_soft_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+	size_t n);
+int vmi_soft_msrs_set(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+	size_t n);
+
+#endif

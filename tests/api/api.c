@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* The conformance suite's runner and the machine that its cases get. */
+#include <dirent.h>
+
+#include "tests/api/api.h"
+
+#define BACKENDS_MAX 8
+
+static unsigned failures;
+static const char *backend_now, *case_now;
+
+static void say_where(const char *where, int line)
+{
+	printf("%s: %s: %s:%d: ", backend_now, case_now, where, line);
+	failures++;
+}
+
+void api_check(bool good, const char *what, const char *where, int line)
+{
+	if (good)
+		return;
+	say_where(where, line);
+	printf("not so: %s (last error: %s: %s)\n", what,
+		vmapi_error_last()->operation, vmapi_error_last()->message);
+}
+
+void api_equal(int64_t is, int64_t shall, const char *where, int line)
+{
+	if (is == shall)
+		return;
+	say_where(where, line);
+	printf("%lld instead of %lld (last error: %s: %s)\n", (long long)is,
+		(long long)shall, vmapi_error_last()->operation,
+		vmapi_error_last()->message);
+}
+
+void api_skip(const char *why)
+{
+	printf("%s: %s: skipped: %s\n", backend_now, case_now, why);
+}
+
+int api_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	if (!dir)
+		return 0;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* -- The machine -------------------------------------------------------- */
+
+/* What a case cannot go on without. */
+static void must(int err)
+{
+	if (!err)
+		return;
+	printf("%s: %s: cannot go on: %s: %s: %s\n", backend_now, case_now,
+		vmapi_error_last()->operation, vmapi_error_last()->object,
+		vmapi_error_last()->message);
+	exit(EXIT_FAILURE);
+}
+
+int api_map(struct machine *m, uint64_t gpa, uint64_t bytes, uint64_t offset)
+{
+	struct vmapi_map_entry e = { .size = sizeof(e),
+		.gpa = gpa,
+		.bytes = bytes,
+		.ram = m->ram,
+		.offset = offset };
+	struct vmapi_map *map;
+
+	must(vmapi_map_begin(m->vm, &map));
+	must(vmapi_map_add(map, m->as, &e));
+	return vmapi_map_commit(map);
+}
+
+int api_unmap(struct machine *m, uint64_t gpa, uint64_t bytes)
+{
+	struct vmapi_map *map;
+
+	must(vmapi_map_begin(m->vm, &map));
+	must(vmapi_map_remove(map, m->as, gpa, bytes));
+	return vmapi_map_commit(map);
+}
+
+void api_machine(struct machine *m, const struct vmapi_vm_config *config)
+{
+	struct vmapi_ram_config c = { .size = sizeof(c),
+		.bytes = API_RAM,
+		.name = "main" };
+
+	must(vmapi_open(m->backend, 0, &m->ctx));
+	must(vmapi_vm_create(m->ctx, config, &m->vm));
+	must(vmapi_vm_as(m->vm, &m->as));
+	must(vmapi_ram_create(m->ctx, &c, &m->ram));
+	must(vmapi_vcpu_create(m->vm, NULL, &m->vcpu));
+	must(api_map(m, 0, API_RAM, 0));
+}
+
+void api_machine_free(struct machine *m)
+{
+	vmapi_vcpu_destroy(m->vcpu);
+	vmapi_ram_destroy(m->ram);
+	vmapi_as_destroy(m->as);
+	vmapi_vm_destroy(m->vm);
+	vmapi_close(m->ctx);
+}
+
+uint64_t api_get(struct vmapi_vcpu *vcpu, uint64_t tag)
+{
+	struct vmapi_reg reg = { .tag = tag };
+
+	must(vmapi_regs_get(vcpu, &reg, 1, NULL, 0));
+	return reg.value;
+}
+
+void api_set(struct vmapi_vcpu *vcpu, uint64_t tag, uint64_t value)
+{
+	struct vmapi_reg reg = { .tag = tag, .value = value };
+
+	must(vmapi_regs_set(vcpu, &reg, 1, NULL, 0));
+}
+
+void api_real_mode(struct vmapi_vcpu *vcpu, uint64_t rip)
+{
+	struct vmapi_x86_segment code = { .limit = 0xffff,
+		.attributes = 0x9b }, data = { .limit = 0xffff,
+		.attributes = 0x93 };
+	struct vmapi_reg regs[9];
+	size_t i;
+
+	memset(regs, 0, sizeof(regs));
+	for (i = 0; i < 6; i++) {
+		regs[i].tag = VMAPI_X86_SEGMENT(i);
+		regs[i].data = i == 1 ? &code : &data;
+		regs[i].bytes = sizeof(code);
+	}
+	regs[6].tag = VMAPI_X86_RIP;
+	regs[6].value = rip;
+	regs[7].tag = VMAPI_X86_RSP;
+	regs[7].value = 0x8000;
+	regs[8].tag = VMAPI_X86_RFLAGS;
+	regs[8].value = 2;
+	must(vmapi_regs_set(vcpu, regs, 9, NULL, 0));
+}
+
+void api_load(struct machine *m, const void *code, size_t bytes)
+{
+	must(vmapi_as_write(m->as, API_CODE, code, bytes));
+	api_real_mode(m->vcpu, API_CODE);
+}
+
+int64_t api_cap(struct machine *m, unsigned id)
+{
+	struct vmapi_cap cap = { .size = sizeof(cap) };
+
+	must(vmapi_vm_cap_get(m->vm, id, &cap));
+	return cap.value;
+}
+
+unsigned api_run(struct machine *m, struct vmapi_exit *exit)
+{
+	exit->size = sizeof(*exit);
+	must(vmapi_vcpu_run(m->vcpu, exit));
+	return exit->reason;
+}
+
+/* -- The runner --------------------------------------------------------- */
+
+static void run_case(const struct api_case *c, const char *backend)
+{
+	struct machine m = { .backend = backend };
+	int before = api_descriptors();
+
+	case_now = c->name;
+	api_machine(&m, NULL);
+	c->run(&m);
+	api_machine_free(&m);
+	api_equal(api_descriptors(), before, "descriptors after the case", 0);
+}
+
+int api_main(const struct api_case *cases, size_t n)
+{
+	struct vmapi_backend_info infos[BACKENDS_MAX];
+	size_t count, i, k, tried = 0;
+
+	infos[0].size = sizeof(infos[0]);
+	if (vmapi_probe(0, infos, BACKENDS_MAX, &count)) {
+		printf("probing failed: %s\n", vmapi_error_last()->message);
+		return EXIT_FAILURE;
+	}
+	for (i = 0; i < count && i < BACKENDS_MAX; i++) {
+		if (infos[i].status) {
+			printf("%s: not run: %s\n", infos[i].name,
+				infos[i].reason);
+			continue;
+		}
+		tried++;
+		backend_now = infos[i].name;
+		for (k = 0; k < n; k++)
+			run_case(&cases[k], infos[i].name);
+		printf("%s: %zu cases\n", infos[i].name, n);
+	}
+	if (tried)
+		return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+	printf("no backend can be opened\n");
+	return 77;
+}

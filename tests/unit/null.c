@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/arch/x86_state.h"
+#include "lib/core/chipset.h"
 #include "lib/sys/sys.h"
 #include "tests/unit/null.h"
 
@@ -447,7 +448,12 @@ static int null_line_set(
 
 struct null_line null_line(struct vmapi_vm *vm, unsigned gsi)
 {
-	return ((struct null_vm *)vm)->lines[gsi];
+	struct null_line line;
+
+	vmi_chipset_lock(vm); /* the service thread may be at it */
+	line = ((struct null_vm *)vm)->lines[gsi];
+	vmi_chipset_unlock(vm);
+	return line;
 }
 
 const struct vmi_backend null_backend = {

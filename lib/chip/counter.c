@@ -46,15 +46,17 @@ static uint64_t quotient_digit(uint64_t high, uint64_t next, uint64_t d)
 static uint64_t divide(struct wide n, uint64_t d, bool *inexact)
 {
 	uint64_t high = n.hi, low = n.lo, q1, q0, mid;
-	unsigned shift = 0;
+	unsigned shift = 0, step;
 
 	if (!n.hi) {
 		*inexact = n.lo % d;
 		return n.lo / d;
 	}
-	while (!(d >> 63)) {
-		d <<= 1;
-		shift++;
+	for (step = 32; step; step /= 2) { /* top bit of d to bit 63 */
+		if (d >> (64 - step))
+			continue;
+		d <<= step;
+		shift += step;
 	}
 	if (shift) {
 		high = high << shift | low >> (64 - shift);

@@ -17,7 +17,7 @@
 #define REG_ARB 0x02
 #define REG_RTE 0x10
 
-#define VERSION (0x20u | (VMI_IOAPIC_PINS - 1) << 16)
+#define IOAPIC_VERSION (0x20u | (VMI_IOAPIC_PINS - 1) << 16)
 
 #define RTE_STATUS   (UINT64_C(1) << 12)
 #define RTE_REMOTE   (UINT64_C(1) << 14)
@@ -88,15 +88,26 @@ static void send_pending(struct vmi_ioapic *io, uint32_t pins)
 	}
 }
 
+/* Let go what the storm guard held, when its time has come. */
+static void release(struct vmi_ioapic *io, uint64_t now)
+{
+	uint32_t pins = io->s.held;
+
+	if (!pins || now < io->s.held_until)
+		return;
+	io->s.held = 0;
+	send_pending(io, pins);
+}
+
 int vmi_ioapic_set_irq(
 	struct vmi_ioapic *io, unsigned pin, bool level, uint64_t now)
 {
 	uint64_t rte;
 	bool was;
 
-	(void)now;
 	if (pin >= VMI_IOAPIC_PINS)
 		return -1;
+	release(io, now);
 	rte = io->s.rte[pin];
 	was = asserted(io, pin);
 	if (!level) {
@@ -139,6 +150,7 @@ void vmi_ioapic_eoi(struct vmi_ioapic *io, uint8_t vector, uint64_t now)
 {
 	unsigned pin;
 
+	release(io, now);
 	for (pin = 0; pin < VMI_IOAPIC_PINS; pin++) {
 		uint64_t rte = io->s.rte[pin];
 
@@ -149,8 +161,7 @@ void vmi_ioapic_eoi(struct vmi_ioapic *io, uint8_t vector, uint64_t now)
 
 void vmi_ioapic_update(struct vmi_ioapic *io, uint64_t now)
 {
-	if (io->s.held && now >= io->s.held_until)
-		io->s.held = 0;
+	release(io, now);
 	send_pending(io, ~io->s.held);
 }
 
@@ -186,7 +197,7 @@ static uint32_t read_reg(const struct vmi_ioapic *io)
 	switch (reg) {
 	case REG_ID:
 	case REG_ARB: return io->s.id;
-	case REG_VER: return VERSION;
+	case REG_VER: return IOAPIC_VERSION;
 	}
 	pin = (reg - REG_RTE) / 2;
 	if (reg < REG_RTE || pin >= VMI_IOAPIC_PINS)

@@ -170,12 +170,11 @@ bool vmi_pic_intr(const struct vmi_pic *pic)
  */
 static void icw1(struct vmi_pic_half_state *h, uint8_t value)
 {
-	uint8_t lines = h->lines, elcr = h->elcr, base = h->base;
+	uint8_t lines = h->lines, elcr = h->elcr;
 
 	memset(h, 0, sizeof(*h));
 	h->lines = lines;
 	h->elcr = elcr;
-	h->base = base;
 	h->lowest = 7;
 	h->next_icw = 2;
 	h->wants_icw4 = value & 1;
@@ -190,8 +189,7 @@ static void icw_next(struct vmi_pic_half_state *h, uint8_t value)
 		h->base = value & 0xf8;
 		h->next_icw = !h->single ? 3 : h->wants_icw4 ? 4 : 0;
 		break;
-	case 3:
-		h->icw3 = value;
+	case 3: /* the wiring of the cascade is fixed */
 		h->next_icw = h->wants_icw4 ? 4 : 0;
 		break;
 	case 4:

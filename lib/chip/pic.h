@@ -15,7 +15,6 @@ struct vmi_pic_half_state {
 	uint8_t elcr;
 	uint8_t lowest; /* the input of lowest priority; 7 unrotated */
 	uint8_t base;	/* ICW2, vector bits 7:3 */
-	uint8_t icw3;
 	uint8_t icw4;
 	uint8_t next_icw; /* 2, 3, 4 while being initialised, else 0 */
 	uint8_t wants_icw4;
@@ -25,7 +24,7 @@ struct vmi_pic_half_state {
 	uint8_t poll;
 	uint8_t special_mask;
 	uint8_t aeoi_rotate;
-	uint8_t pad[7];
+	uint8_t pad[8];
 };
 
 struct vmi_pic_state {

@@ -51,12 +51,12 @@ int vmi_kvm_arch_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
 	void *data, size_t *bytes);
 int vmi_kvm_arch_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
 	const void *data, size_t bytes);
-int vmi_kvm_arch_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
-	size_t n);
-int vmi_kvm_arch_msrs_set(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
-	size_t n);
-int vmi_kvm_arch_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices,
-	size_t n, size_t *count);
+int vmi_kvm_arch_msrs_get(
+	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n);
+int vmi_kvm_arch_msrs_set(
+	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n);
+int vmi_kvm_arch_msr_list(
+	struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n, size_t *count);
 int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
 int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n);

@@ -9,7 +9,10 @@ struct request {
 	const char *name;
 };
 
-#define REQUEST(name) { name, #name }
+#define REQUEST(name)                                                          \
+	{                                                                      \
+		name, #name                                                    \
+	}
 
 static const struct request requests[] = {
 	REQUEST(KVM_CREATE_VM),
@@ -60,7 +63,6 @@ static const struct request requests[] = {
 	REQUEST(KVM_SET_IRQCHIP),
 	REQUEST(KVM_INTERRUPT),
 	REQUEST(KVM_NMI),
-	REQUEST(KVM_TRANSLATE),
 };
 
 const char *vmi_kvm_request_name(unsigned long request)
@@ -73,8 +75,8 @@ const char *vmi_kvm_request_name(unsigned long request)
 	return "an ioctl";
 }
 
-int vmi_kvm_ioctl(const struct vmapi *ctx, int fd, unsigned long request,
-	void *arg)
+int vmi_kvm_ioctl(
+	const struct vmapi *ctx, int fd, unsigned long request, void *arg)
 {
 	int rc = vmi_sys->ioctl(fd, request, arg);
 
@@ -89,8 +91,8 @@ int vmi_kvm_vm_ioctl(struct vmi_kvm_vm *vm, unsigned long request, void *arg)
 	return vmi_kvm_ioctl(vm->core.ctx, vm->fd, request, arg);
 }
 
-int vmi_kvm_vcpu_ioctl(struct vmi_kvm_vcpu *vcpu, unsigned long request,
-	void *arg)
+int vmi_kvm_vcpu_ioctl(
+	struct vmi_kvm_vcpu *vcpu, unsigned long request, void *arg)
 {
 	return vmi_kvm_ioctl(vcpu->core.vm->ctx, vcpu->fd, request, arg);
 }
@@ -101,8 +103,7 @@ int vmi_kvm_vm_refused(int code, unsigned long request)
 		vmi_kvm_request_name(request), -code);
 }
 
-int vmi_kvm_vcpu_fail(struct vmi_kvm_vcpu *vcpu, int code,
-	const char *sentence)
+int vmi_kvm_vcpu_fail(struct vmi_kvm_vcpu *vcpu, int code, const char *sentence)
 {
 	char object[48];
 
@@ -111,8 +112,8 @@ int vmi_kvm_vcpu_fail(struct vmi_kvm_vcpu *vcpu, int code,
 	return vmi_fail(code, object, "%s", sentence);
 }
 
-int vmi_kvm_vcpu_refused(struct vmi_kvm_vcpu *vcpu, int code,
-	unsigned long request)
+int vmi_kvm_vcpu_refused(
+	struct vmi_kvm_vcpu *vcpu, int code, unsigned long request)
 {
 	char sentence[96];
 
@@ -123,8 +124,8 @@ int vmi_kvm_vcpu_refused(struct vmi_kvm_vcpu *vcpu, int code,
 
 int vmi_kvm_check(int fd, unsigned long number)
 {
-	int rc = vmi_sys->ioctl(fd, KVM_CHECK_EXTENSION,
-		(void *)(uintptr_t)number);
+	int rc = vmi_sys->ioctl(
+		fd, KVM_CHECK_EXTENSION, (void *)(uintptr_t)number);
 
 	return rc < 0 ? 0 : rc;
 }

@@ -52,20 +52,20 @@ static int other(struct vmi_kvm *kvm, unsigned id, struct vmapi_cap *cap)
 		put(cap, (int64_t)vmi_page_size(), VMAPI_ORIGIN_KERNEL);
 		return 0;
 	case VMAPI_CAP_DIRTY_LOG:
-	case VMAPI_CAP_TRANSLATE:
-		put(cap, 1, VMAPI_ORIGIN_KERNEL);
-		return 0;
+	case VMAPI_CAP_TRANSLATE: put(cap, 1, VMAPI_ORIGIN_KERNEL); return 0;
 	case VMAPI_CAP_IMPAIRED:
 		put(cap, impaired(kvm), VMAPI_ORIGIN_TRIAL);
 		return 0;
 	case VMAPI_CAP_ICOUNT:
 	case VMAPI_CAP_RUN_LIMIT:
-	case VMAPI_CAP_DETERMINISTIC:
-	case VMAPI_CAP_DEVICES:
-		put(cap, 0, VMAPI_ORIGIN_NONE);
+	case VMAPI_CAP_DETERMINISTIC: put(cap, 0, VMAPI_ORIGIN_NONE); return 0;
+	case VMAPI_CAP_DEVICES: /* the library's own */
+		put(cap,
+			1 << VMAPI_DEVICE_RTC | 1 << VMAPI_DEVICE_HPET |
+				1 << VMAPI_DEVICE_ACPI_PM,
+			VMAPI_ORIGIN_EMULATED);
 		return 0;
-	default:
-		return -ENOENT;
+	default: return -ENOENT;
 	}
 }
 
@@ -80,8 +80,8 @@ int vmi_kvm_cap(struct vmapi *ctx, struct vmapi_vm *core, unsigned id,
 	for (i = 0; i < vmi_array_len(rows); i++) {
 		if (rows[i].id != id)
 			continue;
-		value = vm ? vmi_kvm_vm_check(vm, rows[i].number) :
-			     vmi_kvm_check(kvm->fd, rows[i].number);
+		value = vm ? vmi_kvm_vm_check(vm, rows[i].number)
+			   : vmi_kvm_check(kvm->fd, rows[i].number);
 		put(cap, value ? value : rows[i].fallback,
 			vm ? VMAPI_ORIGIN_VM : VMAPI_ORIGIN_KERNEL);
 		return 0;
@@ -91,10 +91,10 @@ int vmi_kvm_cap(struct vmapi *ctx, struct vmapi_vm *core, unsigned id,
 	return other(kvm, id, cap);
 }
 
-int vmi_kvm_cap_raw(struct vmapi *ctx, struct vmapi_vm *vm, unsigned number,
-	int *value)
+int vmi_kvm_cap_raw(
+	struct vmapi *ctx, struct vmapi_vm *vm, unsigned number, int *value)
 {
-	*value = vm ? vmi_kvm_vm_check(vmi_kvm_vm_of(vm), number) :
-		      vmi_kvm_check(vmi_kvm_of(ctx)->fd, number);
+	*value = vm ? vmi_kvm_vm_check(vmi_kvm_vm_of(vm), number)
+		    : vmi_kvm_check(vmi_kvm_of(ctx)->fd, number);
 	return 0;
 }

@@ -38,8 +38,7 @@ static void decode_mmio(const struct kvm_run *run, struct vmapi_exit *exit)
 		memcpy(mmio->data, run->mmio.data, mmio->length);
 }
 
-static void decode_hypercall(const struct kvm_run *run,
-	struct vmapi_exit *exit)
+static void decode_hypercall(const struct kvm_run *run, struct vmapi_exit *exit)
 {
 	struct vmapi_exit_hypercall *call = &exit->u.hypercall;
 
@@ -58,8 +57,7 @@ static void decode_papr(const struct kvm_run *run, struct vmapi_exit *exit)
 	exit->reason = VMAPI_EXIT_HYPERCALL;
 	call->number = run->papr_hcall.nr;
 	call->n_args = 9;
-	memcpy(call->args, run->papr_hcall.args,
-		sizeof(run->papr_hcall.args));
+	memcpy(call->args, run->papr_hcall.args, sizeof(run->papr_hcall.args));
 	call->mode = 64;
 }
 
@@ -173,55 +171,28 @@ static void decode_fail(const struct kvm_run *run, struct vmapi_exit *exit)
 static bool decode_common(struct kvm_run *run, struct vmapi_exit *exit)
 {
 	switch (run->exit_reason) {
-	case KVM_EXIT_IO:
-		decode_io(run, exit);
-		return true;
-	case KVM_EXIT_MMIO:
-		decode_mmio(run, exit);
-		return true;
-	case KVM_EXIT_FAIL_ENTRY:
-		decode_fail(run, exit);
-		return true;
-	case KVM_EXIT_INTERNAL_ERROR:
-		decode_internal(run, exit);
-		return true;
-	case KVM_EXIT_SYSTEM_EVENT:
-		decode_system(run, exit);
-		return true;
-	case VMI_KVM_EXIT_MEMORY_FAULT:
-		decode_fault(run, exit);
-		return true;
-	case KVM_EXIT_HLT:
-		exit->reason = VMAPI_EXIT_HALT;
-		return true;
-	case KVM_EXIT_SHUTDOWN:
-		exit->reason = VMAPI_EXIT_SHUTDOWN;
-		return true;
-	default:
-		return false;
+	case KVM_EXIT_IO: decode_io(run, exit); return true;
+	case KVM_EXIT_MMIO: decode_mmio(run, exit); return true;
+	case KVM_EXIT_FAIL_ENTRY: decode_fail(run, exit); return true;
+	case KVM_EXIT_INTERNAL_ERROR: decode_internal(run, exit); return true;
+	case KVM_EXIT_SYSTEM_EVENT: decode_system(run, exit); return true;
+	case VMI_KVM_EXIT_MEMORY_FAULT: decode_fault(run, exit); return true;
+	case KVM_EXIT_HLT: exit->reason = VMAPI_EXIT_HALT; return true;
+	case KVM_EXIT_SHUTDOWN: exit->reason = VMAPI_EXIT_SHUTDOWN; return true;
+	default: return false;
 	}
 }
 
 static bool decode_call(struct kvm_run *run, struct vmapi_exit *exit)
 {
 	switch (run->exit_reason) {
-	case KVM_EXIT_HYPERCALL:
-		decode_hypercall(run, exit);
-		return true;
-	case KVM_EXIT_PAPR_HCALL:
-		decode_papr(run, exit);
-		return true;
-	case KVM_EXIT_XEN:
-		return decode_xen(run, exit);
-	case KVM_EXIT_RISCV_SBI:
-		decode_sbi(run, exit);
-		return true;
+	case KVM_EXIT_HYPERCALL: decode_hypercall(run, exit); return true;
+	case KVM_EXIT_PAPR_HCALL: decode_papr(run, exit); return true;
+	case KVM_EXIT_XEN: return decode_xen(run, exit);
+	case KVM_EXIT_RISCV_SBI: decode_sbi(run, exit); return true;
 	case KVM_EXIT_X86_RDMSR:
-	case KVM_EXIT_X86_WRMSR:
-		decode_msr(run, exit);
-		return true;
-	default:
-		return false;
+	case KVM_EXIT_X86_WRMSR: decode_msr(run, exit); return true;
+	default: return false;
 	}
 }
 
@@ -239,15 +210,12 @@ static struct vmi_kvm_answer wanted(const struct vmapi_exit *exit)
 		if (!exit->u.mmio.is_write)
 			answer.bytes = exit->u.mmio.length;
 		break;
-	case VMAPI_EXIT_HYPERCALL:
-		answer.bytes = 8;
-		break;
+	case VMAPI_EXIT_HYPERCALL: answer.bytes = 8; break;
 	case VMAPI_EXIT_MSR:
 		answer.bytes = 8;
 		answer.may_be_empty = true;
 		break;
-	default:
-		break;
+	default: break;
 	}
 	return answer;
 }
@@ -285,31 +253,18 @@ bool vmi_kvm_exit_answer(struct kvm_run *run, const void *data, size_t bytes)
 	if (bytes == sizeof(value))
 		memcpy(&value, data, sizeof(value));
 	switch (run->exit_reason) {
-	case KVM_EXIT_IO:
-		memcpy(io_data(run), data, bytes);
-		return true;
-	case KVM_EXIT_MMIO:
-		memcpy(run->mmio.data, data, bytes);
-		return true;
-	case KVM_EXIT_HYPERCALL:
-		run->hypercall.ret = value;
-		return true;
-	case KVM_EXIT_PAPR_HCALL:
-		run->papr_hcall.ret = value;
-		return true;
-	case KVM_EXIT_XEN:
-		run->xen.u.hcall.result = value;
-		return true;
+	case KVM_EXIT_IO: memcpy(io_data(run), data, bytes); return true;
+	case KVM_EXIT_MMIO: memcpy(run->mmio.data, data, bytes); return true;
+	case KVM_EXIT_HYPERCALL: run->hypercall.ret = value; return true;
+	case KVM_EXIT_PAPR_HCALL: run->papr_hcall.ret = value; return true;
+	case KVM_EXIT_XEN: run->xen.u.hcall.result = value; return true;
 	case KVM_EXIT_RISCV_SBI:
 		run->riscv_sbi.ret[0] = 0;
 		run->riscv_sbi.ret[1] = value;
 		return true;
 	case KVM_EXIT_X86_RDMSR:
-	case KVM_EXIT_X86_WRMSR:
-		answer_msr(run, data, bytes);
-		return true;
-	default:
-		return false;
+	case KVM_EXIT_X86_WRMSR: answer_msr(run, data, bytes); return true;
+	default: return false;
 	}
 }
 
@@ -336,9 +291,7 @@ bool vmi_kvm_exit_unfinished(const struct kvm_run *run)
 	case KVM_EXIT_IOAPIC_EOI:
 	case KVM_EXIT_DIRTY_RING_FULL:
 	case KVM_EXIT_NOTIFY:
-	case VMI_KVM_EXIT_MEMORY_FAULT:
-		return false;
-	default:
-		return true;
+	case VMI_KVM_EXIT_MEMORY_FAULT: return false;
+	default: return true;
 	}
 }

@@ -2,8 +2,8 @@
 /* Lines and messages of the VM's own controllers, with what became of them. */
 #include "lib/kvm/kvm.h"
 
-int vmi_kvm_line_set(struct vmapi_vm *core, unsigned gsi, bool level,
-	int *delivery)
+int vmi_kvm_line_set(
+	struct vmapi_vm *core, unsigned gsi, bool level, int *delivery)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
 	struct kvm_irq_level line = { .irq = gsi, .level = level };
@@ -24,8 +24,8 @@ int vmi_kvm_line_set(struct vmapi_vm *core, unsigned gsi, bool level,
  * held back, and -1 when nobody was there to take it, which comes out of the
  * system call as EPERM (api.rst 4.70).
  */
-int vmi_kvm_msi_send(struct vmapi_vm *core, const struct vmapi_msi *msi,
-	int *delivery)
+int vmi_kvm_msi_send(
+	struct vmapi_vm *core, const struct vmapi_msi *msi, int *delivery)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
 	struct kvm_msi arg = {

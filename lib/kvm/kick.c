@@ -88,8 +88,8 @@ int vmi_kvm_stay_begin(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
 
 	rc = (vmi_sys->sigmask)(SIG_BLOCK, &vm->kick_set, &before);
 	if (rc < 0)
-		return vmi_kvm_vcpu_fail(vcpu, rc,
-			"the kick signal cannot be blocked");
+		return vmi_kvm_vcpu_fail(
+			vcpu, rc, "the kick signal cannot be blocked");
 	stay->unblock = sigismember(&before, vm->kick_signal) != 1;
 	rc = tell_mask(vcpu, &before);
 	if (rc < 0) {
@@ -148,8 +148,8 @@ static void signal_thread(struct vmi_kvm_vcpu *vcpu)
 	tid = atomic_load(&vcpu->tid);
 	if (tid) {
 		atomic_fetch_add(&vcpu->sent, 1);
-		vmi_sys->tgkill(vm->ctx->pid, tid,
-			vmi_kvm_vm_of(vm)->kick_signal);
+		vmi_sys->tgkill(
+			vm->ctx->pid, tid, vmi_kvm_vm_of(vm)->kick_signal);
 	}
 	atomic_fetch_sub(&vcpu->senders, 1);
 	errno = saved;

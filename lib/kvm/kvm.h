@@ -65,7 +65,6 @@ struct vmi_kvm_vcpu {
 	/* the run loop: run.c */
 	bool ran;	/* the guest was entered */
 	bool pending;	/* the kernel waits to finish an instruction */
-	bool stashed;	/* an exit in `run` was not given out yet */
 	bool run_valid; /* run->ready_for_interrupt_injection is true now */
 	struct vmi_kvm_vcpu_arch *arch;
 };
@@ -85,30 +84,30 @@ static inline struct vmi_kvm_vcpu *vmi_kvm_vcpu_of(struct vmapi_vcpu *vcpu)
 	return vmi_container_of(vcpu, struct vmi_kvm_vcpu, core);
 }
 
-/* -- call.c: ioctls, traced and with names ------------------------------ */
+/* -- call.c: ioctls, traced and with names ------------------------------- */
 
 /* A number goes as (void *)(uintptr_t)number; ctx NULL: not traced. */
-int vmi_kvm_ioctl(const struct vmapi *ctx, int fd, unsigned long request,
-	void *arg);
+int vmi_kvm_ioctl(
+	const struct vmapi *ctx, int fd, unsigned long request, void *arg);
 /* The same on a VM and on a vcpu. */
 int vmi_kvm_vm_ioctl(struct vmi_kvm_vm *vm, unsigned long request, void *arg);
-int vmi_kvm_vcpu_ioctl(struct vmi_kvm_vcpu *vcpu, unsigned long request,
-	void *arg);
+int vmi_kvm_vcpu_ioctl(
+	struct vmi_kvm_vcpu *vcpu, unsigned long request, void *arg);
 /* "KVM_SET_REGS"; "an ioctl" where it is none of ours. */
 const char *vmi_kvm_request_name(unsigned long request);
 /* Record that the kernel refused; the code is returned. */
 int vmi_kvm_vm_refused(int code, unsigned long request);
-int vmi_kvm_vcpu_refused(struct vmi_kvm_vcpu *vcpu, int code,
-	unsigned long request);
+int vmi_kvm_vcpu_refused(
+	struct vmi_kvm_vcpu *vcpu, int code, unsigned long request);
 /* Record a sentence about a vcpu. */
-int vmi_kvm_vcpu_fail(struct vmi_kvm_vcpu *vcpu, int code,
-	const char *sentence);
+int vmi_kvm_vcpu_fail(
+	struct vmi_kvm_vcpu *vcpu, int code, const char *sentence);
 /* KVM_CHECK_EXTENSION: the value, 0 for an absent capability. */
 int vmi_kvm_check(int fd, unsigned long number);
 /* The VM's own answer; of the system where the kernel has no other. */
 int vmi_kvm_vm_check(struct vmi_kvm_vm *vm, unsigned long number);
 
-/* -- open.c ------------------------------------------------------------- */
+/* -- open.c -------------------------------------------------------------- */
 
 int vmi_kvm_open(struct vmapi *ctx);
 void vmi_kvm_close(struct vmapi *ctx);
@@ -116,14 +115,14 @@ void vmi_kvm_probe(unsigned flags, struct vmapi_backend_info *info);
 /* KVM_CREATE_VM, EINTR retried: a descriptor or -errno. */
 int vmi_kvm_create_vm(int fd, uint64_t type);
 
-/* -- cap.c -------------------------------------------------------------- */
+/* -- cap.c --------------------------------------------------------------- */
 
 int vmi_kvm_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 	struct vmapi_cap *cap);
-int vmi_kvm_cap_raw(struct vmapi *ctx, struct vmapi_vm *vm, unsigned number,
-	int *value);
+int vmi_kvm_cap_raw(
+	struct vmapi *ctx, struct vmapi_vm *vm, unsigned number, int *value);
 
-/* -- vm.c, vcpu.c ------------------------------------------------------- */
+/* -- vm.c, vcpu.c -------------------------------------------------------- */
 
 int vmi_kvm_vm_init(struct vmapi_vm *vm);
 void vmi_kvm_vm_fini(struct vmapi_vm *vm);
@@ -131,23 +130,20 @@ int vmi_kvm_vcpu_init(struct vmapi_vcpu *vcpu);
 void vmi_kvm_vcpu_fini(struct vmapi_vcpu *vcpu);
 uint64_t vmi_kvm_clock(struct vmapi_vm *vm);
 
-/* -- run.c -------------------------------------------------------------- */
+/* -- run.c --------------------------------------------------------------- */
 
-int vmi_kvm_vcpu_run(struct vmapi_vcpu *vcpu, uint64_t limit,
-	struct vmapi_exit *exit);
-int vmi_kvm_vcpu_complete(struct vmapi_vcpu *vcpu, const void *data,
-	size_t bytes);
+int vmi_kvm_vcpu_run(
+	struct vmapi_vcpu *vcpu, uint64_t limit, struct vmapi_exit *exit);
+int vmi_kvm_vcpu_complete(
+	struct vmapi_vcpu *vcpu, const void *data, size_t bytes);
 int vmi_kvm_vcpu_settle(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
-/*
- * Before every state call: finish what the kernel holds of the last
- * instruction and hand over queued requests.  -EBUSY: it wants more answers.
- */
-int vmi_kvm_settled(struct vmi_kvm_vcpu *vcpu);
-/* Before a reset: the same, and whatever more it wants is thrown away. */
+/* An NMI asked for by vmapi_vcpu_nmi() and not yet given to the kernel. */
+int vmi_kvm_hand_over_nmi(struct vmi_kvm_vcpu *vcpu);
+/* Before a reset: what the kernel holds of an instruction is thrown away. */
 void vmi_kvm_abandon(struct vmi_kvm_vcpu *vcpu);
 int vmi_kvm_vcpu_nmi(struct vmapi_vcpu *vcpu);
 
-/* -- kick.c ------------------------------------------------------------- */
+/* -- kick.c -------------------------------------------------------------- */
 
 /* A thread's stay inside run. */
 struct vmi_kvm_stay {
@@ -163,11 +159,11 @@ void vmi_kvm_request(struct vmi_kvm_vcpu *vcpu, unsigned what);
 void vmi_kvm_vcpu_kick(struct vmapi_vcpu *vcpu);
 void vmi_kvm_vcpu_prod(struct vmapi_vcpu *vcpu);
 
-/* -- exit.c ------------------------------------------------------------- */
+/* -- exit.c -------------------------------------------------------------- */
 
 /* What an exit wants to hear, and whether the kernel goes on with it. */
 struct vmi_kvm_answer {
-	uint32_t bytes;	  /* 0: nothing */
+	uint32_t bytes;	   /* 0: nothing */
 	bool may_be_empty; /* 0 bytes are an answer as well */
 };
 
@@ -179,18 +175,18 @@ bool vmi_kvm_exit_answer(struct kvm_run *run, const void *data, size_t bytes);
 /* Does the kernel finish something at the next KVM_RUN after this exit? */
 bool vmi_kvm_exit_unfinished(const struct kvm_run *run);
 
-/* -- slots.c ------------------------------------------------------------ */
+/* -- slots.c ------------------------------------------------------------- */
 
 int vmi_kvm_slots_init(struct vmi_kvm_vm *vm);
 void vmi_kvm_slots_fini(struct vmi_kvm_vm *vm);
-int vmi_kvm_map_apply(struct vmapi_vm *vm, struct vmi_map_change *changes,
-	size_t n);
+int vmi_kvm_map_apply(
+	struct vmapi_vm *vm, struct vmi_map_change *changes, size_t n);
 
-/* -- irq.c -------------------------------------------------------------- */
+/* -- irq.c --------------------------------------------------------------- */
 
-int vmi_kvm_line_set(struct vmapi_vm *vm, unsigned gsi, bool level,
-	int *delivery);
-int vmi_kvm_msi_send(struct vmapi_vm *vm, const struct vmapi_msi *msi,
-	int *delivery);
+int vmi_kvm_line_set(
+	struct vmapi_vm *vm, unsigned gsi, bool level, int *delivery);
+int vmi_kvm_msi_send(
+	struct vmapi_vm *vm, const struct vmapi_msi *msi, int *delivery);
 
 #endif

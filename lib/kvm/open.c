@@ -27,7 +27,8 @@ static int open_device(struct finding *finding)
 
 	switch (fd) {
 	case -ENOENT:
-		return find(finding, -ENODEV, "there is no " DEVICE ": the kvm "
+		return find(finding, -ENODEV,
+			"there is no " DEVICE ": the kvm "
 			"module is not loaded, the processor cannot or may "
 			"not virtualise, or this container was not given it");
 	case -ENXIO:
@@ -36,12 +37,12 @@ static int open_device(struct finding *finding)
 			DEVICE " is there, but no driver answers behind it");
 	case -EACCES:
 	case -EPERM:
-		return find(finding, -EACCES, "no permission to open " DEVICE
+		return find(finding, -EACCES,
+			"no permission to open " DEVICE
 			": its group (usually kvm) may");
 	case -EBUSY:
 		return find(finding, -EBUSY, DEVICE " is in use by another");
-	default:
-		break;
+	default: break;
 	}
 	if (fd < 0) {
 		finding->code = fd;
@@ -95,8 +96,7 @@ int vmi_kvm_create_vm(int fd, uint64_t type)
 	int rc;
 
 	do
-		rc = vmi_sys->ioctl(fd, KVM_CREATE_VM,
-			(void *)(uintptr_t)type);
+		rc = vmi_sys->ioctl(fd, KVM_CREATE_VM, (void *)(uintptr_t)type);
 	while (rc == -EINTR);
 	return rc;
 }
@@ -131,7 +131,7 @@ void vmi_kvm_close(struct vmapi *ctx)
 	kvm->fd = -1;
 }
 
-/* -- probing ---------------------------------------------------------------- */
+/* -- probing ------------------------------------------------------------- */
 
 /* Only making a VM shows whether another hypervisor holds the processor. */
 static int try_vm(int fd, struct finding *finding)
@@ -143,7 +143,8 @@ static int try_vm(int fd, struct finding *finding)
 		return 0;
 	}
 	if (vm == -EBUSY)
-		return find(finding, vm, "another hypervisor holds the "
+		return find(finding, vm,
+			"another hypervisor holds the "
 			"processor's virtualisation");
 	finding->code = vm;
 	snprintf(finding->why, sizeof(finding->why),
@@ -175,13 +176,11 @@ void vmi_kvm_probe(unsigned flags, struct vmapi_backend_info *info)
 		try_vm(fd, &finding);
 	info->status = finding.code;
 	if (finding.code)
-		snprintf(info->reason, sizeof(info->reason), "%s",
-			finding.why);
+		snprintf(info->reason, sizeof(info->reason), "%s", finding.why);
 	else if (flags & VMAPI_PROBE_TRIAL)
 		trial(fd, info);
 	else
-		snprintf(info->reason, sizeof(info->reason),
-			DEVICE " works");
+		snprintf(info->reason, sizeof(info->reason), DEVICE " works");
 	if (fd >= 0)
 		vmi_sys->close(fd);
 }

@@ -7,12 +7,10 @@
  *
  * After an access the kernel has not finished the instruction: it does so on
  * the way into the next KVM_RUN (on x86 the instruction pointer still stands
- * on an IN or a load).  `pending` remembers that.  KVM_RUN with
- * immediate_exit set finishes it and comes back at once with EINTR, or with
- * the next piece of the same instruction as a new exit.  That is how settle
- * works, and how state calls get a state that is true.  An exit that turns
- * up under a state call is `stashed`: the next run or settle gives it out
- * without entering the kernel.
+ * on an IN or a load).  `pending` remembers that, and core is told.  KVM_RUN
+ * with immediate_exit set finishes it and comes back at once with EINTR, or
+ * with the next piece of the same instruction as a new exit.  That is how
+ * settle works, which core calls before it touches state.
  */
 #include "lib/kvm/arch.h"
 #include "lib/region/region.h"
@@ -80,8 +78,8 @@ static bool region_io(const struct vmi_regions *regions, struct kvm_run *run)
 	struct vmi_region *region;
 	uint32_t i;
 
-	region = vmi_regions_find(regions, VMI_SPACE_PORT, piece.address,
-		piece.bytes);
+	region = vmi_regions_find(
+		regions, VMI_SPACE_PORT, piece.address, piece.bytes);
 	if (!region || !region_piece(region, &piece))
 		return false;
 	for (i = 1; i < run->io.count; i++) {
@@ -104,8 +102,8 @@ static bool region_mmio(const struct vmi_regions *regions, struct kvm_run *run)
 
 	if (piece.bytes > sizeof(run->mmio.data))
 		return false;
-	region = vmi_regions_find(regions, VMI_SPACE_MEMORY, piece.address,
-		piece.bytes);
+	region = vmi_regions_find(
+		regions, VMI_SPACE_MEMORY, piece.address, piece.bytes);
 	return region && region_piece(region, &piece);
 }
 
@@ -113,8 +111,8 @@ static bool region_answers(struct vmi_kvm_vcpu *vcpu)
 {
 	const struct vmi_regions *regions;
 
-	regions = atomic_load_explicit(&vcpu->core.vm->regions,
-		memory_order_acquire);
+	regions = atomic_load_explicit(
+		&vcpu->core.vm->regions, memory_order_acquire);
 	if (!regions)
 		return false;
 	if (vcpu->run->exit_reason == KVM_EXIT_IO)
@@ -142,7 +140,7 @@ static int enter(struct vmi_kvm_vcpu *vcpu)
 	vcpu->ran = true;
 	vcpu->run_valid = true;
 	if (rc >= 0 || ((rc == -EFAULT || rc == -EHWPOISON) &&
-		run->exit_reason == VMI_KVM_EXIT_MEMORY_FAULT)) {
+			       run->exit_reason == VMI_KVM_EXIT_MEMORY_FAULT)) {
 		vcpu->pending = vmi_kvm_exit_unfinished(run);
 		return 0;
 	}
@@ -161,6 +159,7 @@ static int deliver(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	vmi_kvm_exit_decode(vcpu->run, exit, &answer);
 	if (exit->reason == VMAPI_EXIT_IRQ_WINDOW)
 		vcpu->run->request_interrupt_window = 0;
+	vcpu->core.unsettled = vcpu->pending;
 	vcpu->core.unanswered = answer.bytes != 0;
 	vcpu->core.answer_bytes = answer.bytes;
 	vcpu->core.answer_is_optional = answer.may_be_empty;
@@ -177,8 +176,8 @@ static int deliver_plain(struct vmapi_exit *exit, unsigned reason)
 	return 0;
 }
 
-/* An NMI asked for by vmapi_vcpu_nmi(): the ioctl needs the vcpu idle. */
-static int hand_over_nmi(struct vmi_kvm_vcpu *vcpu)
+/* The ioctl needs the vcpu idle, so whoever has it does this. */
+int vmi_kvm_hand_over_nmi(struct vmi_kvm_vcpu *vcpu)
 {
 	int rc;
 
@@ -189,24 +188,34 @@ static int hand_over_nmi(struct vmi_kvm_vcpu *vcpu)
 	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_NMI) : 0;
 }
 
+/*
+ * A guest without local APICs lowered its task priority (CR8), which matters
+ * to an APIC that the application has; it finds the value in CR8.
+ */
+static bool is_nobodys(const struct vmi_kvm_vcpu *vcpu)
+{
+	return vcpu->run->exit_reason == KVM_EXIT_SET_TPR;
+}
+
 /* Inside the gate. */
 static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 {
 	int rc;
 
 	if (atomic_load(&vcpu->requests) & VMI_KVM_KICK) {
-		atomic_fetch_and(&vcpu->requests,
-			~(VMI_KVM_KICK | VMI_KVM_SENT));
+		atomic_fetch_and(
+			&vcpu->requests, ~(VMI_KVM_KICK | VMI_KVM_SENT));
+		vcpu->core.unsettled = vcpu->pending;
 		return deliver_plain(exit, VMAPI_EXIT_KICK);
 	}
-	rc = hand_over_nmi(vcpu);
+	rc = vmi_kvm_hand_over_nmi(vcpu);
 	if (rc == 0)
 		rc = enter(vcpu);
 	if (rc == AGAIN)
 		vmi_kvm_take_signals(vcpu);
-	if (rc == 0)
-		rc = region_answers(vcpu) ? AGAIN : deliver(vcpu, exit);
-	return rc;
+	if (rc == 0 && (region_answers(vcpu) || is_nobodys(vcpu)))
+		rc = AGAIN;
+	return rc ? rc : deliver(vcpu, exit);
 }
 
 /*
@@ -226,20 +235,16 @@ static int go_round(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	return rc;
 }
 
-int vmi_kvm_vcpu_run(struct vmapi_vcpu *core, uint64_t limit,
-	struct vmapi_exit *exit)
+int vmi_kvm_vcpu_run(
+	struct vmapi_vcpu *core, uint64_t limit, struct vmapi_exit *exit)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 	struct vmi_kvm_stay stay;
 	int rc;
 
 	if (limit)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOTSUP,
-			"KVM cannot count instructions");
-	if (vcpu->stashed) {
-		vcpu->stashed = false;
-		return deliver(vcpu, exit);
-	}
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOTSUP, "KVM cannot count instructions");
 	rc = vmi_kvm_stay_begin(vcpu, &stay);
 	if (rc < 0)
 		return rc;
@@ -248,14 +253,14 @@ int vmi_kvm_vcpu_run(struct vmapi_vcpu *core, uint64_t limit,
 	return rc;
 }
 
-int vmi_kvm_vcpu_complete(struct vmapi_vcpu *core, const void *data,
-	size_t bytes)
+int vmi_kvm_vcpu_complete(
+	struct vmapi_vcpu *core, const void *data, size_t bytes)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 
 	if (!vmi_kvm_exit_answer(vcpu->run, data, bytes))
-		return vmi_kvm_vcpu_fail(vcpu, -EALREADY,
-			"the last exit wants no answer");
+		return vmi_kvm_vcpu_fail(
+			vcpu, -EALREADY, "the last exit wants no answer");
 	return 0;
 }
 
@@ -265,7 +270,7 @@ int vmi_kvm_vcpu_nmi(struct vmapi_vcpu *core)
 	return 0;
 }
 
-/* -- finishing without running -------------------------------------------- */
+/* -- finishing without running ------------------------------------------- */
 
 /* AGAIN: nothing is pending any more; 0: another exit is there. */
 static int finish(struct vmi_kvm_vcpu *vcpu)
@@ -288,47 +293,31 @@ static int finish(struct vmi_kvm_vcpu *vcpu)
 int vmi_kvm_vcpu_settle(struct vmapi_vcpu *core, struct vmapi_exit *exit)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	int rc = 0;
+	int rc = finish(vcpu);
 
-	if (!vcpu->stashed)
-		rc = finish(vcpu);
-	vcpu->stashed = false;
 	if (rc == AGAIN)
 		return deliver_plain(exit, VMAPI_EXIT_SETTLED);
 	return rc ? rc : deliver(vcpu, exit);
 }
 
-int vmi_kvm_settled(struct vmi_kvm_vcpu *vcpu)
-{
-	int rc = 0;
-
-	if (!vcpu->stashed && !vcpu->pending)
-		return hand_over_nmi(vcpu);
-	if (!vcpu->stashed)
-		rc = finish(vcpu);
-	if (rc < 0)
-		return rc;
-	if (rc == AGAIN)
-		return hand_over_nmi(vcpu);
-	vcpu->stashed = true;
-	return vmi_kvm_vcpu_fail(vcpu, -EBUSY,
-		"the last instruction has more to ask: vmapi_vcpu_settle()");
-}
-
 /*
  * What is left of the instruction is done with whatever the shared area
- * holds, since there is no way to tell the kernel to forget it.  The bound is
- * for a guest whose instruction never ends; its last access then goes on
- * after the reset, with registers that it no longer finds.
+ * holds, and its further accesses reach nobody, since there is no way to
+ * tell the kernel to forget it.  The bound is for an instruction that never
+ * ends; its last access then goes on after the reset, with registers that it
+ * no longer finds.
  */
 void vmi_kvm_abandon(struct vmi_kvm_vcpu *vcpu)
 {
 	unsigned turns;
+	int rc = 0;
 
-	vcpu->stashed = false;
-	for (turns = 0; vcpu->pending && turns < 4096; turns++)
-		if (finish(vcpu))
-			break;
+	for (turns = 0; vcpu->pending && rc == 0 && turns < 4096; turns++) {
+		atomic_store(vcpu->immediate, 1);
+		vmi_gate_enter(&vcpu->core);
+		rc = enter(vcpu);
+		vmi_gate_leave(&vcpu->core);
+	}
 	vcpu->pending = false;
 	atomic_fetch_and(&vcpu->requests, ~VMI_KVM_NMI);
 }

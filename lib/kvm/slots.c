@@ -101,8 +101,7 @@ static int slot_create(struct vmi_kvm_vm *vm, const struct vmi_map_entry *entry)
 		.slot = entry->slot,
 		.guest_phys_addr = entry->gpa,
 		.memory_size = entry->bytes,
-		.userspace_addr =
-			(uintptr_t)(entry->ram->base + entry->offset),
+		.userspace_addr = (uintptr_t)(entry->ram->base + entry->offset),
 	};
 
 	if (entry->flags & VMAPI_MAP_READONLY)
@@ -119,8 +118,8 @@ static int slot_delete(struct vmi_kvm_vm *vm, const struct vmi_map_entry *entry)
 	return vmi_kvm_vm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-static int refused(int code, const struct vmi_map_entry *entry,
-	const char *verb)
+static int refused(
+	int code, const struct vmi_map_entry *entry, const char *verb)
 {
 	if (code == -EEXIST)
 		return vmi_fail_range(code, entry->gpa, entry->bytes,
@@ -146,8 +145,8 @@ static int remove_one(struct vmi_kvm_vm *vm, struct vmi_map_entry *entry)
 	return 0;
 }
 
-static int add_one(struct vmi_kvm_vm *vm, unsigned space,
-	struct vmi_map_entry *entry)
+static int add_one(
+	struct vmi_kvm_vm *vm, unsigned space, struct vmi_map_entry *entry)
 {
 	int rc = slot_take(vm, space, &entry->slot);
 
@@ -207,8 +206,8 @@ static int apply(struct vmi_kvm_vm *vm, struct vmi_map_change *changes,
 		}
 	for (i = 0; i < n; i++)
 		for (k = 0; k < changes[i].n_added; k++) {
-			rc = add_one(vm, changes[i].as->id,
-				&changes[i].added[k]);
+			rc = add_one(
+				vm, changes[i].as->id, &changes[i].added[k]);
 			if (rc < 0)
 				return rc;
 			done->added++;
@@ -216,8 +215,8 @@ static int apply(struct vmi_kvm_vm *vm, struct vmi_map_change *changes,
 	return 0;
 }
 
-int vmi_kvm_map_apply(struct vmapi_vm *core, struct vmi_map_change *changes,
-	size_t n)
+int vmi_kvm_map_apply(
+	struct vmapi_vm *core, struct vmi_map_change *changes, size_t n)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
 	struct progress done = { 0, 0 };
@@ -233,6 +232,7 @@ int vmi_kvm_map_apply(struct vmapi_vm *core, struct vmi_map_change *changes,
 	if (rc < 0 && take_back(vm, changes, n, &done) < 0)
 		return vmi_fail(-EIO, "vm",
 			"the kernel refused a map half-way (errno %d) and "
-			"refused to take it back: the map is broken", -rc);
+			"refused to take it back: the map is broken",
+			-rc);
 	return rc;
 }

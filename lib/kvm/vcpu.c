@@ -10,8 +10,8 @@ static int create(struct vmi_kvm_vcpu *vcpu)
 	int rc;
 
 	do
-		rc = vmi_kvm_vm_ioctl(vm, KVM_CREATE_VCPU,
-			(void *)(uintptr_t)vcpu->core.id);
+		rc = vmi_kvm_vm_ioctl(
+			vm, KVM_CREATE_VCPU, (void *)(uintptr_t)vcpu->core.id);
 	while (rc == -EINTR);
 	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_CREATE_VCPU) : rc;
 }
@@ -67,8 +67,8 @@ void vmi_kvm_vcpu_fini(struct vmapi_vcpu *core)
 
 	vmi_kvm_arch_vcpu_fini(vcpu);
 	if (vcpu->run)
-		vmi_sys->munmap(vcpu->run,
-			vmi_kvm_of(core->vm->ctx)->run_bytes);
+		vmi_sys->munmap(
+			vcpu->run, vmi_kvm_of(core->vm->ctx)->run_bytes);
 	if (vcpu->fd >= 0)
 		vmi_sys->close(vcpu->fd);
 	vcpu->run = NULL;

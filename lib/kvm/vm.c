@@ -10,7 +10,7 @@ static int check_config(const struct vmapi_vm_config *config)
 		return vmi_fail(-ENOTSUP, "vm",
 			"flags: time on KVM is not the instruction count");
 	if (config->kick_signal && ((int)config->kick_signal < SIGRTMIN ||
-		(int)config->kick_signal > SIGRTMAX))
+					   (int)config->kick_signal > SIGRTMAX))
 		return vmi_fail(-EINVAL, "vm",
 			"kick_signal: %u is no real-time signal",
 			(unsigned)config->kick_signal);
@@ -26,8 +26,9 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 	rc = check_config(&core->config);
 	if (rc < 0)
 		return rc;
-	vm->kick_signal = core->config.kick_signal ?
-		(int)core->config.kick_signal : SIGRTMAX - 2;
+	vm->kick_signal = core->config.kick_signal
+				  ? (int)core->config.kick_signal
+				  : SIGRTMAX - 2;
 	sigemptyset(&vm->kick_set);
 	sigaddset(&vm->kick_set, vm->kick_signal);
 	rc = vmi_kvm_create_vm(vmi_kvm_of(core->ctx)->fd, core->config.type);
@@ -45,7 +46,7 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 	if (rc < 0)
 		goto slots;
 	return 0;
-slots:
+	slots:
 	vmi_kvm_slots_fini(vm);
 close:
 	vmi_sys->close(vm->fd);

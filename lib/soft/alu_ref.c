@@ -4,9 +4,9 @@
  *
  * Flags are computed from carries and results here and now, so that lazy
  * flags have something to be compared with.  Flags that the manual leaves
- * undefined are as Intel's processors leave them: AF is 0 after logic and
- * shifts; OF of a shift or rotate by more than 1 is what its last single
- * step would make it.
+ * undefined are as Intel's server processors of the 2020s leave them: AF is 0
+ * after logic and shifts; OF of a shift or rotate by more than 1 is that of
+ * one by 1; BSF and BSR clear all but ZF and the parity of the index.
  */
 #include "lib/soft/alu_ref.h"
 
@@ -78,6 +78,12 @@ static unsigned count_of(uint64_t b, unsigned bytes)
 	return (unsigned)b & (bytes == 8 ? 63 : 31);
 }
 
+/* OF of a step to the left: whether it changes the sign. */
+static uint64_t sign_changes(uint64_t a, unsigned bytes)
+{
+	return flag_if((a ^ (a << 1)) & top_of(bytes), VMI_FLAG_OF);
+}
+
 static uint64_t shl(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 {
 	unsigned bits = bytes * 8;
@@ -85,11 +91,10 @@ static uint64_t shl(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 	bool cf = n <= bits && ((a >> (bits - n)) & 1);
 
 	*flags = vmi_flags_szp(res, bytes) | flag_if(cf, VMI_FLAG_CF) |
-		flag_if(!!(res & top_of(bytes)) != cf, VMI_FLAG_OF);
+		sign_changes(a, bytes);
 	return res;
 }
 
-/* OF is the top bit of what the last step shifted. */
 static uint64_t shr(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 {
 	unsigned bits = bytes * 8;
@@ -97,7 +102,7 @@ static uint64_t shr(uint64_t a, unsigned n, unsigned bytes, uint64_t *flags)
 	bool cf = n <= bits && ((a >> (n - 1)) & 1);
 
 	*flags = vmi_flags_szp(res, bytes) | flag_if(cf, VMI_FLAG_CF) |
-		flag_if(n == 1 && (a & top_of(bytes)), VMI_FLAG_OF);
+		flag_if(a & top_of(bytes), VMI_FLAG_OF);
 	return res;
 }
 
@@ -128,10 +133,9 @@ static uint64_t rol(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 	uint64_t *flags)
 {
 	uint64_t res = rotate_left(a, n, bytes);
-	bool cf = res & 1, top = res & top_of(bytes);
 
-	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) |
-		flag_if(cf, VMI_FLAG_CF) | flag_if(top != cf, VMI_FLAG_OF);
+	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) | (res & VMI_FLAG_CF) |
+		sign_changes(a, bytes);
 	return res;
 }
 
@@ -140,10 +144,11 @@ static uint64_t ror(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 {
 	unsigned bits = bytes * 8;
 	uint64_t res = rotate_left(a, bits - n % bits, bytes);
-	bool cf = res & top_of(bytes), below = res & (top_of(bytes) >> 1);
+	bool cf = res & top_of(bytes), top = a & top_of(bytes);
 
 	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) |
-		flag_if(cf, VMI_FLAG_CF) | flag_if(below != cf, VMI_FLAG_OF);
+		flag_if(cf, VMI_FLAG_CF) |
+		flag_if(top != (bool)(a & 1), VMI_FLAG_OF);
 	return res;
 }
 
@@ -151,8 +156,7 @@ static uint64_t ror(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 static uint64_t rcl(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 	uint64_t *flags)
 {
-	uint64_t cf = in & VMI_FLAG_CF, top;
-	bool of;
+	uint64_t cf = in & VMI_FLAG_CF, of = sign_changes(a, bytes), top;
 
 	n %= bytes * 8 + 1;
 	*flags = in;
@@ -163,9 +167,7 @@ static uint64_t rcl(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 		a = ((a << 1) | cf) & mask_of(bytes);
 		cf = top;
 	}
-	of = !!(a & top_of(bytes)) != !!cf;
-	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) | cf |
-		flag_if(of, VMI_FLAG_OF);
+	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) | cf | of;
 	return a;
 }
 
@@ -173,7 +175,7 @@ static uint64_t rcr(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 	uint64_t *flags)
 {
 	uint64_t cf = in & VMI_FLAG_CF, low;
-	bool of;
+	bool of = cf != (a & top_of(bytes) ? 1u : 0u);
 
 	n %= bytes * 8 + 1;
 	*flags = in;
@@ -184,7 +186,6 @@ static uint64_t rcr(uint64_t a, unsigned n, unsigned bytes, uint64_t in,
 		a = (a >> 1) | (cf ? top_of(bytes) : 0);
 		cf = low;
 	}
-	of = !!(a & top_of(bytes)) != !!(a & (top_of(bytes) >> 1));
 	*flags = (in & ~(VMI_FLAG_CF | VMI_FLAG_OF)) | cf |
 		flag_if(of, VMI_FLAG_OF);
 	return a;
@@ -215,14 +216,15 @@ uint64_t vmi_alu_double(unsigned exec, const struct vmi_double *d,
 {
 	unsigned bits = d->bytes * 8, n = count_of(d->count, d->bytes), i;
 	uint64_t m = mask_of(d->bytes), t = top_of(d->bytes);
-	uint64_t dst = d->dst & m, src = d->src & m, before = dst;
+	uint64_t dst = d->dst & m, src = d->src & m, of;
 	bool cf = false;
 
 	*flags_out = flags_in & VMI_FLAGS_ARITH;
 	if (!n)
 		return dst;
+	of = exec == VMI_EXEC_shld ? sign_changes(dst, d->bytes) :
+		flag_if(((dst & t) != 0) != (src & 1), VMI_FLAG_OF);
 	for (i = 0; i < n; i++) {
-		before = dst;
 		if (exec == VMI_EXEC_shld) {
 			cf = dst & t;
 			dst = ((dst << 1) | (src >> (bits - 1))) & m;
@@ -234,7 +236,7 @@ uint64_t vmi_alu_double(unsigned exec, const struct vmi_double *d,
 		}
 	}
 	*flags_out = vmi_flags_szp(dst, d->bytes) | flag_if(cf, VMI_FLAG_CF) |
-		flag_if((dst ^ before) & t, VMI_FLAG_OF);
+		of;
 	return dst;
 }
 
@@ -254,39 +256,129 @@ static uint64_t bit(unsigned exec, uint64_t a, uint64_t b, unsigned bytes,
 	}
 }
 
+static unsigned lowest(uint64_t v)
+{
+	unsigned n = 0;
+
+	while (!((v >> n) & 1))
+		n++;
+	return n;
+}
+
+static unsigned highest(uint64_t v)
+{
+	unsigned n = 63;
+
+	while (!((v >> n) & 1))
+		n--;
+	return n;
+}
+
 /* The destination is left when the source is 0: footnote in SDM 2A, BSF. */
 static uint64_t find(unsigned exec, uint64_t a, uint64_t b, uint64_t *flags)
 {
-	*flags &= ~VMI_FLAG_ZF;
-	if (!b) {
-		*flags |= VMI_FLAG_ZF;
-		return a;
-	}
-	return exec == VMI_EXEC_bsf ? (uint64_t)__builtin_ctzll(b) :
-		63u - (uint64_t)__builtin_clzll(b);
+	uint64_t n = 0;
+
+	if (b)
+		n = exec == VMI_EXEC_bsf ? lowest(b) : highest(b);
+	*flags = (vmi_flags_szp(n, 1) & VMI_FLAG_PF) |
+		flag_if(!b, VMI_FLAG_ZF);
+	return b ? n : a;
 }
 
 static uint64_t popcnt(uint64_t b, uint64_t *flags)
 {
+	uint64_t n = 0;
+
 	*flags = flag_if(!b, VMI_FLAG_ZF);
-	return (uint64_t)__builtin_popcountll(b);
+	for (; b; b &= b - 1)
+		n++;
+	return n;
 }
 
 /* Of 16 bits it is undefined, and 0 in practice. */
 static uint64_t bswap(uint64_t a, unsigned bytes)
 {
-	if (bytes == 8)
-		return __builtin_bswap64(a);
-	return bytes == 4 ? __builtin_bswap32((uint32_t)a) : 0;
+	uint64_t v = 0;
+	unsigned i;
+
+	if (bytes == 2)
+		return 0;
+	for (i = 0; i < bytes; i++, a >>= 8)
+		v = v << 8 | (a & 0xff);
+	return v;
 }
 
-/* -- Widening ----------------------------------------------------------- */
+/* -- Wide ----------------------------------------------------------- */
 
 static uint64_t extend(uint64_t a, unsigned bytes)
 {
 	uint64_t t = top_of(bytes);
 
 	return ((a & mask_of(bytes)) ^ t) - t;
+}
+
+struct vmi_product vmi_mul_wide(uint64_t a, uint64_t b, unsigned bytes,
+	bool is_signed)
+{
+	uint64_t m = mask_of(bytes), sign;
+	struct vmi_product p;
+	vmi_u128 full;
+
+	if (is_signed)
+		full = (vmi_u128)((vmi_i128)(int64_t)extend(a, bytes) *
+			(int64_t)extend(b, bytes));
+	else
+		full = (vmi_u128)(a & m) * (b & m);
+	p.low = (uint64_t)full & m;
+	p.high = (uint64_t)(full >> (8 * bytes)) & m;
+	sign = is_signed && (p.low >> (8 * bytes - 1)) ? m : 0;
+	p.wide = p.high != sign;
+	return p;
+}
+
+struct vmi_quotient vmi_div_wide(uint64_t high, uint64_t low,
+	uint64_t divisor, unsigned bytes)
+{
+	struct vmi_quotient q = { 0 };
+	uint64_t m = mask_of(bytes);
+	vmi_u128 n;
+
+	/* The quotient fits if and only if high < divisor. */
+	if ((high & m) >= (divisor & m))
+		return q;
+	n = ((vmi_u128)(high & m) << (8 * bytes)) | (low & m);
+	q.quotient = (uint64_t)(n / (divisor & m));
+	q.remainder = (uint64_t)(n % (divisor & m));
+	q.fits = true;
+	return q;
+}
+
+/* By magnitudes, so that nothing overflows: SDM 2A, IDIV. */
+struct vmi_quotient vmi_idiv_wide(uint64_t high, uint64_t low,
+	uint64_t divisor, unsigned bytes)
+{
+	uint64_t m = mask_of(bytes), d = extend(divisor, bytes), limit;
+	bool minus_n = extend(high, bytes) >> 63, minus_d = d >> 63;
+	struct vmi_quotient q = { 0 };
+	vmi_u128 n, magnitude, quotient;
+
+	n = ((vmi_u128)extend(high, bytes) << (8 * bytes)) | (low & m);
+	if (minus_n && bytes < 8)
+		n |= ~(vmi_u128)0 << (8 * bytes + 8 * bytes);
+	if (!d)
+		return q;
+	magnitude = minus_n ? -n : n;
+	d = minus_d ? -d : d;
+	quotient = magnitude / d;
+	limit = (m >> 1) + (minus_n != minus_d);
+	if (quotient > limit)
+		return q;
+	q.quotient = (uint64_t)(minus_n != minus_d ? -quotient : quotient) & m;
+	q.remainder = (uint64_t)(magnitude % d);
+	q.remainder = (minus_n ? -q.remainder : q.remainder) & m;
+	q.fits = true;
+	return q;
 }
 
 static uint64_t imul(uint64_t a, uint64_t b, unsigned bytes, uint64_t *flags)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Decimal adjustment: AAA AAS AAM AAD DAA DAS, SDM 2A. */
+#include "lib/soft/alu_ref.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
 
@@ -14,10 +15,7 @@ static void set_flags(struct vmi_cpu *c, uint64_t al, uint64_t carries)
 	vmi_flags_set(c, vmi_flags_szp(al & 0xff, 1) | carries);
 }
 
-/*
- * AAA and AAS: AX +- 106H; OF, SF, ZF and PF are undefined, and of AL before
- * its upper half is cleared... by the result here.
- */
+/* AX +- 106H; OF, SF, ZF and PF are undefined, and of the result here. */
 static void adjust_ascii(struct vmi_cpu *c, uint64_t by)
 {
 	uint64_t ax = vmi_reg(c, VMI_RAX, 2), carries = 0;
@@ -43,7 +41,7 @@ void vmi_do_aas(struct vmi_cpu *c, const struct vmi_op *op)
 	adjust_ascii(c, 0 - 0x106ull);
 }
 
-/* The base is an immediate; CF, AF and OF are undefined, and 0. */
+/* The base is an immediate; CF, AF and OF are undefined: 0, AAD's an ADD's. */
 void vmi_do_aam(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t base = op->imm & 0xff, al = vmi_reg(c, VMI_RAX, 1);
@@ -56,11 +54,12 @@ void vmi_do_aam(struct vmi_cpu *c, const struct vmi_op *op)
 
 void vmi_do_aad(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	uint64_t ax = vmi_reg(c, VMI_RAX, 2);
-	uint64_t al = ((ax >> 8) * (op->imm & 0xff) + ax) & 0xff;
+	uint64_t ax = vmi_reg(c, VMI_RAX, 2), flags;
+	uint64_t al = vmi_alu(VMI_EXEC_add, ax, (ax >> 8) * (op->imm & 0xff),
+		1, 0, &flags);
 
 	vmi_reg_set(c, VMI_RAX, al, 2);
-	set_flags(c, al, 0);
+	vmi_flags_set(c, flags);
 }
 
 /* Whether the upper digit needs adjusting too. */

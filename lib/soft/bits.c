@@ -206,7 +206,12 @@ void vmi_do_crc32(struct vmi_cpu *c, const struct vmi_op *op)
 
 static uint64_t swapped(uint64_t v, unsigned bytes)
 {
-	return __builtin_bswap64(v) >> (64 - 8 * bytes);
+	uint64_t r = 0;
+	unsigned i;
+
+	for (i = 0; i < bytes; i++, v >>= 8)
+		r = r << 8 | (v & 0xff);
+	return r;
 }
 
 void vmi_do_movbe(struct vmi_cpu *c, const struct vmi_op *op)

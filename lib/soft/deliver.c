@@ -44,7 +44,7 @@ static void through_ivt(struct vmi_cpu *c, const struct delivery *v,
 	uint64_t at = vmi_sys_linear(c, table + v->ev->vector * 4u);
 	uint64_t entry;
 
-	vmi_stack_current(c, &st, 0);
+	vmi_stack_current(c, &st, v->ext);
 	vmi_stack_room(c, &st, 3, 2);
 	entry = vmi_sys_read(c, at, 4);
 	vmi_stack_push(c, &st, v->flags, 2);

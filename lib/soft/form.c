@@ -71,9 +71,21 @@ unsigned vmi_form_of(const struct vmi_insn *insn)
 		form_g(second, kind_of(insn, 2));
 }
 
+/* Segment registers are pushed, and far pointers are, in operand sizes. */
+static bool sized_by_prefix(const struct vmi_insn *insn)
+{
+	unsigned kind = kind_of(insn, 0);
+
+	return kind == VMI_OPK_SEG || kind == VMI_OPK_FAR ||
+		vmi_operands[insn->row->op[0]].size == VMI_SIZE_P;
+}
+
 unsigned vmi_form_bytes(const struct vmi_insn *insn)
 {
 	unsigned first = kind_of(insn, 0), second = kind_of(insn, 1), n = 0;
+
+	if (sized_by_prefix(insn))
+		return insn->opsize;
 
 	if (is_imm(first) || first == VMI_OPK_DREG) {
 		if (second == VMI_OPK_NONE || is_imm(second))

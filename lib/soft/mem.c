@@ -304,6 +304,12 @@ void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 
 /* -- Locked accesses ---------------------------------------------------- */
 
+/* A compare-and-swap in the making. */
+struct swap {
+	uint64_t linear, expected, desired;
+	unsigned bytes;
+};
+
 static struct vmi_seen host_cas(uint8_t *p, uint64_t expected,
 	uint64_t desired, unsigned bytes)
 {
@@ -343,37 +349,53 @@ static struct vmi_seen host_cas(uint8_t *p, uint64_t expected,
 }
 
 /* Across a boundary, or to a device: alone, as a locked bus would. */
-static struct vmi_seen bus_cas(struct vmi_cpu *c, uint64_t linear,
-	uint64_t expected, uint64_t desired, unsigned bytes)
+static struct vmi_seen bus_cas(struct vmi_cpu *c, const struct swap *w,
+	enum vmi_tlb_kind who)
 {
 	struct vmi_seen s;
 
 	vmi_exclusive_begin(c);
-	s.value = load_as(c, linear, bytes, VMI_MEM_WRITE, c->who);
-	s.swapped = s.value == expected;
+	s.value = load_as(c, w->linear, w->bytes, VMI_MEM_WRITE, who);
+	s.swapped = s.value == w->expected;
 	if (s.swapped)
-		store_as(c, linear, desired, bytes, c->who);
+		store_as(c, w->linear, w->desired, w->bytes, who);
 	vmi_exclusive_end(c);
+	return s;
+}
+
+static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
+	enum vmi_tlb_kind who)
+{
+	struct vmi_seen s;
+	struct page p;
+
+	if (crosses(w->linear, w->bytes))
+		return bus_cas(c, w, who);
+	p = translate(c, w->linear, VMI_MEM_WRITE, who);
+	if (!p.host || p.readonly || ((uintptr_t)p.host & (w->bytes - 1)))
+		return bus_cas(c, w, who);
+	s = host_cas(p.host, w->expected, w->desired, w->bytes);
+	if (s.swapped && p.code)
+		vmi_code_written(c, p.host, w->bytes);
 	return s;
 }
 
 struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, uint64_t expected, uint64_t desired, unsigned bytes)
 {
-	struct vmi_seen s;
-	struct page p;
+	struct swap w = { linear, expected, desired, bytes };
 
 	c->op = op;
 	check_alignment(c, linear, bytes);
-	if (crosses(linear, bytes))
-		return bus_cas(c, linear, expected, desired, bytes);
-	p = translate(c, linear, VMI_MEM_WRITE, c->who);
-	if (!p.host || p.readonly || ((uintptr_t)p.host & (bytes - 1)))
-		return bus_cas(c, linear, expected, desired, bytes);
-	s = host_cas(p.host, expected, desired, bytes);
-	if (s.swapped && p.code)
-		vmi_code_written(c, p.host, bytes);
-	return s;
+	return cas_as(c, &w, c->who);
+}
+
+struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
+	uint64_t expected, uint64_t desired, unsigned bytes)
+{
+	struct swap w = { linear, expected, desired, bytes };
+
+	return cas_as(c, &w, system_who(c));
 }
 
 /* -- Fetching ----------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What follows from the mode: how code is decoded, how memory is reached. */
 #include "lib/soft/block.h"
-#include "lib/soft/mem.h"
+#include "lib/soft/branch.h"
+#include "lib/soft/operand.h"
 
 static uint8_t code_mode(const struct vmi_cpu *c)
 {
@@ -60,4 +61,25 @@ void vmi_mode_changed(struct vmi_cpu *c)
 	for (n = VMI_ES; n <= VMI_DS; n++)
 		c->r[VMI_R_SEG + n] = c->mode == 64 ? 0 : c->seg[n].base;
 	vmi_jumps_retag(c);
+}
+
+uint64_t vmi_after(const struct vmi_cpu *c, const struct vmi_op *op)
+{
+	return vmi_rip_mask(c, vmi_op_next_rip(c, op));
+}
+
+uint64_t vmi_rflags(struct vmi_cpu *c)
+{
+	return (c->rflags & ~VMI_FLAGS_ARITH) | vmi_flags(c) | VMI_FLAG_ONE;
+}
+
+void vmi_rflags_set(struct vmi_cpu *c, uint64_t value, uint64_t mask)
+{
+	uint64_t flags = (vmi_rflags(c) & ~mask) | (value & mask);
+	uint64_t changed = c->rflags ^ flags;
+
+	c->rflags = (flags & VMI_FLAGS_ALL & ~VMI_FLAGS_ARITH) | VMI_FLAG_ONE;
+	vmi_flags_set(c, flags);
+	if (changed & (VMI_FLAG_AC | VMI_FLAG_VM))
+		vmi_mode_changed(c);
 }

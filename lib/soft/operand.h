@@ -32,10 +32,11 @@
  * of an E operand.  CL, DX and the 1 of a shift are in no field.
  *
  * POP to memory addresses with RSP as it is after the pop (SDM 2B, POP):
- * where the address has RSP as its base, the translator adds
- * the operand size to the displacement.  BT with a register and memory takes
- * `disp`-less T0 as well and checks the byte it reaches by itself.  XADD of
- * two high byte registers puts operand 2 back first, then operand 1.
+ * where the address has RSP as its base, the translator adds the operand size
+ * to the displacement.  BT, BTS, BTR and BTC with a register and memory find
+ * the value they touch by themselves and check it there: their address is
+ * made without a limit check.  XADD of two high byte registers puts operand 2
+ * back first, then operand 1.
  *
  * Nothing is written before every check of the instruction has passed.
  * vmi_raise*() do not return.  H helpers leave c->rip alone; B helpers that
@@ -66,7 +67,8 @@ unsigned vmi_form_of(const struct vmi_insn *insn);
 
 /*
  * Bytes of operand 1; where that is an immediate, a distance or DX, of
- * operand 2 if it is a register or memory, else the operand size.
+ * operand 2 if it is a register or memory, else the operand size.  Segment
+ * registers that the opcode names and far pointers: the operand size.
  */
 unsigned vmi_form_bytes(const struct vmi_insn *insn);
 

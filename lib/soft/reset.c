@@ -59,13 +59,13 @@ static void reset_power_on(struct vmi_cpu *c)
 		VMAPI_X86_MP_RUNNABLE;
 }
 
+/* Not sipi_vector: a SIPI may have come while INIT was on its way. */
 static void reset_events(struct vmi_cpu *c)
 {
 	c->shadow = 0;
 	c->nmi_masked = false;
 	c->nmi_pending = false;
 	c->halted = false;
-	c->sipi_vector = 0;
 	c->fault_pending = false;
 	c->delivering = false;
 	c->shutdown = false;

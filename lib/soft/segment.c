@@ -134,12 +134,16 @@ void vmi_seg_set(struct vmi_cpu *c, unsigned n,
 	const struct vmapi_x86_segment *s)
 {
 	c->seg[n] = *s;
-	if (n == VMI_CS)
+	if (n == VMI_CS) {
 		vmi_mode_refresh(c);
-	else if (n <= VMI_GS) {
-		refresh_base(c, n);
-		vmi_mode_changed(c);
+		return;
 	}
+	if (n > VMI_GS)
+		return;
+	refresh_base(c, n);
+	/* Of the others FS and GS decide nothing, nor does 64-bit mode look. */
+	if (n <= VMI_DS && c->mode != 64)
+		vmi_mode_changed(c);
 }
 
 /*

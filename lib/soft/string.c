@@ -16,6 +16,7 @@
  */
 #include "lib/soft/strings.h"
 
+#include "lib/soft/alu.h"
 #include "lib/soft/value.h"
 
 /* One side of a run: the first element, and how it goes on from there. */
@@ -271,22 +272,29 @@ static bool stops(const struct vmi_op *op, const struct compared *p)
 static void set_flags(struct vmi_cpu *c, const struct compared *p,
 	unsigned bytes)
 {
-	uint64_t mask = bytes == 8 ? ~0ull : (1ull << (8 * bytes)) - 1;
-
-	c->cc_kind = VMI_CC_SUB | (uint32_t)__builtin_ctz(bytes);
-	c->cc_res = (p->a - p->b) & mask;
-	c->cc_src = p->b;
+	vmi_cc(c, VMI_CC_SUB, bytes, vmi_trunc(p->a - p->b, bytes), p->b);
 }
 
 /* An element of a run; `bytes` is a constant in callers. */
 static vmi_inline uint64_t element(const uint8_t *p, unsigned bytes)
 {
-	uint64_t v = 0;
-	unsigned i;
+	uint16_t w;
+	uint32_t d;
+	uint64_t q;
 
-	for (i = 0; i < bytes; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
+	switch (bytes) {
+	case 1:
+		return *p;
+	case 2:
+		memcpy(&w, p, 2);
+		return le16toh(w);
+	case 4:
+		memcpy(&d, p, 4);
+		return le32toh(d);
+	default:
+		memcpy(&q, p, 8);
+		return le64toh(q);
+	}
 }
 
 /* A run: elements at a, or the constant p->a where a is NULL, against b. */

@@ -180,7 +180,6 @@ void vmi_do_hlt(struct vmi_cpu *c, const struct vmi_op *op)
 	(void)op;
 	vmi_need_cpl0(c);
 	c->halted = true;
-	c->mp_state = VMAPI_X86_MP_HALTED;
 }
 
 static bool has_monitor(struct vmi_cpu *c)

@@ -293,10 +293,10 @@ static void put_back_written(struct builder *b)
 {
 	uint32_t attr = b->insn.row->attr;
 
-	if (attr & (VMI_A_WO | VMI_A_RW))
-		put_back(b, 0);
 	if (attr & VMI_A_W2)
 		put_back(b, 1);
+	if (attr & (VMI_A_WO | VMI_A_RW))
+		put_back(b, 0);
 }
 
 static uint64_t immediate(const struct vmi_insn *i, unsigned n)
@@ -330,6 +330,12 @@ static uint8_t size_of(const struct vmi_insn *i)
 		bytes != 16)
 		bytes = i->opsize;
 	return log2_of(bytes);
+}
+
+/* Of a helper's operand; forms have a size of their own. */
+static unsigned form_bytes(const struct vmi_insn *i, unsigned form)
+{
+	return form ? vmi_form_bytes(i) : 1u << size_of(i);
 }
 
 static uint8_t prefix_bits(const struct vmi_insn *i)
@@ -374,17 +380,6 @@ static unsigned memory_bytes(const struct vmi_insn *i, unsigned n)
 
 /* -- Helpers ------------------------------------------------------------ */
 
-static void count_far_pointer(const struct builder *b, struct vmi_op *op)
-{
-	const struct vmi_insn *i = &b->insn;
-
-	op->imm = i->imm;
-	if (i->row->op[0] == VMI_OP_Ap)
-		op->disp = (int32_t)i->imm2;
-	else if (i->row->exec == VMI_EXEC_enter)
-		op->imm = i->imm2 << 16 | i->imm;
-}
-
 /* Which register operand goes into `reg`, and which into `base`. */
 static bool is_base_kind(unsigned kind)
 {
@@ -392,32 +387,72 @@ static bool is_base_kind(unsigned kind)
 		kind == VMI_OPK_XMMRM || kind == VMI_OPK_STI;
 }
 
+static void helper_registers(struct builder *b, uint8_t *reg, uint8_t *base)
+{
+	const struct vmi_insn *i = &b->insn;
+	unsigned n, kind;
+	uint8_t r;
+
+	for (n = 0; n < 3; n++) {
+		if (is_memory(i, n))
+			continue;
+		r = operand_register(b, n);
+		kind = vmi_operands[i->row->op[n]].kind;
+		if (r == VMI_NOREG || kind == VMI_OPK_CREG ||
+			kind == VMI_OPK_DREG)
+			continue;
+		if (is_base_kind(kind))
+			*base = r;
+		else if (kind != VMI_OPK_ACC || *reg == VMI_NOREG)
+			*reg = r;
+	}
+}
+
+/* Helpers that are told their operands' form want the address in T0 alone. */
+static struct address in_t0_alone(struct builder *b, struct address a)
+{
+	struct vmi_op *op;
+
+	if (a.base == VMI_R_T0 && a.index == VMI_R_ZERO && !a.disp)
+		return a;
+	op = emit_ea(b, &a, vmi_h_ea);
+	if (b->block->key & VMI_KEY_64)
+		op->size = 3 << 4;
+	return after_ea(VMI_R_ZERO);
+}
+
+static struct address helper_address(struct builder *b, int mem,
+	unsigned form)
+{
+	struct vmi_insn *i = &b->insn;
+	struct address a;
+
+	/* SDM 2B POP: the address is computed with RSP as it is afterwards. */
+	if (i->row->exec == VMI_EXEC_pop && i->base == VMI_RSP)
+		i->disp += i->opsize;
+	a = resolve(b, memory_bytes(i, (unsigned)mem), memory_access(i, mem));
+	return form ? in_t0_alone(b, a) : a;
+}
+
 static void emit_helper(struct builder *b, bool ends)
 {
 	const struct vmi_insn *i = &b->insn;
-	uint8_t regs[3], reg = 0, base = VMI_R_ZERO;
+	unsigned form = vmi_form_of(i);
+	uint8_t reg = VMI_NOREG, base = VMI_R_ZERO;
 	int mem = memory_operand(i);
 	struct address a = { 0 };
 	struct vmi_op *op;
-	unsigned n, kind;
 
 	if (mem >= 0)
-		a = resolve(b, memory_bytes(i, (unsigned)mem),
-			memory_access(i, mem));
-	for (n = 0; n < 3; n++) {
-		regs[n] = operand_register(b, n);
-		kind = vmi_operands[i->row->op[n]].kind;
-		if (regs[n] == VMI_NOREG || is_memory(i, n))
-			continue;
-		if (is_base_kind(kind))
-			base = regs[n];
-		else if (kind != VMI_OPK_CREG && kind != VMI_OPK_DREG)
-			reg = regs[n];
-	}
+		a = helper_address(b, mem, form);
+	helper_registers(b, &reg, &base);
 	op = emit(b, i->row->exec, ends ? vmi_h_helper_end : vmi_h_helper);
-	count_far_pointer(b, op);
-	op->reg = reg;
-	op->size = (uint8_t)(size_of(i) | log2_of(i->addrsize) << 4);
+	op->imm = vmi_form_imm(i);
+	if (i->row->op[0] == VMI_OP_Ap)
+		op->disp = (int32_t)i->imm2;
+	op->reg = reg == VMI_NOREG ? 0 : reg;
+	op->size = (uint8_t)(log2_of(form_bytes(i, form)) |
+		log2_of(i->addrsize) << 4);
 	op->bits = prefix_bits(i);
 	if (mem >= 0) {
 		address_set(op, &a);
@@ -425,6 +460,7 @@ static void emit_helper(struct builder *b, bool ends)
 	} else {
 		op->base = base;
 	}
+	op->scale |= (uint8_t)(form << 2);
 	note_of(b, op)->sees = true;
 	if (ends)
 		b->ended = true;
@@ -583,11 +619,8 @@ static bool emit_setcc(struct builder *b)
 	struct vmi_op *op;
 	uint8_t reg;
 
-	if (is_memory(i, 0)) {
-		emit_helper(b, false);
-		b->block->ops[b->n_ops - 1].imm = i->opcode & 15;
-		return true;
-	}
+	if (is_memory(i, 0))
+		return false;
 	reg = operand_register(b, 0);
 	op = emit(b, VMI_EXEC_setcc, vmi_h_setcc);
 	op->reg = op->base = reg;
@@ -898,10 +931,6 @@ static void emit_insn(struct builder *b)
 	if (row->how == VMI_HOW_V && emit_specialised(b))
 		return;
 	emit_helper(b, row->how == VMI_HOW_B || branches(row->exec));
-	if (row->how == VMI_HOW_V && (row->exec == VMI_EXEC_jcc ||
-		row->exec == VMI_EXEC_cmovcc))
-		b->block->ops[b->n_ops - 1].imm = b->insn.imm << 4 |
-			(b->insn.opcode & 15);
 }
 
 /* -- The backward pass -------------------------------------------------- */

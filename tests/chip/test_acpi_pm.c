@@ -155,6 +155,24 @@ START_TEST(test_control)
 }
 END_TEST
 
+START_TEST(test_reset)
+{
+	wr(2, 2, 0x100);
+	vmi_acpi_pm_event(&pm, VMI_PM1_PWRBTN, now);
+	ck_assert(trace.level[9]);
+	wr(4, 2, 0x1401);
+	now = at(5 << 23);
+	vmi_acpi_pm_reset(&pm, now);
+	ck_assert(!trace.level[9]);
+	ck_assert_uint_eq(rd(4, 2), 0);
+	ck_assert_uint_eq(rd(0, 4), 0);
+	ck_assert_uint_eq(rd(8, 4), (5 << 23) & 0xffffff); /* goes on */
+	wr(2, 2, 1);
+	now = at(7 << 23);
+	ck_assert_uint_eq(vmi_acpi_pm_deadline(&pm, now), now); /* overdue */
+}
+END_TEST
+
 static void case_init(void *chip, struct trace *t)
 {
 	struct vmi_acpi_pm_config c = { .sci = trace_pin(t, 9) };
@@ -191,6 +209,11 @@ static int case_set(void *chip, const void *state)
 	return vmi_acpi_pm_set_state(chip, state);
 }
 
+static void case_update(void *chip, uint64_t t_now)
+{
+	vmi_acpi_pm_update(chip, t_now);
+}
+
 static const struct chip_case pm_case = {
 	sizeof(struct vmi_acpi_pm),
 	sizeof(struct vmi_acpi_pm_state),
@@ -199,7 +222,14 @@ static const struct chip_case pm_case = {
 	case_get,
 	case_set,
 	3 * VMI_NSEC_PER_SEC,
+	case_update,
 };
+
+START_TEST(test_lazy)
+{
+	trial_lazy(&pm_case, 100);
+}
+END_TEST
 
 START_TEST(test_round_trip)
 {
@@ -225,6 +255,8 @@ int main(void)
 	tcase_add_test(t, test_events);
 	tcase_add_test(t, test_reserved);
 	tcase_add_test(t, test_control);
+	tcase_add_test(t, test_reset);
+	tcase_add_test(t, test_lazy);
 	tcase_add_test(t, test_round_trip);
 	tcase_add_test(t, test_hostile);
 	return run_suite(s);

@@ -96,6 +96,7 @@ START_TEST(test_stop_set_rate)
 	vmi_counter_init(&c, 1, 10, 64);
 	ck_assert_uint_eq(vmi_counter_read(&c, 1000), 0);
 	vmi_counter_start(&c, 1000);
+	vmi_counter_start(&c, 1050); /* already running */
 	ck_assert_uint_eq(vmi_counter_read(&c, 1100), 10);
 	ck_assert_uint_eq(vmi_counter_read(&c, 500), 0);
 	vmi_counter_stop(&c, 1100);
@@ -105,6 +106,9 @@ START_TEST(test_stop_set_rate)
 	ck_assert_uint_eq(vmi_counter_read(&c, 20010), 0);
 	ck_assert_uint_eq(vmi_counter_when(&c, 0, 20000), 20010);
 	ck_assert_uint_eq(vmi_counter_when(&c, 0, 20010), VMI_NEVER);
+	vmi_counter_rate(&c, 3, 10, 20110);
+	ck_assert_uint_eq(vmi_counter_read(&c, 20210), 40);
+	vmi_counter_set(&c, 10, 20110);
 	vmi_counter_rate(&c, 1, 100, 20110);
 	ck_assert_uint_eq(vmi_counter_read(&c, 20110), 10);
 	ck_assert_uint_eq(vmi_counter_read(&c, 20310), 12);

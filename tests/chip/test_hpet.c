@@ -115,6 +115,7 @@ START_TEST(test_one_shot)
 {
 	wr4(0x100, ROUTE(20) | 4);
 	wr(0x108, 1000);
+	ck_assert_uint_eq(vmi_hpet_deadline(&h, now), VMI_NEVER); /* halted */
 	wr(0x010, 1);
 	ck_assert_uint_eq(vmi_hpet_deadline(&h, now), 5000 + 10000);
 	to(999);
@@ -295,6 +296,85 @@ START_TEST(test_legacy)
 }
 END_TEST
 
+START_TEST(test_reset)
+{
+	struct vmi_hpet fresh;
+
+	vmi_hpet_strict(&h, true);
+	wr4(0x140, ROUTE(23) | 6);
+	wr(0x148, 50);
+	wr(0x010, 3);
+	to(60);
+	rd(0x0f0);
+	ck_assert(trace.level[23]);
+	vmi_hpet_reset(&h);
+	ck_assert(!trace.level[23] && !trace.level[40]);
+	ck_assert_uint_eq(h.s.strict, 1);
+	vmi_hpet_strict(&h, false);
+	memset(&fresh, 0xa5, sizeof(fresh));
+	attach(&fresh, &trace);
+	ck_assert_int_eq(memcmp(&h.s, &fresh.s, sizeof(h.s)), 0);
+}
+END_TEST
+
+/* What lies between the counts before and after a halt has not passed. */
+START_TEST(test_restart)
+{
+	wr4(0x100, ROUTE(20) | 4);
+	wr(0x108, 50);
+	wr(0x0f0, 100);
+	wr(0x010, 1);
+	now += 1000;
+	vmi_hpet_update(&h, now);
+	ck_assert_uint_eq(trace.rises[20], 0);
+	vmi_hpet_strict(&h, true);
+	ck_assert_uint_eq(rd(0x0f0), 200);
+	wr(0x010, 0);
+	wr(0x0f0, 7);
+	wr(0x010, 1);
+	ck_assert_uint_eq(rd(0x0f0), 7);
+	wr4(0x014, 0xffffffff); /* the upper half: nothing there */
+	ck_assert_uint_eq(rd(0x010), 1);
+	wr(0x108, 57);
+	now += 1000;
+	ck_assert_uint_eq(vmi_hpet_deadline(&h, now), now); /* overdue */
+	/* A clock that runs back shows no time passed. */
+	vmi_hpet_update(&h, now);
+	wr(0x108, 207);
+	ck_assert_uint_eq(vmi_hpet_deadline(&h, now - 500), now - 500 + 1000);
+	vmi_hpet_update(&h, now - 500);
+	ck_assert_uint_eq(trace.rises[20], 1);
+}
+END_TEST
+
+START_TEST(test_timer_config)
+{
+	wr4(0x100, ROUTE(20) | 0x44); /* VAL_SET of a one-shot is nothing */
+	ck_assert_uint_eq(rd4(0x100), ROUTE(20) | 0x34);
+	/* A period of an earlier life does not count as written first. */
+	wr4(0x100, ROUTE(20) | 0x0c);
+	wr(0x108, 111);
+	wr4(0x100, ROUTE(20) | 4);
+	wr4(0x100, ROUTE(20) | 0x4c);
+	wr(0x108, 222);
+	ck_assert_uint_eq(h.s.timer[0].period, 222);
+	/* A new configuration ends a half-written accumulator. */
+	wr4(0x100, ROUTE(20) | 0x4c);
+	wr4(0x108, 1);
+	wr4(0x100, ROUTE(20) | 0x0c);
+	wr4(0x10c, 9);
+	ck_assert_uint_eq(h.s.timer[0].cmp >> 32, 0);
+	/* Edge mode has no status. */
+	wr4(0x140, ROUTE(22) | 2);
+	wr(0x148, 5);
+	wr(0x010, 1);
+	to(6);
+	ck_assert_uint_eq(rd(0x020), 4);
+	wr4(0x140, ROUTE(22));
+	ck_assert_uint_eq(rd(0x020), 0);
+}
+END_TEST
+
 static void case_step(
 	void *chip, struct rng *r, uint64_t t_now, struct trace *t)
 {
@@ -334,6 +414,11 @@ static int case_set(void *chip, const void *state)
 	return vmi_hpet_set_state(chip, state);
 }
 
+static void case_update(void *chip, uint64_t t_now)
+{
+	vmi_hpet_update(chip, t_now);
+}
+
 static const struct chip_case hpet_case = {
 	sizeof(struct vmi_hpet),
 	sizeof(struct vmi_hpet_state),
@@ -342,7 +427,14 @@ static const struct chip_case hpet_case = {
 	case_get,
 	case_set,
 	3000,
+	case_update,
 };
+
+START_TEST(test_lazy)
+{
+	trial_lazy(&hpet_case, 100);
+}
+END_TEST
 
 START_TEST(test_round_trip)
 {
@@ -374,6 +466,10 @@ int main(void)
 	tcase_add_test(t, test_periodic_32);
 	tcase_add_test(t, test_level);
 	tcase_add_test(t, test_legacy);
+	tcase_add_test(t, test_reset);
+	tcase_add_test(t, test_restart);
+	tcase_add_test(t, test_timer_config);
+	tcase_add_test(t, test_lazy);
 	tcase_add_test(t, test_round_trip);
 	tcase_add_test(t, test_hostile);
 	return run_suite(s);

@@ -129,6 +129,15 @@ START_TEST(test_refused)
 	answer = 0; /* merged with one that is pending: its EOI will come */
 	vmi_ioapic_update(&io, 0);
 	ck_assert_uint_eq(reg(0x12), 0xc040);
+	/* So does any access. */
+	answer = -1;
+	rte(2, 0x8041, 0);
+	vmi_ioapic_set_irq(&io, 2, true, 0);
+	sent = 0;
+	vmi_ioapic_read(&io, 0x00, 4, 0);
+	ck_assert_uint_eq(sent, 1);
+	vmi_ioapic_write(&io, 0x00, 4, 0, 0);
+	ck_assert_uint_eq(sent, 2);
 }
 END_TEST
 
@@ -165,6 +174,70 @@ START_TEST(test_storm)
 	vmi_ioapic_update(&io, 10001000);
 	ck_assert_uint_eq(sent, 10001);
 	ck_assert_uint_eq(vmi_ioapic_deadline(&io, 10001000), VMI_NEVER);
+}
+END_TEST
+
+START_TEST(test_storm_ends)
+{
+	unsigned i;
+
+	vmi_ioapic_storm_guard(&io, 3, 100);
+	rte(5, 0x8060, 0);
+	vmi_ioapic_set_irq(&io, 5, true, 0);
+	vmi_ioapic_eoi(&io, 0x60, 0);
+	vmi_ioapic_eoi(&io, 0x60, 0);
+	vmi_ioapic_set_irq(&io, 5, false, 0); /* released: no storm */
+	vmi_ioapic_eoi(&io, 0x60, 0);
+	vmi_ioapic_set_irq(&io, 5, true, 0);
+	ck_assert_uint_eq(sent, 4);
+	vmi_ioapic_eoi(&io, 0x60, 0);
+	vmi_ioapic_eoi(&io, 0x60, 0);
+	ck_assert_uint_eq(sent, 6);
+	vmi_ioapic_eoi(&io, 0x60, 0);
+	ck_assert_uint_eq(sent, 6); /* held */
+	ck_assert_int_eq(vmi_ioapic_set_irq(&io, 5, true, 0), 0);
+	ck_assert_uint_eq(sent, 6);
+	rte(5, 0x8061, 0); /* a new entry is not */
+	ck_assert_uint_eq(sent, 7);
+	ck_assert_uint_eq(vmi_ioapic_deadline(&io, 0), VMI_NEVER);
+	vmi_ioapic_eoi(&io, 0x61, 0); /* and counts from 0 */
+	vmi_ioapic_eoi(&io, 0x61, 0);
+	ck_assert_uint_eq(sent, 9);
+	vmi_ioapic_eoi(&io, 0x61, 0);
+	ck_assert_uint_eq(sent, 9);
+	vmi_ioapic_eoi(&io, 0x50, 100); /* any access lets go what is due */
+	ck_assert_uint_eq(sent, 10);
+	for (i = 0; i < 3; i++)
+		vmi_ioapic_eoi(&io, 0x61, 100);
+	sent = 0;
+	vmi_ioapic_set_irq(&io, 9, false, 199);
+	ck_assert_uint_eq(sent, 0);
+	vmi_ioapic_set_irq(&io, 9, false, 200);
+	ck_assert_uint_eq(sent, 1);
+}
+END_TEST
+
+START_TEST(test_reset)
+{
+	struct vmi_ioapic fresh;
+
+	set(0x00, 0x05000000);
+	vmi_ioapic_storm_guard(&io, 2, 100);
+	rte(5, 0x8060, 0x11000000);
+	vmi_ioapic_set_irq(&io, 5, true, 0);
+	vmi_ioapic_eoi(&io, 0x60, 0);
+	vmi_ioapic_eoi(&io, 0x60, 0);
+	ck_assert_uint_ne(io.s.held, 0);
+	io.s.storm[7] = 1;
+	vmi_ioapic_reset(&io);
+	ck_assert_uint_eq(io.s.storm[7], 0);
+	ck_assert_uint_eq(io.s.held, 0);
+	ck_assert_uint_eq(io.s.lines, 0x20); /* wires are wires */
+	vmi_ioapic_set_irq(&io, 5, false, 0);
+	vmi_ioapic_storm_guard(&io, 0, 0);
+	memset(&fresh, 0xa5, sizeof(fresh));
+	vmi_ioapic_init(&fresh, record, NULL);
+	ck_assert_int_eq(memcmp(&io.s, &fresh.s, sizeof(io.s)), 0);
 }
 END_TEST
 
@@ -222,6 +295,7 @@ static const struct chip_case ioapic_case = {
 	case_get,
 	case_set,
 	2000,
+	NULL,
 };
 
 START_TEST(test_round_trip)
@@ -249,6 +323,8 @@ int main(void)
 	tcase_add_test(t, test_refused);
 	tcase_add_test(t, test_delivery_modes);
 	tcase_add_test(t, test_storm);
+	tcase_add_test(t, test_storm_ends);
+	tcase_add_test(t, test_reset);
 	tcase_add_test(t, test_round_trip);
 	tcase_add_test(t, test_hostile);
 	return run_suite(s);

@@ -300,6 +300,56 @@ START_TEST(test_icw1)
 }
 END_TEST
 
+START_TEST(test_reset)
+{
+	struct vmi_pic fresh;
+
+	wr(0x4d0, 0x20);
+	wr(0x20, 0xc3);
+	pulse(4);
+	ck_assert(vmi_pic_intr(&pic));
+	vmi_pic_set_irq(&pic, 5, true);
+	vmi_pic_reset(&pic);
+	ck_assert(!trace.level[0]);
+	ck_assert_uint_eq(pic.s.half[0].lines, 0x20); /* wires are wires */
+	vmi_pic_set_irq(&pic, 5, false);
+	vmi_pic_reset(&pic);
+	vmi_pic_init(&fresh, trace_pin(&trace, 0));
+	ck_assert_int_eq(memcmp(&pic.s, &fresh.s, sizeof(pic.s)), 0);
+	ck_assert_uint_eq(fresh.s.half[1].lowest, 7);
+	ck_assert_uint_eq(vmi_pic_deadline(&pic, 5), VMI_NEVER);
+}
+END_TEST
+
+/* What ICW1 keeps: the wires and ELCR; what it sets: LTIM. */
+START_TEST(test_icw1_keeps)
+{
+	wr(0x4d0, 0x40);
+	vmi_pic_set_irq(&pic, 3, true);
+	program(0x01, 0x01);
+	ck_assert_uint_eq(rd(0x4d0), 0x40);
+	ck_assert_int_eq(vmi_pic_set_irq(&pic, 3, true), 0);
+	wr(0x4d0, 0);
+	wr(0x20, 0x19);
+	wr(0x21, 0x20);
+	wr(0x21, 0x04);
+	wr(0x21, 0x01);
+	vmi_pic_set_irq(&pic, 3, false);
+	pulse(1); /* a level that went */
+	ck_assert(!vmi_pic_intr(&pic));
+}
+END_TEST
+
+START_TEST(test_poll_line)
+{
+	pulse(12);
+	ck_assert(trace.level[0]);
+	wr(0x20, 0x0c);
+	ck_assert_uint_eq(rd(0x20), 0x82);
+	ck_assert(!trace.level[0]);
+}
+END_TEST
+
 static void case_init(void *chip, struct trace *t)
 {
 	vmi_pic_init(chip, trace_pin(t, 0));
@@ -341,6 +391,7 @@ static const struct chip_case pic_case = {
 	case_get,
 	case_set,
 	1000,
+	NULL,
 };
 
 START_TEST(test_round_trip)
@@ -373,6 +424,9 @@ int main(void)
 	tcase_add_test(t, test_level);
 	tcase_add_test(t, test_tristate);
 	tcase_add_test(t, test_icw1);
+	tcase_add_test(t, test_reset);
+	tcase_add_test(t, test_icw1_keeps);
+	tcase_add_test(t, test_poll_line);
 	tcase_add_test(t, test_round_trip);
 	tcase_add_test(t, test_hostile);
 	return run_suite(s);

@@ -372,6 +372,136 @@ START_TEST(test_cut)
 }
 END_TEST
 
+START_TEST(test_reset)
+{
+	struct vmi_pit fresh;
+
+	vmi_pit_policy(&pit, VMI_PIT_CATCH_UP);
+	wr(0x43, 0x36);
+	wr(0x40, 100);
+	wr(0x61, 3);
+	tick += 1000;
+	vmi_pit_coalesced(&pit);
+	vmi_pit_reset(&pit, at(tick));
+	ck_assert_uint_eq(pit.s.pending, 0);
+	vmi_pit_cut(&pit, true, at(tick));
+	vmi_pit_reset(&pit, at(tick));
+	vmi_pit_policy(&pit, VMI_PIT_DISCARD);
+	vmi_pit_init(&fresh, trace_pin(&trace, 0), at(tick));
+	ck_assert_int_eq(memcmp(&pit.s, &fresh.s, sizeof(pit.s)), 0);
+	/* Registers are clean, and so is the line. */
+	wr(0x43, 0x34);
+	ck_assert(trace.level[0]);
+	vmi_pit_reset(&pit, at(tick));
+	ck_assert(!trace.level[0]);
+}
+END_TEST
+
+/* OUT 0 is IRQ 0: a control word moves it at once. */
+START_TEST(test_line)
+{
+	wr(0x43, 0x34);
+	ck_assert(trace.level[0]);
+	wr(0x43, 0x30);
+	ck_assert(!trace.level[0]);
+	wr(0x43, 0x36);
+	wr(0x40, 100);
+	wr(0x40, 0);
+	tick += 60;
+	vmi_pit_update(&pit, at(tick));
+	ck_assert(!trace.level[0]);
+	vmi_pit_gate(&pit, 0, false, at(tick)); /* "OUT is set high" */
+	ck_assert(trace.level[0]);
+	vmi_pit_gate(&pit, 0, true, at(tick));
+	tick += 1 + 60;
+	vmi_pit_update(&pit, at(tick));
+	ck_assert(!trace.level[0]);
+	/* Late, and low again by now: the rise is not lost. */
+	trace.rises[0] = 0;
+	tick += 100;
+	vmi_pit_update(&pit, at(tick));
+	ck_assert(!trace.level[0]);
+	ck_assert_uint_eq(trace.rises[0], 1);
+	vmi_pit_policy(&pit, VMI_PIT_CATCH_UP);
+	vmi_pit_coalesced(&pit);
+	vmi_pit_ack(&pit, at(tick));
+	ck_assert_uint_eq(trace.rises[0], 2);
+	ck_assert(!trace.level[0]);
+}
+END_TEST
+
+/* One strobe a count, though CE meets 0 again after a wrap. */
+START_TEST(test_one_strobe)
+{
+	unsigned i;
+
+	wr(0x43, 0x18);
+	wr(0x40, 5);
+	trace.rises[0] = 0;
+	for (i = 0; i < 400; i++)
+		vmi_pit_update(&pit, at(tick += 500));
+	ck_assert_uint_eq(trace.rises[0], 1);
+}
+END_TEST
+
+/* Mode 0: any count written takes OUT low without a clock. */
+START_TEST(test_mode0_write)
+{
+	uint32_t ce;
+
+	gate(true);
+	wr(0x43, 0x90);
+	wr(0x42, 1);
+	tick += 5;
+	ck_assert(vmi_pit_out(&pit, 2, at(tick)));
+	wr(0x42, 9);
+	ck_assert(!vmi_pit_out(&pit, 2, at(tick)));
+	/* The first of two bytes stops the counting, and the load. */
+	wr(0x43, 0xb0);
+	wr(0x42, 0x00);
+	wr(0x42, 0x10);
+	tick += 5;
+	wr(0x42, 0x77);
+	ce = pit.s.ch[2].ce;
+	ck_assert_uint_eq(ce, 0x1000 - 4);
+	tick += 50;
+	rd(0x42);
+	ck_assert_uint_eq(pit.s.ch[2].ce, ce);
+	wr(0x42, 0x00);
+	wr(0x42, 0x99);
+	tick += 5;
+	rd(0x42);
+	ck_assert_uint_eq(pit.s.ch[2].ce, ce);
+	ck_assert_uint_eq(pit.s.ch[2].null_count, 1);
+}
+END_TEST
+
+START_TEST(test_owed)
+{
+	vmi_pit_coalesced(&pit); /* nothing is owed when discarding */
+	ck_assert_uint_eq(pit.s.pending, 0);
+	vmi_pit_policy(&pit, VMI_PIT_CATCH_UP);
+	wr(0x43, 0x14);
+	vmi_pit_coalesced(&pit);
+	wr(0x42, 1);
+	ck_assert_uint_eq(pit.s.pending, 1);
+	wr(0x40, 100);
+	ck_assert_uint_eq(pit.s.pending, 0);
+	vmi_pit_coalesced(&pit);
+	vmi_pit_cut(&pit, true, at(tick));
+	ck_assert_uint_eq(pit.s.pending, 0);
+	vmi_pit_cut(&pit, false, at(tick));
+	pit.s.pending = UINT32_MAX - 1;
+	vmi_pit_coalesced(&pit);
+	vmi_pit_coalesced(&pit);
+	ck_assert_uint_eq(pit.s.pending, UINT32_MAX);
+	vmi_pit_policy(&pit, VMI_PIT_CATCH_UP);
+	ck_assert_uint_eq(pit.s.pending, UINT32_MAX);
+	vmi_pit_policy(&pit, VMI_PIT_DISCARD);
+	ck_assert_uint_eq(pit.s.pending, 0);
+}
+END_TEST
+
 static void case_init(void *chip, struct trace *t)
 {
 	vmi_pit_init(chip, trace_pin(t, 0), 1000);
@@ -383,7 +513,7 @@ static void case_step(void *chip, struct rng *r, uint64_t now, struct trace *t)
 	uint16_t port = (uint16_t)(0x40 + (v >> 8) % 4);
 
 	switch (v % 8) {
-	case 0: vmi_pit_gate(chip, v >> 8 & 3, v >> 16 & 1, now); break;
+	case 0: vmi_pit_gate(chip, (v >> 8) % 3, v >> 16 & 1, now); break;
 	case 1: vmi_pit_write(chip, 0x61, (uint8_t)(v >> 16), now); break;
 	case 2: trace_add(t, vmi_pit_read(chip, 0x61, now)); break;
 	case 3: vmi_pit_update(chip, now); break;
@@ -411,6 +541,11 @@ static int case_set(void *chip, const void *state)
 	return vmi_pit_set_state(chip, state);
 }
 
+static void case_update(void *chip, uint64_t t_now)
+{
+	vmi_pit_update(chip, t_now);
+}
+
 static const struct chip_case pit_case = {
 	sizeof(struct vmi_pit),
 	sizeof(struct vmi_pit_state),
@@ -419,7 +554,14 @@ static const struct chip_case pit_case = {
 	case_get,
 	case_set,
 	40000,
+	case_update,
 };
+
+START_TEST(test_lazy)
+{
+	trial_lazy(&pit_case, 100);
+}
+END_TEST
 
 START_TEST(test_round_trip)
 {
@@ -450,6 +592,12 @@ int main(void)
 	tcase_add_test(t, test_port61);
 	tcase_add_test(t, test_irq);
 	tcase_add_test(t, test_cut);
+	tcase_add_test(t, test_reset);
+	tcase_add_test(t, test_line);
+	tcase_add_test(t, test_one_strobe);
+	tcase_add_test(t, test_mode0_write);
+	tcase_add_test(t, test_owed);
+	tcase_add_test(t, test_lazy);
 	tcase_add_test(t, test_round_trip);
 	tcase_add_test(t, test_hostile);
 	return run_suite(s);

@@ -289,6 +289,55 @@ START_TEST(test_cut)
 }
 END_TEST
 
+START_TEST(test_reset)
+{
+	wr(0x0b, 0x7e);
+	wr(0x20, 0x99);
+	now += 5 * SEC;
+	vmi_rtc_cut(&rtc, true, now);
+	vmi_rtc_write(&rtc, 0x70, 0x8b, now);
+	now += SEC;
+	vmi_rtc_reset(&rtc, now);
+	ck_assert(!vmi_rtc_nmi_masked(&rtc));
+	ck_assert_uint_eq(rtc.s.cut, 0);
+	ck_assert_uint_eq(rd(0x0b), 0x06);
+	ck_assert_uint_eq(rd(0x0c), 0);
+	ck_assert_uint_eq(rd(0x20), 0x99);
+	now += SEC; /* nothing from before the reset shows */
+	ck_assert_uint_eq(rd(0x0c), 0x50);
+}
+END_TEST
+
+START_TEST(test_set_time_phase)
+{
+	now += SEC / 2 + 10 * SEC;
+	vmi_rtc_set_time(&rtc, NEW_YEAR_EVE, now);
+	now += SEC - 1;
+	ck_assert_uint_eq(rd(0), 0x58);
+	now++;
+	ck_assert_uint_eq(rd(0), 0x59);
+	wr(0x0a, 0x66); /* the divider's past does not count either */
+	wr(0x0a, 0x26);
+	now += SEC / 2;
+	ck_assert_uint_eq(rd(0), 0x00);
+	wr(0x0b, 0x12);
+	rd(0x0c);
+	now += SEC + SEC / 2;
+	ck_assert_uint_eq(vmi_rtc_deadline(&rtc, now), now); /* overdue */
+}
+END_TEST
+
+/* A month that is none has 31 days. */
+START_TEST(test_bad_month)
+{
+	wr(8, 0x00);
+	wr(7, 0x30);
+	now += 2 * SEC;
+	ck_assert_uint_eq(rd(7), 0x31);
+	ck_assert_uint_eq(rd(8), 0x00);
+}
+END_TEST
+
 static void case_init(void *chip, struct trace *t)
 {
 	vmi_rtc_init(chip, trace_pin(t, 8), NEW_YEAR_EVE, 1000);
@@ -325,6 +374,11 @@ static int case_set(void *chip, const void *state)
 	return vmi_rtc_set_state(chip, state);
 }
 
+static void case_update(void *chip, uint64_t t_now)
+{
+	vmi_rtc_update(chip, t_now);
+}
+
 static const struct chip_case rtc_case = {
 	sizeof(struct vmi_rtc),
 	sizeof(struct vmi_rtc_state),
@@ -333,7 +387,14 @@ static const struct chip_case rtc_case = {
 	case_get,
 	case_set,
 	3 * VMI_NSEC_PER_SEC,
+	case_update,
 };
+
+START_TEST(test_lazy)
+{
+	trial_lazy(&rtc_case, 100);
+}
+END_TEST
 
 START_TEST(test_round_trip)
 {
@@ -365,6 +426,10 @@ int main(void)
 	tcase_add_test(t, test_alarm_never);
 	tcase_add_test(t, test_memory);
 	tcase_add_test(t, test_cut);
+	tcase_add_test(t, test_reset);
+	tcase_add_test(t, test_set_time_phase);
+	tcase_add_test(t, test_bad_month);
+	tcase_add_test(t, test_lazy);
 	tcase_add_test(t, test_round_trip);
 	tcase_add_test(t, test_hostile);
 	return run_suite(s);

@@ -36,6 +36,9 @@ static void decode(void)
 
 static void io_in(void)
 {
+	uint8_t sevens[512];
+
+	memset(sevens, 7, sizeof(sevens));
 	begin(KVM_EXIT_IO);
 	run->io.direction = KVM_EXIT_IO_IN;
 	run->io.size = 2;
@@ -48,7 +51,7 @@ static void io_in(void)
 	CHECK(out.u.io.count == 256 && !out.u.io.is_write);
 	CHECK(out.u.io.data == area + 4096);
 	CHECK(answer.bytes == 512 && !answer.may_be_empty);
-	CHECK(vmi_kvm_exit_answer(run, memset(area, 7, 512), 512));
+	CHECK(vmi_kvm_exit_answer(run, sevens, sizeof(sevens)));
 	CHECK(area[4096] == 7 && area[4096 + 511] == 7);
 	CHECK(area[4096 + 512] == 0xa5);
 }

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/core/core.h"
+#include "lib/region/region.h"
+
 /* Print a text through a port, a byte at a time, and halt. */
 static void hello(struct machine *m)
 {
@@ -265,6 +268,74 @@ static void reset(struct machine *m)
 	CHECK(reg_get(m->vcpu, VMAPI_X86_RIP) == 0xfff0);
 }
 
+/* -- accesses that a region answers, without an exit --------------------- */
+
+struct counter {
+	struct vmi_region region;
+	unsigned accesses;
+	uint64_t last;
+	int verdict;
+};
+
+static int count(struct vmi_region *region, struct vmi_access *access)
+{
+	struct counter *c = (struct counter *)region;
+
+	if (c->verdict)
+		return c->verdict;
+	c->accesses++;
+	if (access->is_write)
+		c->last = access->value;
+	else
+		access->value = 0x60 + access->offset;
+	return 0;
+}
+
+static const uint8_t region_code[] = {
+	0xfc, 0xbe, 0x00, 0x20,		/* cld; mov si, 0x2000 */
+	0xb9, 0x05, 0x00,		/* mov cx, 5 */
+	0xba, 0x02, 0x03,		/* mov dx, 0x302 */
+	0xf3, 0x6e,			/* rep outsb: a port region */
+	0xec, 0x88, 0xc3,		/* in al, dx; mov bl, al */
+	0xb8, 0xff, 0xff, 0x8e, 0xd8,	/* ds = ffff */
+	0xa0, 0x14, 0x00,		/* mov al, [0x14]: gpa 0x100004 */
+	0xa3, 0x18, 0x00,		/* mov [0x18], ax: gpa 0x100008 */
+	0xf4,
+};
+
+static void regions(struct machine *m)
+{
+	struct counter port = { .region = { VMI_SPACE_PORT, 0x300, 8, count,
+		"port" } };
+	struct counter memory = { .region = { VMI_SPACE_MEMORY, 0x100000, 64,
+		count, "memory" } };
+	struct vmi_region *ports[] = { &port.region };
+	struct vmi_region *memories[] = { &memory.region };
+	struct vmi_regions table = {
+		.n = { 1, 1 }, .sorted = { memories, ports },
+	};
+	struct vmi_regions *before = atomic_exchange(&m->vm->regions, &table);
+	struct vmapi_exit exit;
+
+	memcpy(m->mem + 0x2000, "abcde", 5);
+	machine_load(m, m->vcpu, CODE, region_code, sizeof(region_code));
+	run_to(m->vcpu, &exit, VMAPI_EXIT_HALT);
+	CHECK(port.accesses == 6 && port.last == 'e');
+	CHECK((reg_get(m->vcpu, VMAPI_X86_RBX) & 0xff) == 0x62);
+	CHECK(memory.accesses == 2);
+	CHECK((memory.last & 0xff) == 0x64);
+	/* One that refuses leaves the access to the application. */
+	port.verdict = -1;
+	machine_load(m, m->vcpu, CODE, region_code, sizeof(region_code));
+	if (run_to(m->vcpu, &exit, VMAPI_EXIT_IO)) {
+		CHECK(exit.u.io.port == 0x302);
+		CHECK(*(char *)exit.u.io.data == 'a');
+	}
+	port.verdict = 0;
+	run_to(m->vcpu, &exit, VMAPI_EXIT_HALT);
+	atomic_store(&m->vm->regions, before);
+}
+
 int main(void)
 {
 	struct machine m;
@@ -279,6 +350,7 @@ int main(void)
 	settle(&m);
 	two_accesses(&m);
 	rom(&m);
+	regions(&m);
 	reset(&m);
 	machine_close(&m);
 	return check_result("run");

@@ -93,6 +93,10 @@ static struct vmi_f80 operand(char kind, int near)
 	uint64_t sign = pick(2);
 
 	switch (kind) {
+	case '2':
+		v.man = sign << 15 | (uint64_t)exponent(5, -1) << 10;
+		v.man |= fraction(10);
+		break;
 	case '4':
 		near = near < 0 ? near : near - 16383 + 127;
 		v.man = sign << 31 | (uint64_t)exponent(8, near) << 23;
@@ -141,9 +145,17 @@ void test_fp_make(struct test_fp_case *c, unsigned op)
 	if (!pick(8))
 		c->unmasked = (uint16_t)pick(64);
 	c->a = operand(info->in[0], op >= TEST_F2XM1 ? 16383 : -1);
+	if (op == TEST_CVT32_16 && pick(2)) /* in the range of a half */
+		c->a = operand('4', 16383);
 	if (info->in[1] == '-')
 		return;
 	c->b = operand(info->in[1], exponent_of(info->in[0], &c->a));
+	if (info->in[2] && pick(2)) /* near the product */
+		c->c = operand(info->in[2],
+			exponent_of(info->in[0], &c->a) +
+				exponent_of(info->in[1], &c->b) - 16383);
+	else if (info->in[2])
+		c->c = operand(info->in[2], -1);
 	if (op == TEST_FSCALE && pick(2))
 		c->b.se = (uint16_t)((c->b.se & 0x8000) | (16380 + pick(20)));
 	if (op == TEST_FSCALE && !pick(8))
@@ -176,6 +188,26 @@ static uint64_t eflags(enum vmi_fpcmp cmp)
 	return bits[cmp];
 }
 
+/* Which of the twelve instructions the immediate makes of it. */
+static uint64_t soft_fma(const struct run *r, enum vmi_fpkind kind)
+{
+	uint64_t v[4] = { 0, r->a, r->b, r->c->c.man };
+	static const uint8_t forms[3][3] = { { 2, 3, 1 }, { 1, 3, 2 },
+		{ 2, 1, 3 } };
+	const uint8_t *form = forms[test_fp_fma_form(r->c->imm)];
+	unsigned sign = test_fp_fma_sign(r->c->imm);
+	struct vmi_fpfma f = {
+		.kind = kind,
+		.negate_product = sign & 2,
+		.negate_addend = sign & 1,
+		.x = v[form[0]],
+		.y = v[form[1]],
+		.z = v[form[2]],
+	};
+
+	return vmi_fp_fma(r->env, &f);
+}
+
 static uint64_t soft32(const struct run *r)
 {
 	struct vmi_fpenv *env = r->env;
@@ -188,12 +220,17 @@ static uint64_t soft32(const struct run *r)
 	case TEST_MUL32: return vmi_f32_mul(env, a, b);
 	case TEST_DIV32: return vmi_f32_div(env, a, b);
 	case TEST_SQRT32: return vmi_f32_sqrt(env, a);
+	case TEST_FMA32: return soft_fma(r, VMI_F32);
+	case TEST_RCP32: return vmi_f32_rcp(a);
+	case TEST_RSQRT32: return vmi_f32_rsqrt(a);
 	case TEST_MIN32: return vmi_f32_min(env, a, b);
 	case TEST_MAX32: return vmi_f32_max(env, a, b);
 	case TEST_UCOMI32: return eflags(vmi_f32_compare(env, a, b, false));
 	case TEST_COMI32: return eflags(vmi_f32_compare(env, a, b, true));
 	case TEST_CMP32: return vmi_f32_cmp(env, r->c->imm, a, b);
 	case TEST_ROUND32: return vmi_f32_round(env, a, r->c->imm & 15);
+	case TEST_CVT16_32: return vmi_f16_to_f32(env, (uint16_t)a);
+	case TEST_CVT32_16: return vmi_f32_to_f16(env, a, r->c->imm & 7);
 	case TEST_CVT32_64: return vmi_f32_to_f64(env, a);
 	case TEST_CVT32_I32: return (uint32_t)vmi_f32_to_i32(env, a, false);
 	case TEST_CVTT32_I32: return (uint32_t)vmi_f32_to_i32(env, a, true);
@@ -215,6 +252,7 @@ static uint64_t soft64(const struct run *r)
 	case TEST_MUL64: return vmi_f64_mul(env, a, b);
 	case TEST_DIV64: return vmi_f64_div(env, a, b);
 	case TEST_SQRT64: return vmi_f64_sqrt(env, a);
+	case TEST_FMA64: return soft_fma(r, VMI_F64);
 	case TEST_MIN64: return vmi_f64_min(env, a, b);
 	case TEST_MAX64: return vmi_f64_max(env, a, b);
 	case TEST_UCOMI64: return eflags(vmi_f64_compare(env, a, b, false));
@@ -444,6 +482,28 @@ static bool neighbours(struct vmi_f80 x, struct vmi_f80 y)
 	vmi_u128 b = ordinal(y);
 
 	return x.se >> 15 == y.se >> 15 && (a > b ? a - b : b - a) <= 1;
+}
+
+/*
+ * Within the 1.5 * 2^-12 that each may be off, in significands of 24 bits. A
+ * reciprocal this close to the least normal number may be flushed or not (SDM
+ * 2, RCPSS).
+ */
+bool test_fp_approximate(const struct test_fp_case *c,
+	const struct test_fp_out *x, const struct test_fp_out *y)
+{
+	uint64_t a = x->r[0].man;
+	uint64_t b = y->r[0].man;
+	uint64_t size = c->a.man & 0x7fffffff;
+	bool special = (b << 1 & 0xffffffff) == 0 || (b >> 23 & 0xff) == 0xff;
+
+	if (x->flags || y->flags)
+		return false;
+	if (c->op == TEST_RCP32 && size > 0x7e7fe800 && size <= 0x7e800000)
+		return a >> 31 == b >> 31;
+	if (special)
+		return a == b;
+	return (a > b ? a - b : b - a) <= 2 * 6144;
 }
 
 /* Next to where numbers become denormal. */

@@ -6,7 +6,7 @@
 #include "lib/soft/fp/fp.h"
 
 /*
- * What an operand or a result is: 4 and 8 are single and double, T the 80-bit
+ * What an operand or a result is: 2 4 8 are half, single, double, T the 80-bit
  * format, i j k integers of 16, 32 and 64 bits, B packed decimal, I an
  * immediate, c condition codes, '-' nothing. Columns: name, operands, results,
  * operation for arithmetic (or a bit count), highest immediate.
@@ -17,12 +17,17 @@
 	X(MUL32, "44", "4-") \
 	X(DIV32, "44", "4-") \
 	X(SQRT32, "4-", "4-") \
+	X(FMA32, "444", "4-") \
+	X(RCP32, "4-", "4-") \
+	X(RSQRT32, "4-", "4-") \
 	X(MIN32, "44", "4-") \
 	X(MAX32, "44", "4-") \
 	X(UCOMI32, "44", "c-") \
 	X(COMI32, "44", "c-") \
 	X(CMP32, "44", "k-") \
 	X(ROUND32, "4-", "4-") \
+	X(CVT16_32, "2-", "4-") \
+	X(CVT32_16, "4-", "2-") \
 	X(CVT32_64, "4-", "8-") \
 	X(CVT32_I32, "4-", "j-") \
 	X(CVTT32_I32, "4-", "j-") \
@@ -34,6 +39,7 @@
 	X(MUL64, "88", "8-") \
 	X(DIV64, "88", "8-") \
 	X(SQRT64, "8-", "8-") \
+	X(FMA64, "888", "8-") \
 	X(MIN64, "88", "8-") \
 	X(MAX64, "88", "8-") \
 	X(UCOMI64, "88", "c-") \
@@ -117,6 +123,7 @@ struct test_fp_case {
 	uint16_t unmasked;
 	struct vmi_f80 a;
 	struct vmi_f80 b;
+	struct vmi_f80 c;
 };
 
 struct test_fp_out {
@@ -129,12 +136,28 @@ static inline bool test_fp_is_sse(unsigned op)
 	return op <= TEST_CVTI64_64;
 }
 
+static inline bool test_fp_is_approximate(unsigned op)
+{
+	return op == TEST_RCP32 || op == TEST_RSQRT32;
+}
+
 static inline bool test_fp_is_transcendental(unsigned op)
 {
 	return op >= TEST_F2XM1;
 }
 
 void test_fp_seed(uint64_t seed);
+/* Of an immediate: 0 VFMADD231, 1 132, 2 213; and 0 MADD 1 MSUB 2 NMADD 3 NMSUB */
+static inline unsigned test_fp_fma_form(uint8_t imm)
+{
+	return imm & 12 ? 0 : imm % 3;
+}
+
+static inline unsigned test_fp_fma_sign(uint8_t imm)
+{
+	return imm & 12 ? imm & 3 : 0;
+}
+
 uint64_t test_fp_random(void);
 void test_fp_make(struct test_fp_case *c, unsigned op);
 void test_fp_soft(const struct test_fp_case *c, struct test_fp_out *out);
@@ -143,6 +166,8 @@ bool test_fp_host(const struct test_fp_case *c, struct test_fp_out *out);
 void test_fp_canonical(const struct test_fp_case *c, struct test_fp_out *out);
 bool test_fp_same(const struct test_fp_case *c, const struct test_fp_out *x,
 	const struct test_fp_out *y);
+bool test_fp_approximate(const struct test_fp_case *c,
+	const struct test_fp_out *x, const struct test_fp_out *y);
 bool test_fp_close(const struct test_fp_case *c, const struct test_fp_out *x,
 	const struct test_fp_out *y);
 void test_fp_print(const struct test_fp_case *c, const struct test_fp_out *x,

@@ -55,7 +55,7 @@ struct x87 {
 #define ONE(insn) ASM(BEFORE "fldt %[a]\n" insn FLAGS "fstpt %[r0]\n" DROP)
 #define PAIR(insn)                                                             \
 	ASM(BEFORE "fldt %[a]\n" insn FLAGS "fstpt %[r0]\n fstpt "             \
-					    "%[r1]\n" DROP)
+		   "%[r1]\n" DROP)
 #define LOAD(insn)  ASM(BEFORE insn FLAGS "fstpt %[r0]\n" DROP)
 #define STORE(insn) ASM(BEFORE "fldt %[a]\n" insn FLAGS DROP)
 #define CODES(insn) ASM(BEFORE "fldt %[b]\n fldt %[a]\n" insn FLAGS DROP)
@@ -177,6 +177,7 @@ static void on_sigfpe(int sig, siginfo_t *info, void *context)
 struct sse {
 	uint64_t a;
 	uint64_t b;
+	uint64_t c;
 	uint64_t r;
 	uint32_t control;
 	uint32_t status;
@@ -186,13 +187,13 @@ struct sse {
 #define SSE(insn)                                                              \
 	__asm__ volatile(                                                      \
 		"movq %[a], %%xmm0\n movq %[b], %%xmm1\n"                      \
-		"movq %[a], %%rcx\n xorl %%eax, %%eax\n"                       \
+		"movq %[c], %%xmm2\n movq %[a], %%rcx\n xorl %%eax, %%eax\n"   \
 		"lea 1f(%%rip), %%r11\n ldmxcsr %[cw]\n" insn                  \
 		"\n 1: stmxcsr %[sw]\n ldmxcsr %[off]\n"                       \
 		: [r] "=m"(x->r), [sw] "=m"(x->status)                         \
-		: [a] "m"(x->a), [b] "m"(x->b), [cw] "m"(x->control),          \
-		[off] "m"(x->masked)                                           \
-		: "rax", "rcx", "r11", "xmm0", "xmm1", "memory", "cc")
+		: [a] "m"(x->a), [b] "m"(x->b), [c] "m"(x->c),                 \
+		[cw] "m"(x->control), [off] "m"(x->masked)                     \
+		: "rax", "rcx", "r11", "xmm0", "xmm1", "xmm2", "memory", "cc")
 #define TOX(insn)  SSE(insn "\n movq %%xmm0, %[r]")
 #define TO32(insn) SSE(insn "\n movd %%xmm0, %%eax\n movq %%rax, %[r]")
 #define TOR(insn)  SSE(insn "\n movq %%rax, %[r]")
@@ -208,10 +209,13 @@ static void host32(struct sse *x, unsigned op)
 	case TEST_MUL32: TO32("mulss %%xmm1, %%xmm0"); break;
 	case TEST_DIV32: TO32("divss %%xmm1, %%xmm0"); break;
 	case TEST_SQRT32: TO32("sqrtss %%xmm0, %%xmm0"); break;
+	case TEST_RCP32: TO32("rcpss %%xmm0, %%xmm0"); break;
+	case TEST_RSQRT32: TO32("rsqrtss %%xmm0, %%xmm0"); break;
 	case TEST_MIN32: TO32("minss %%xmm1, %%xmm0"); break;
 	case TEST_MAX32: TO32("maxss %%xmm1, %%xmm0"); break;
 	case TEST_UCOMI32: CODE("ucomiss %%xmm1, %%xmm0"); break;
 	case TEST_COMI32: CODE("comiss %%xmm1, %%xmm0"); break;
+	case TEST_CVT16_32: TO32("vcvtph2ps %%xmm0, %%xmm0"); break;
 	case TEST_CVT32_64: TOX("cvtss2sd %%xmm0, %%xmm0"); break;
 	case TEST_CVT32_I32: TOR("cvtss2sil %%xmm0, %%eax"); break;
 	case TEST_CVTT32_I32: TOR("cvttss2sil %%xmm0, %%eax"); break;
@@ -322,14 +326,75 @@ static void host_round(struct sse *x, unsigned imm, bool wide)
 	}
 }
 
+#define HALF(i)                                                                \
+	case i:                                                                \
+		TO32("vcvtps2ph $" #i ", %%xmm0, %%xmm0\n"                     \
+		     "pextrw $0, %%xmm0, %%eax\n movd %%eax, %%xmm0");         \
+		break
+
+static void host_half(struct sse *x, unsigned imm)
+{
+	switch (imm) {
+		HALF(0);
+		HALF(1);
+		HALF(2);
+		HALF(3);
+		HALF(4);
+		HALF(5);
+		HALF(6);
+		HALF(7);
+	default: break;
+	}
+}
+
+#define FMA(i, insn)                                                           \
+	case i:                                                                \
+		if (wide)                                                      \
+			TOX(insn "sd %%xmm2, %%xmm1, %%xmm0");                 \
+		else                                                           \
+			TO32(insn "ss %%xmm2, %%xmm1, %%xmm0");                \
+		break
+
+static void host_fma(struct sse *x, uint8_t imm, bool wide)
+{
+	switch (test_fp_fma_form(imm) << 2 | test_fp_fma_sign(imm)) {
+		FMA(0, "vfmadd231");
+		FMA(1, "vfmsub231");
+		FMA(2, "vfnmadd231");
+		FMA(3, "vfnmsub231");
+		FMA(4, "vfmadd132");
+		FMA(8, "vfmadd213");
+	default: break;
+	}
+}
+
+/* What the processor lacks is not compared. */
+static bool has(unsigned op)
+{
+	if (op == TEST_FMA32 || op == TEST_FMA64)
+		return __builtin_cpu_supports("fma");
+	if (op == TEST_CVT16_32 || op == TEST_CVT32_16)
+		return __builtin_cpu_supports("avx2");
+	if (op == TEST_CMP32 || op == TEST_CMP64)
+		return __builtin_cpu_supports("avx");
+	if (op == TEST_ROUND32 || op == TEST_ROUND64)
+		return __builtin_cpu_supports("sse4.1");
+	return true;
+}
+
 static void host_sse(const struct test_fp_case *c, struct test_fp_out *out)
 {
-	struct sse x = { .a = c->a.man, .b = c->b.man, .masked = 0x1f80 };
+	struct sse x = {
+		.a = c->a.man, .b = c->b.man, .c = c->c.man, .masked = 0x1f80
+	};
 
 	x.control = 0x1f80u & ~((uint32_t)c->unmasked << 7);
 	x.control |= (uint32_t)c->rounding << 13 | (uint32_t)c->daz << 6 |
 		     (uint32_t)c->ftz << 15;
 	switch (c->op) {
+	case TEST_FMA32: host_fma(&x, c->imm, false); break;
+	case TEST_FMA64: host_fma(&x, c->imm, true); break;
+	case TEST_CVT32_16: host_half(&x, c->imm & 7); break;
 	case TEST_CMP32: host_cmp(&x, c->imm, false); break;
 	case TEST_CMP64: host_cmp(&x, c->imm, true); break;
 	case TEST_ROUND32: host_round(&x, c->imm & 15, false); break;
@@ -356,7 +421,9 @@ bool test_fp_host(const struct test_fp_case *c, struct test_fp_out *out)
 		armed = true;
 	}
 	*out = (struct test_fp_out){ .flags = 0 };
-	if (test_fp_is_sse(c->op))
+	if (!has(c->op))
+		test_fp_soft(c, out);
+	else if (test_fp_is_sse(c->op))
 		host_sse(c, out);
 	else
 		host_x87(c, out);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Transcendental functions against libmpfr: the error in ulps over the whole
- * domain in every rounding mode must stay below 1. The sine's operand is
- * reduced here as processors reduce it, by their 66-bit pi.
+ * domain in every rounding mode must stay below 1, and nearly all results must
+ * be the correctly rounded ones. The sine's operand is reduced here as
+ * processors reduce it, by their 66-bit pi.
  */
 #include <mpfr.h>
 #include <stdio.h>
@@ -178,6 +179,12 @@ static void one(unsigned op, struct scratch *s, struct tally *t)
 	t->done++;
 }
 
+/* To nine digits, downwards: what is below 1 must not print as 1. */
+static double cut(double d)
+{
+	return (double)(long)(d * 1e9) / 1e9;
+}
+
 static int run(unsigned op, unsigned long n, struct scratch *s)
 {
 	struct tally t = { 0, 0, 0, 0 };
@@ -187,8 +194,9 @@ static int run(unsigned op, unsigned long n, struct scratch *s)
 		one(op, s, &t);
 	printf("%-8s worst %.9f ulp, to nearest %.9f; %lu of %lu "
 	       "not correctly rounded\n",
-		test_fp_info[op].name, t.worst, t.nearest, t.wrong, t.done);
-	return t.worst < 1.0 && t.done > n / 2 ? 0 : 1;
+		test_fp_info[op].name, cut(t.worst), cut(t.nearest), t.wrong,
+		t.done);
+	return t.worst < 1.0 && t.done > n / 2 && t.wrong <= n / 1000 ? 0 : 1;
 }
 
 int main(int argc, char **argv)

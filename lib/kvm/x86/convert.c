@@ -46,24 +46,26 @@ void vmi_kvm_x86_gprs_out(struct kvm_regs *to, const struct vmi_x86_gprs *from)
 }
 
 /* Attributes: SDM 3A 3.4.5, second doubleword of a descriptor, bits 23:8. */
-static void segment_in(struct vmapi_x86_segment *to,
-	const struct kvm_segment *from)
+static void segment_in(
+	struct vmapi_x86_segment *to, const struct kvm_segment *from)
 {
 	memset(to, 0, sizeof(*to));
 	to->base = from->base;
 	to->limit = from->limit;
 	to->selector = from->selector;
-	to->attributes = (uint32_t)(from->type & 0xf) |
-		(uint32_t)(from->s & 1) << 4 | (uint32_t)(from->dpl & 3) << 5 |
+	to->attributes =
+		(uint32_t)(from->type & 0xf) | (uint32_t)(from->s & 1) << 4 |
+		(uint32_t)(from->dpl & 3) << 5 |
 		(uint32_t)(from->present & 1) << 7 |
-		(uint32_t)(from->avl & 1) << 12 | (uint32_t)(from->l & 1) << 13 |
-		(uint32_t)(from->db & 1) << 14 | (uint32_t)(from->g & 1) << 15;
+		(uint32_t)(from->avl & 1) << 12 |
+		(uint32_t)(from->l & 1) << 13 | (uint32_t)(from->db & 1) << 14 |
+		(uint32_t)(from->g & 1) << 15;
 	if (from->unusable)
 		to->attributes |= VMAPI_X86_SEG_UNUSABLE;
 }
 
-static void segment_out(struct kvm_segment *to,
-	const struct vmapi_x86_segment *from)
+static void segment_out(
+	struct kvm_segment *to, const struct vmapi_x86_segment *from)
 {
 	uint32_t a = from->attributes;
 
@@ -82,16 +84,16 @@ static void segment_out(struct kvm_segment *to,
 	to->unusable = (a & VMAPI_X86_SEG_UNUSABLE) != 0;
 }
 
-static void table_in(struct vmapi_x86_segment *to,
-	const struct kvm_dtable *from)
+static void table_in(
+	struct vmapi_x86_segment *to, const struct kvm_dtable *from)
 {
 	memset(to, 0, sizeof(*to));
 	to->base = from->base;
 	to->limit = from->limit;
 }
 
-static void table_out(struct kvm_dtable *to,
-	const struct vmapi_x86_segment *from)
+static void table_out(
+	struct kvm_dtable *to, const struct vmapi_x86_segment *from)
 {
 	memset(to, 0, sizeof(*to));
 	to->base = from->base;
@@ -110,8 +112,8 @@ static const size_t segment_offset[8] = {
 	offsetof(struct kvm_sregs2, tr),
 };
 
-void vmi_kvm_x86_system_in(struct vmi_x86_system *to,
-	const struct kvm_sregs2 *from)
+void vmi_kvm_x86_system_in(
+	struct vmi_x86_system *to, const struct kvm_sregs2 *from)
 {
 	unsigned i;
 
@@ -133,8 +135,8 @@ void vmi_kvm_x86_system_in(struct vmi_x86_system *to,
 	to->apic_base = from->apic_base;
 }
 
-void vmi_kvm_x86_system_out(struct kvm_sregs2 *to,
-	const struct vmi_x86_system *from)
+void vmi_kvm_x86_system_out(
+	struct kvm_sregs2 *to, const struct vmi_x86_system *from)
 {
 	unsigned i;
 
@@ -161,20 +163,20 @@ void vmi_kvm_x86_system_out(struct kvm_sregs2 *to,
 _Static_assert(SHARED_SREGS == offsetof(struct kvm_sregs, interrupt_bitmap),
 	"kvm_sregs and kvm_sregs2 part ways where they should not");
 
-void vmi_kvm_x86_sregs_widen(struct kvm_sregs2 *to,
-	const struct kvm_sregs *from)
+void vmi_kvm_x86_sregs_widen(
+	struct kvm_sregs2 *to, const struct kvm_sregs *from)
 {
 	memcpy(to, from, SHARED_SREGS);
 }
 
-void vmi_kvm_x86_sregs_narrow(struct kvm_sregs *to,
-	const struct kvm_sregs2 *from)
+void vmi_kvm_x86_sregs_narrow(
+	struct kvm_sregs *to, const struct kvm_sregs2 *from)
 {
 	memcpy(to, from, SHARED_SREGS);
 }
 
-void vmi_kvm_x86_debug_in(struct vmi_x86_debug *to,
-	const struct kvm_debugregs *from)
+void vmi_kvm_x86_debug_in(
+	struct vmi_x86_debug *to, const struct kvm_debugregs *from)
 {
 	memset(to, 0, sizeof(*to));
 	memcpy(to->dr, from->db, sizeof(from->db));
@@ -182,8 +184,8 @@ void vmi_kvm_x86_debug_in(struct vmi_x86_debug *to,
 	to->dr[7] = from->dr7;
 }
 
-void vmi_kvm_x86_debug_out(struct kvm_debugregs *to,
-	const struct vmi_x86_debug *from)
+void vmi_kvm_x86_debug_out(
+	struct kvm_debugregs *to, const struct vmi_x86_debug *from)
 {
 	memset(to, 0, sizeof(*to));
 	memcpy(to->db, from->dr, sizeof(to->db));
@@ -191,8 +193,8 @@ void vmi_kvm_x86_debug_out(struct kvm_debugregs *to,
 	to->dr7 = from->dr[7];
 }
 
-void vmi_kvm_x86_events_in(struct vmapi_x86_events *to,
-	const struct kvm_vcpu_events *from)
+void vmi_kvm_x86_events_in(
+	struct vmapi_x86_events *to, const struct kvm_vcpu_events *from)
 {
 	memset(to, 0, sizeof(*to));
 	to->exception_injected = from->exception.injected;
@@ -250,13 +252,12 @@ void vmi_kvm_x86_events_out(struct kvm_vcpu_events *to,
 		to->triple_fault.pending = from->triple_fault;
 }
 
-void vmi_kvm_x86_cpuid_in(struct vmapi_x86_cpuid *to,
-	const struct kvm_cpuid_entry2 *from)
+void vmi_kvm_x86_cpuid_in(
+	struct vmapi_x86_cpuid *to, const struct kvm_cpuid_entry2 *from)
 {
 	memset(to, 0, sizeof(*to));
 	to->leaf = from->function;
-	to->has_subleaf =
-		(from->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0;
+	to->has_subleaf = (from->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0;
 	to->subleaf = to->has_subleaf ? from->index : 0;
 	to->eax = from->eax;
 	to->ebx = from->ebx;
@@ -264,8 +265,8 @@ void vmi_kvm_x86_cpuid_in(struct vmapi_x86_cpuid *to,
 	to->edx = from->edx;
 }
 
-void vmi_kvm_x86_cpuid_out(struct kvm_cpuid_entry2 *to,
-	const struct vmapi_x86_cpuid *from)
+void vmi_kvm_x86_cpuid_out(
+	struct kvm_cpuid_entry2 *to, const struct vmapi_x86_cpuid *from)
 {
 	memset(to, 0, sizeof(*to));
 	to->function = from->leaf;

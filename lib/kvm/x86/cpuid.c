@@ -20,6 +20,19 @@ struct kvm_cpuid2 *vmi_kvm_x86_cpuid_alloc(size_t n)
 }
 
 /*
+ * KVM_GET_CPUID2 of kernels before 6.4 leaves the count as it was, so that
+ * entries of zeros follow.  No entry that means something is all zero.
+ */
+static void trim(struct kvm_cpuid2 *list)
+{
+	static const struct kvm_cpuid_entry2 nothing;
+
+	while (list->nent && !memcmp(&list->entries[list->nent - 1], &nothing,
+				     sizeof(nothing)))
+		list->nent--;
+}
+
+/*
  * Room for too few is E2BIG, and some kernels say ENOMEM where the room is
  * more than they are ready to think about (api.rst 4.46): start small, grow.
  */
@@ -36,6 +49,7 @@ int vmi_kvm_x86_cpuid_fetch(const struct vmapi *ctx, int fd,
 			return -ENOMEM;
 		rc = vmi_kvm_ioctl(ctx, fd, request, found);
 		if (rc >= 0 && found->nent <= n) {
+			trim(found);
 			*list = found;
 			return 0;
 		}
@@ -58,14 +72,11 @@ void vmi_kvm_x86_cpuid_apic_id(struct kvm_cpuid2 *list, uint32_t id)
 			entry->ebx = (entry->ebx & 0x00ffffff) | id << 24;
 			break;
 		case 0xb: /* EDX: x2APIC id, in every subleaf */
-		case 0x1f:
-			entry->edx = id;
-			break;
+		case 0x1f: entry->edx = id; break;
 		case 0x8000001e: /* AMD: EAX: extended APIC id */
 			entry->eax = id;
 			break;
-		default:
-			break;
+		default: break;
 		}
 	}
 }
@@ -87,8 +98,8 @@ int vmi_kvm_x86_cpuid_default(struct vmi_kvm_vcpu *vcpu)
 	struct kvm_cpuid2 *list;
 	int rc;
 
-	rc = vmi_kvm_x86_cpuid_fetch(ctx, vmi_kvm_of(ctx)->fd,
-		KVM_GET_SUPPORTED_CPUID, &list);
+	rc = vmi_kvm_x86_cpuid_fetch(
+		ctx, vmi_kvm_of(ctx)->fd, KVM_GET_SUPPORTED_CPUID, &list);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_SUPPORTED_CPUID);
 	vmi_kvm_x86_cpuid_apic_id(list, (uint32_t)vcpu->core.id);
@@ -106,16 +117,16 @@ int vmi_kvm_x86_cpuid_get(struct vmi_kvm_vcpu *vcpu, void *data, size_t *bytes)
 	uint32_t i;
 	int rc;
 
-	rc = vmi_kvm_x86_cpuid_fetch(vcpu->core.vm->ctx, vcpu->fd,
-		KVM_GET_CPUID2, &list);
+	rc = vmi_kvm_x86_cpuid_fetch(
+		vcpu->core.vm->ctx, vcpu->fd, KVM_GET_CPUID2, &list);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_CPUID2);
 	need = list->nent * sizeof(*to);
 	if (!data)
 		rc = 0;
 	else if (*bytes < need)
-		rc = vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
-			"the room for CPUID is too small");
+		rc = vmi_kvm_vcpu_fail(
+			vcpu, -ENOSPC, "the room for CPUID is too small");
 	else
 		for (i = 0; i < list->nent; i++)
 			vmi_kvm_x86_cpuid_in(&to[i], &list->entries[i]);
@@ -147,8 +158,8 @@ static bool same(const struct kvm_cpuid2 *a, const struct kvm_cpuid2 *b)
  * gives (the kernel keeps bits like OSXSAVE up to date in it), are taken
  * without asking; anything else is too late.
  */
-static int set_after_run(struct vmi_kvm_vcpu *vcpu,
-	const struct kvm_cpuid2 *list)
+static int set_after_run(
+	struct vmi_kvm_vcpu *vcpu, const struct kvm_cpuid2 *list)
 {
 	struct kvm_cpuid2 *now;
 	bool is_same;
@@ -156,20 +167,20 @@ static int set_after_run(struct vmi_kvm_vcpu *vcpu,
 
 	if (same(vcpu->arch->cpuid, list))
 		return 0;
-	rc = vmi_kvm_x86_cpuid_fetch(vcpu->core.vm->ctx, vcpu->fd,
-		KVM_GET_CPUID2, &now);
+	rc = vmi_kvm_x86_cpuid_fetch(
+		vcpu->core.vm->ctx, vcpu->fd, KVM_GET_CPUID2, &now);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_CPUID2);
 	is_same = same(now, list);
 	vmi_free(now);
 	if (is_same)
 		return 0;
-	return vmi_kvm_vcpu_fail(vcpu, -EBUSY,
-		"CPUID cannot be changed once the vcpu has run");
+	return vmi_kvm_vcpu_fail(
+		vcpu, -EBUSY, "CPUID cannot be changed once the vcpu has run");
 }
 
-int vmi_kvm_x86_cpuid_set(struct vmi_kvm_vcpu *vcpu, const void *data,
-	size_t bytes)
+int vmi_kvm_x86_cpuid_set(
+	struct vmi_kvm_vcpu *vcpu, const void *data, size_t bytes)
 {
 	const struct vmapi_x86_cpuid *from = data;
 	size_t n = bytes / sizeof(*from);

@@ -19,7 +19,6 @@ bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 		exit->reason = VMAPI_EXIT_EOI;
 		exit->u.eoi.vector = run->eoi.vector;
 		return true;
-	default:
-		return false;
+	default: return false;
 	}
 }

@@ -20,16 +20,15 @@ static int ask_ready(struct vmi_kvm_vcpu *vcpu)
 	size_t bytes = sizeof(events);
 	int rc;
 
-	rc = vmi_kvm_arch_block_get(&vcpu->core, VMI_BLOCK_EVENTS, &events,
-		&bytes);
+	rc = vmi_kvm_arch_block_get(
+		&vcpu->core, VMI_BLOCK_EVENTS, &events, &bytes);
 	if (rc < 0)
 		return rc;
 	if (events.interrupt_injected)
-		return vmi_kvm_vcpu_fail(vcpu, -EEXIST,
-			"an interrupt is queued already");
+		return vmi_kvm_vcpu_fail(
+			vcpu, -EEXIST, "an interrupt is queued already");
 	bytes = sizeof(gprs);
-	rc = vmi_kvm_arch_block_get(&vcpu->core, VMI_BLOCK_GPRS, &gprs,
-		&bytes);
+	rc = vmi_kvm_arch_block_get(&vcpu->core, VMI_BLOCK_GPRS, &gprs, &bytes);
 	if (rc < 0)
 		return rc;
 	if (!(gprs.rflags & RFLAGS_IF) || events.shadow ||
@@ -56,8 +55,8 @@ int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
 	if (rc < 0)
 		return rc;
 	if (vector > 255)
-		return vmi_kvm_vcpu_fail(vcpu, -ERANGE,
-			"an interrupt vector is at most 255");
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ERANGE, "an interrupt vector is at most 255");
 	if (!vcpu->run_valid || !vcpu->run->ready_for_interrupt_injection) {
 		rc = ask_ready(vcpu);
 		if (rc < 0)
@@ -78,28 +77,4 @@ int vmi_kvm_arch_irq_window(struct vmapi_vcpu *core, bool on)
 	if (rc == 0)
 		vcpu->run->request_interrupt_window = on;
 	return rc;
-}
-
-int vmi_kvm_arch_translate(struct vmapi_vcpu *core, uint64_t gva,
-	unsigned access, struct vmapi_translation *result)
-{
-	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	struct kvm_translation arg = { .linear_address = gva };
-	int rc;
-
-	(void)access;
-	rc = vmi_kvm_settled(vcpu);
-	if (rc < 0)
-		return rc;
-	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_TRANSLATE, &arg);
-	if (rc < 0)
-		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_TRANSLATE);
-	if (!arg.valid)
-		return vmi_fail_range(-EFAULT, gva, 1,
-			"linear address 0x%llx is not mapped",
-			(unsigned long long)gva);
-	result->gpa = arg.physical_address;
-	result->access = VMAPI_ACCESS_READ | VMAPI_ACCESS_WRITE |
-		VMAPI_ACCESS_EXEC | VMAPI_ACCESS_USER;
-	return 0;
 }

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Model-specific registers: any number of them, one status each. */
 /*
- * The kernel takes at most 256 in a call and stops at the first that it does
- * not like, saying only how many went before.  So a batch goes in pieces,
- * and after a stop it goes on behind the culprit.
+ * The kernel takes fewer than 256 in a call (256 is E2BIG already) and stops
+ * at the first that it does not like, saying only how many went before.  So
+ * a batch goes in pieces, and after a stop it goes on behind the culprit.
  */
 #include "lib/kvm/x86/x86.h"
 
-#define BATCH 256
+#define BATCH 255
 
+/* struct kvm_msrs with its array. */
 struct msr_batch {
-	struct kvm_msrs head;
+	uint32_t nmsrs;
+	uint32_t pad;
 	struct kvm_msr_entry entries[BATCH];
 };
 
-_Static_assert(offsetof(struct msr_batch, entries) ==
-	offsetof(struct kvm_msrs, entries), "");
+_Static_assert(offsetof(struct msr_batch, entries) == sizeof(struct kvm_msrs),
+	"struct kvm_msrs is another");
 
 /* How many the kernel took of the n at the front; or -errno. */
 static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
@@ -25,8 +27,8 @@ static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	size_t i;
 	int rc;
 
-	memset(&batch.head, 0, sizeof(batch.head));
-	batch.head.nmsrs = (uint32_t)n;
+	batch.nmsrs = (uint32_t)n;
+	batch.pad = 0;
 	for (i = 0; i < n; i++)
 		batch.entries[i] = (struct kvm_msr_entry){
 			.index = msrs[i].index,
@@ -44,8 +46,8 @@ static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 }
 
 /* A value that is refused, or a register that is not there? */
-static int why_not(struct vmi_kvm_vcpu *vcpu, unsigned long request,
-	uint32_t index)
+static int why_not(
+	struct vmi_kvm_vcpu *vcpu, unsigned long request, uint32_t index)
 {
 	struct vmi_msr probe = { .index = index };
 
@@ -61,9 +63,6 @@ static int transfer_all(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	size_t at = 0;
 	int rc;
 
-	rc = vmi_kvm_settled(vcpu);
-	if (rc < 0)
-		return rc;
 	while (at < n) {
 		size_t part = n - at < BATCH ? n - at : BATCH;
 
@@ -80,14 +79,14 @@ static int transfer_all(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	return 0;
 }
 
-int vmi_kvm_arch_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
-	size_t n)
+int vmi_kvm_arch_msrs_get(
+	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
 {
 	return transfer_all(vmi_kvm_vcpu_of(vcpu), KVM_GET_MSRS, msrs, n);
 }
 
-int vmi_kvm_arch_msrs_set(struct vmapi_vcpu *core, struct vmi_msr *msrs,
-	size_t n)
+int vmi_kvm_arch_msrs_set(
+	struct vmapi_vcpu *core, struct vmi_msr *msrs, size_t n)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 
@@ -140,16 +139,16 @@ static int list_filter(struct vmapi_vcpu *vcpu, const struct kvm_msr_list *list,
 	return rc;
 }
 
-int vmi_kvm_arch_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices,
-	size_t n, size_t *count)
+int vmi_kvm_arch_msr_list(
+	struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n, size_t *count)
 {
 	struct kvm_msr_list *list;
 	int rc;
 
 	rc = list_fetch(vcpu->vm->ctx, &list);
 	if (rc < 0)
-		return vmi_kvm_vcpu_refused(vmi_kvm_vcpu_of(vcpu), rc,
-			KVM_GET_MSR_INDEX_LIST);
+		return vmi_kvm_vcpu_refused(
+			vmi_kvm_vcpu_of(vcpu), rc, KVM_GET_MSR_INDEX_LIST);
 	rc = list_filter(vcpu, list, indices, n, count);
 	vmi_free(list);
 	return rc;

@@ -54,8 +54,8 @@ int vmi_kvm_x86_sregs_get(struct vmi_kvm_vcpu *vcpu, struct kvm_sregs2 *regs)
  * The old call's bitmap is an interrupt being injected, which belongs to the
  * events: an empty bitmap leaves that as it is.
  */
-int vmi_kvm_x86_sregs_set(struct vmi_kvm_vcpu *vcpu,
-	const struct kvm_sregs2 *regs)
+int vmi_kvm_x86_sregs_set(
+	struct vmi_kvm_vcpu *vcpu, const struct kvm_sregs2 *regs)
 {
 	struct kvm_sregs old;
 
@@ -76,11 +76,11 @@ static int system_get(struct vmi_kvm_vcpu *vcpu, void *data)
 	return rc;
 }
 
-/* CR0.PG, CR4.PAE and not EFER.LMA: the PDPTEs are registers (SDM 3A 4.4.1). */
+/* CR0.PG, CR4.PAE, not EFER.LMA: PDPTEs are registers (SDM 3A 4.4.1). */
 static bool has_pdptrs(const struct kvm_sregs2 *regs)
 {
 	return regs->cr0 >> 31 & 1 && regs->cr4 >> 5 & 1 &&
-		!(regs->efer >> 10 & 1);
+	       !(regs->efer >> 10 & 1);
 }
 
 /*
@@ -107,7 +107,7 @@ static int system_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 	return vmi_kvm_x86_sregs_set(vcpu, &regs);
 }
 
-/* -- the rest -------------------------------------------------------------- */
+/* -- the rest ------------------------------------------------------------ */
 
 static int debug_get(struct vmi_kvm_vcpu *vcpu, void *data)
 {
@@ -134,9 +134,6 @@ static int xcrs_get(struct vmi_kvm_vcpu *vcpu, void *data)
 	uint32_t i;
 	int rc;
 
-	if (!vm_of(vcpu)->arch->xcrs)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
-			"this processor has no XCR0");
 	rc = call(vcpu, KVM_GET_XCRS, &regs);
 	if (rc < 0)
 		return rc;
@@ -152,9 +149,6 @@ static int xcrs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 	const struct vmi_x86_xcrs *from = data;
 	struct kvm_xcrs regs;
 
-	if (!vm_of(vcpu)->arch->xcrs)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
-			"this processor has no XCR0");
 	memset(&regs, 0, sizeof(regs));
 	regs.nr_xcrs = 1;
 	regs.xcrs[0].value = from->xcr0;
@@ -167,8 +161,9 @@ static int xcrs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
  */
 static int xsave_get(struct vmi_kvm_vcpu *vcpu, void *data)
 {
-	return call(vcpu, vm_of(vcpu)->arch->xsave2 ? KVM_GET_XSAVE2 :
-						      KVM_GET_XSAVE, data);
+	return call(vcpu,
+		vm_of(vcpu)->arch->xsave2 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE,
+		data);
 }
 
 static int xsave_set(struct vmi_kvm_vcpu *vcpu, const void *data)
@@ -178,24 +173,18 @@ static int xsave_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 
 static int lapic_get(struct vmi_kvm_vcpu *vcpu, void *data)
 {
-	if (vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
-			"this VM has no local APICs");
 	return call(vcpu, KVM_GET_LAPIC, data);
 }
 
 static int lapic_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 {
-	if (vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
-			"this VM has no local APICs");
 	return call(vcpu, KVM_SET_LAPIC, (void *)(uintptr_t)data);
 }
 
 uint32_t vmi_kvm_x86_event_flags(const struct vmi_kvm_vm *vm)
 {
-	uint32_t flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
-		KVM_VCPUEVENT_VALID_SHADOW;
+	uint32_t flags =
+		KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
 
 	if (vm->core.config.irqchip != VMAPI_IRQCHIP_NONE)
 		flags |= KVM_VCPUEVENT_VALID_SIPI_VECTOR;
@@ -220,8 +209,8 @@ static int events_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 {
 	struct kvm_vcpu_events events;
 
-	vmi_kvm_x86_events_out(&events, data,
-		vmi_kvm_x86_event_flags(vm_of(vcpu)));
+	vmi_kvm_x86_events_out(
+		&events, data, vmi_kvm_x86_event_flags(vm_of(vcpu)));
 	return call(vcpu, KVM_SET_VCPU_EVENTS, &events);
 }
 
@@ -278,14 +267,14 @@ static int tsc_hz_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 	if (rc < 0 || now == hz / 1000)
 		return rc;
 	if (!vmi_kvm_vm_check(vm_of(vcpu), KVM_CAP_TSC_CONTROL))
-		return vmi_kvm_vcpu_fail(vcpu, -ENOTSUP,
-			"this processor cannot scale the TSC");
-	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_TSC_KHZ,
-		(void *)(uintptr_t)(hz / 1000));
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOTSUP, "this processor cannot scale the TSC");
+	rc = vmi_kvm_vcpu_ioctl(
+		vcpu, KVM_SET_TSC_KHZ, (void *)(uintptr_t)(hz / 1000));
 	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_TSC_KHZ) : 0;
 }
 
-/* -- the table -------------------------------------------------------------- */
+/* -- the table ----------------------------------------------------------- */
 
 struct block {
 	size_t bytes; /* 0: vm->arch->xsave_bytes */
@@ -305,16 +294,27 @@ static const struct block blocks[VMI_BLOCKS] = {
 		lapic_set },
 	[VMI_BLOCK_EVENTS] = { sizeof(struct vmapi_x86_events), events_get,
 		events_set },
-	[VMI_BLOCK_MP_STATE] = { sizeof(uint32_t), mp_state_get,
-		mp_state_set },
+	[VMI_BLOCK_MP_STATE] = { sizeof(uint32_t), mp_state_get, mp_state_set },
 	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_get, tsc_hz_set },
 };
 
-static size_t block_bytes(const struct vmi_kvm_vcpu *vcpu,
-	enum vmi_block block)
+static size_t block_bytes(const struct vmi_kvm_vcpu *vcpu, enum vmi_block block)
 {
-	return blocks[block].bytes ? blocks[block].bytes :
-				     vm_of(vcpu)->arch->xsave_bytes;
+	return blocks[block].bytes ? blocks[block].bytes
+				   : vm_of(vcpu)->arch->xsave_bytes;
+}
+
+/* Some VMs lack some blocks. */
+static int check_present(struct vmi_kvm_vcpu *vcpu, enum vmi_block block)
+{
+	if (block == VMI_BLOCK_LAPIC &&
+		vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOENT, "this VM has no local APICs");
+	if (block == VMI_BLOCK_XCRS && !vm_of(vcpu)->arch->xcrs)
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOENT, "this processor has no XCR0");
+	return 0;
 }
 
 int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
@@ -326,13 +326,16 @@ int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
 
 	if (block == VMI_BLOCK_CPUID)
 		return vmi_kvm_x86_cpuid_get(vcpu, data, bytes);
+	rc = check_present(vcpu, block);
+	if (rc < 0)
+		return rc;
 	*bytes = block_bytes(vcpu, block);
 	if (!data)
 		return 0;
 	if (room < *bytes)
 		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
 			"the room for the registers is too small");
-	rc = vmi_kvm_settled(vcpu);
+	rc = vmi_kvm_hand_over_nmi(vcpu);
 	return rc < 0 ? rc : blocks[block].get(vcpu, data);
 }
 
@@ -342,10 +345,13 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, enum vmi_block block,
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 	int rc;
 
+	rc = check_present(vcpu, block);
+	if (rc < 0)
+		return rc;
 	if (block != VMI_BLOCK_CPUID && bytes != block_bytes(vcpu, block))
-		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
-			"the size of the registers is another");
-	rc = vmi_kvm_settled(vcpu);
+		return vmi_kvm_vcpu_fail(
+			vcpu, -EINVAL, "the size of the registers is another");
+	rc = vmi_kvm_hand_over_nmi(vcpu);
 	if (rc < 0)
 		return rc;
 	vcpu->run_valid = false;

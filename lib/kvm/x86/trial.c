@@ -43,10 +43,10 @@ struct trial {
 	size_t room;
 };
 
-/* xor eax,eax; xor edx,edx; CMPXCHG16B; report ZF; FXRSTOR; report 2 */
+/* clang-format off: an instruction a line */
 static const uint8_t code64[] = {
 	0x48, 0xc7, 0xc7, 0x00, 0x50, 0x00, 0x00, /* mov rdi, DATA */
-	0x31, 0xc0, 0x31, 0xd2,			  /* xor eax,eax; edx,edx */
+	0x31, 0xc0, 0x31, 0xd2,			  /* eax = edx = 0 */
 	0xbb, 0x01, 0x00, 0x00, 0x00,		  /* mov ebx, 1 */
 	0xb9, 0x02, 0x00, 0x00, 0x00,		  /* mov ecx, 2 */
 	0xf0, 0x48, 0x0f, 0xc7, 0x0f,		  /* lock cmpxchg16b [rdi] */
@@ -65,6 +65,7 @@ static const uint8_t code32[] = {
 	0xe6, REPORT_PORT,				/* out */
 	0xf4,						/* hlt */
 };
+/* clang-format on */
 
 static int call(int fd, unsigned long request, void *arg)
 {
@@ -77,7 +78,7 @@ static bool say(struct trial *t, const char *sentence)
 	return false;
 }
 
-/* -- the machine ------------------------------------------------------------- */
+/* -- the machine --------------------------------------------------------- */
 
 static void put(struct trial *t, unsigned at, uint64_t value, unsigned bytes)
 {
@@ -101,7 +102,7 @@ static void fill_ram(struct trial *t)
 	put(t, PD32 + 4, PT32 | 3, 4);
 	for (i = 0; i < RAM_BYTES >> 12; i++)
 		put(t, PT32 + 4 * i, i << 12 | 3, 4);
-	put(t, FX, 0x037f, 2);	     /* FCW */
+	put(t, FX, 0x037f, 2);	    /* FCW */
 	put(t, FX + 24, 0x1f80, 4); /* MXCSR */
 }
 
@@ -209,7 +210,7 @@ static int set_state(struct trial *t, bool is_long, uint64_t rip)
 	return rc < 0 ? rc : call(t->vcpu, KVM_SET_REGS, &regs);
 }
 
-/* -- running ------------------------------------------------------------------ */
+/* -- running ------------------------------------------------------------- */
 
 static bool explain(struct trial *t, const char *what, int rc)
 {
@@ -218,11 +219,11 @@ static bool explain(struct trial *t, const char *what, int rc)
 	if (rc == -EINTR)
 		snprintf(t->why, t->room, "%s did not come to an end", what);
 	else if (rc < 0)
-		snprintf(t->why, t->room, "%s: KVM_RUN failed (errno %d)",
-			what, -rc);
+		snprintf(t->why, t->room, "%s: KVM_RUN failed (errno %d)", what,
+			-rc);
 	else if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
-		snprintf(t->why, t->room, "%s failed (internal error %u)",
-			what, (unsigned)run->internal.suberror);
+		snprintf(t->why, t->room, "%s failed (internal error %u)", what,
+			(unsigned)run->internal.suberror);
 	else if (run->exit_reason == KVM_EXIT_IO)
 		snprintf(t->why, t->room, "%s gave a wrong result", what);
 	else
@@ -238,8 +239,9 @@ static bool reports(struct trial *t, uint8_t value, const char *what)
 	void *timer;
 	int rc = vmi_sys->timer_start(t->kick_signal, PATIENCE_NS, &timer);
 
+	/* No timer, no trial: nothing is held against it. */
 	if (rc < 0)
-		return true; /* no timer, no trial: nothing is held against it */
+		return true;
 	do
 		rc = call(t->vcpu, KVM_RUN, NULL);
 	while (rc == -EAGAIN);
@@ -253,15 +255,15 @@ static bool reports(struct trial *t, uint8_t value, const char *what)
 	return explain(t, what, rc);
 }
 
-static bool has_feature(const struct trial *t, unsigned edx_bit,
-	unsigned ecx_bit)
+static bool has_feature(
+	const struct trial *t, unsigned edx_bit, unsigned ecx_bit)
 {
 	uint32_t i;
 
 	for (i = 0; i < t->cpuid->nent; i++)
 		if (t->cpuid->entries[i].function == 1)
 			return t->cpuid->entries[i].edx >> edx_bit & 1 &&
-				t->cpuid->entries[i].ecx >> ecx_bit & 1;
+			       t->cpuid->entries[i].ecx >> ecx_bit & 1;
 	return false;
 }
 
@@ -308,8 +310,8 @@ static int make_vm(struct trial *t, int fd)
 	if (rc < (int)sizeof(struct kvm_run))
 		return rc < 0 ? rc : -EINVAL;
 	t->run_bytes = (size_t)rc;
-	rc = vmi_kvm_x86_cpuid_fetch(NULL, fd, KVM_GET_SUPPORTED_CPUID,
-		&t->cpuid);
+	rc = vmi_kvm_x86_cpuid_fetch(
+		NULL, fd, KVM_GET_SUPPORTED_CPUID, &t->cpuid);
 	if (rc < 0)
 		return rc;
 	t->vm = vmi_kvm_create_vm(fd, 0);

@@ -9,12 +9,12 @@ int vmi_kvm_arch_vcpu_init(struct vmi_kvm_vcpu *vcpu)
 
 	vcpu->arch = vmi_zalloc(sizeof(*vcpu->arch));
 	if (!vcpu->arch)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOMEM,
-			"no memory for the vcpu");
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOMEM, "no memory for the vcpu");
 	rc = vmi_kvm_x86_cpuid_default(vcpu);
 	if (rc == 0 && tsc_hz)
-		rc = vmi_kvm_arch_block_set(&vcpu->core, VMI_BLOCK_TSC_HZ,
-			&tsc_hz, sizeof(tsc_hz));
+		rc = vmi_kvm_arch_block_set(
+			&vcpu->core, VMI_BLOCK_TSC_HZ, &tsc_hz, sizeof(tsc_hz));
 	if (rc < 0)
 		vmi_kvm_arch_vcpu_fini(vcpu);
 	return rc;
@@ -28,7 +28,7 @@ void vmi_kvm_arch_vcpu_fini(struct vmi_kvm_vcpu *vcpu)
 	vcpu->arch = NULL;
 }
 
-/* -- reset ------------------------------------------------------------------ */
+/* -- reset --------------------------------------------------------------- */
 /*
  * KVM has no reset of a vcpu.  These are the values after power-up of SDM 3A
  * table 10-1 (9-1 in older editions), block by block.
@@ -109,9 +109,9 @@ static int reset_fpu(struct vmi_kvm_vcpu *vcpu)
 	}
 	area = vmi_zalloc(vm->arch->xsave_bytes);
 	if (!area)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOMEM,
-			"no memory for the XSAVE area");
-	area[0] = 0x40; /* FCW (SDM 1 10.5.1) */
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOMEM, "no memory for the XSAVE area");
+	area[0] = 0x40;	 /* FCW (SDM 1 10.5.1) */
 	area[24] = 0x80; /* MXCSR */
 	area[25] = 0x1f;
 	area[512] = 3; /* XSTATE_BV: x87, SSE (SDM 1 13.4.2) */
@@ -124,6 +124,7 @@ static int reset_fpu(struct vmi_kvm_vcpu *vcpu)
  * Those that a reset does not leave at zero, and the zero ones that a guest
  * changes.  What this kernel does not have is passed over.
  */
+/* clang-format off */
 static const struct {
 	uint32_t index;
 	uint64_t value;
@@ -154,18 +155,28 @@ static const struct {
 	{ 0xc0000102, 0 },		    /* KERNEL_GS_BASE */
 	{ 0xc0000103, 0 },		    /* TSC_AUX */
 };
+/* clang-format on */
 
+/* Only what differs: some kernels log writes that they do not expect. */
 static int reset_msrs_all(struct vmi_kvm_vcpu *vcpu)
 {
 	struct vmi_msr msrs[vmi_array_len(reset_msrs)];
-	size_t i;
+	size_t i, n = 0;
+	int rc;
 
+	memset(msrs, 0, sizeof(msrs));
 	for (i = 0; i < vmi_array_len(msrs); i++)
-		msrs[i] = (struct vmi_msr){
-			.index = reset_msrs[i].index,
-			.value = reset_msrs[i].value,
-		};
-	return vmi_kvm_arch_msrs_set(&vcpu->core, msrs, vmi_array_len(msrs));
+		msrs[i].index = reset_msrs[i].index;
+	rc = vmi_kvm_arch_msrs_get(&vcpu->core, msrs, vmi_array_len(msrs));
+	if (rc < 0)
+		return rc;
+	for (i = 0; i < vmi_array_len(msrs); i++) {
+		if (msrs[i].status || msrs[i].value == reset_msrs[i].value)
+			continue;
+		msrs[n].index = reset_msrs[i].index;
+		msrs[n++].value = reset_msrs[i].value;
+	}
+	return vmi_kvm_arch_msrs_set(&vcpu->core, msrs, n);
 }
 
 static void store32(uint8_t *page, unsigned offset, uint32_t value)
@@ -186,8 +197,7 @@ static int reset_lapic(struct vmi_kvm_vcpu *vcpu)
 
 	if (!has_lapic(vcpu))
 		return 0;
-	rc = vmi_kvm_arch_block_get(&vcpu->core, VMI_BLOCK_LAPIC, page,
-		&bytes);
+	rc = vmi_kvm_arch_block_get(&vcpu->core, VMI_BLOCK_LAPIC, page, &bytes);
 	if (rc < 0)
 		return rc;
 	memset(page, 0, 0x20);
@@ -203,8 +213,8 @@ static int reset_lapic(struct vmi_kvm_vcpu *vcpu)
 static int reset_activity(struct vmi_kvm_vcpu *vcpu)
 {
 	struct vmapi_x86_events events;
-	uint32_t state = boots(vcpu) ? VMAPI_X86_MP_RUNNABLE :
-				       VMAPI_X86_MP_UNINITIALIZED;
+	uint32_t state = boots(vcpu) ? VMAPI_X86_MP_RUNNABLE
+				     : VMAPI_X86_MP_UNINITIALIZED;
 	int rc;
 
 	memset(&events, 0, sizeof(events));
@@ -218,8 +228,13 @@ static int reset_activity(struct vmi_kvm_vcpu *vcpu)
 int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *core)
 {
 	static int (*const steps[])(struct vmi_kvm_vcpu *) = {
-		reset_system, reset_gprs, reset_debug, reset_fpu,
-		reset_msrs_all, reset_lapic, reset_activity,
+		reset_system,
+		reset_gprs,
+		reset_debug,
+		reset_fpu,
+		reset_msrs_all,
+		reset_lapic,
+		reset_activity,
 	};
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 	size_t i;

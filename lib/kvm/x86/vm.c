@@ -30,7 +30,7 @@ static bool enable(struct vmi_kvm_vm *vm, unsigned cap)
 	struct kvm_enable_cap arg = { .cap = cap, .args = { 1 } };
 
 	return vmi_kvm_vm_check(vm, cap) &&
-		vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg) >= 0;
+	       vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg) >= 0;
 }
 
 static int set_pages(struct vmi_kvm_vm *vm)
@@ -39,11 +39,10 @@ static int set_pages(struct vmi_kvm_vm *vm)
 	int rc;
 
 	if (vmi_kvm_vm_check(vm, KVM_CAP_SET_IDENTITY_MAP_ADDR)) {
-		rc = vmi_kvm_vm_ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR,
-			&identity);
+		rc = vmi_kvm_vm_ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
 		if (rc < 0)
-			return vmi_kvm_vm_refused(rc,
-				KVM_SET_IDENTITY_MAP_ADDR);
+			return vmi_kvm_vm_refused(
+				rc, KVM_SET_IDENTITY_MAP_ADDR);
 	}
 	rc = vmi_kvm_vm_ioctl(vm, KVM_SET_TSS_ADDR, (void *)(uintptr_t)TSS);
 	if (rc < 0)
@@ -59,12 +58,11 @@ static int set_pages(struct vmi_kvm_vm *vm)
  * 6.5 5.2.12.5 calls this an interrupt source override) and input 0 of the
  * PIC; the PIC's input 2 is its cascade.
  */
-static unsigned pc_routes(struct kvm_irq_routing_entry *entries)
+static uint32_t pc_routes(struct kvm_irq_routing_entry *entries)
 {
-	unsigned n = 0;
+	uint32_t n = 0;
 	unsigned gsi;
 
-	memset(entries, 0, 2 * VMI_KVM_X86_PINS * sizeof(*entries));
 	for (gsi = 0; gsi < VMI_KVM_X86_PINS; gsi++) {
 		if (gsi == 2)
 			continue;
@@ -76,23 +74,30 @@ static unsigned pc_routes(struct kvm_irq_routing_entry *entries)
 			continue;
 		entries[n].gsi = gsi;
 		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = gsi < 8 ?
-			KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
+		entries[n].u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER
+						       : KVM_IRQCHIP_PIC_SLAVE;
 		entries[n++].u.irqchip.pin = gsi % 8;
 	}
 	return n;
 }
 
+/* struct kvm_irq_routing with its array. */
+struct routing {
+	uint32_t nr;
+	uint32_t flags;
+	struct kvm_irq_routing_entry entries[2 * VMI_KVM_X86_PINS];
+};
+
+_Static_assert(
+	offsetof(struct routing, entries) == sizeof(struct kvm_irq_routing),
+	"struct kvm_irq_routing is another");
+
 static int set_routes(struct vmi_kvm_vm *vm)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[2 * VMI_KVM_X86_PINS];
-	} arg;
+	struct routing arg = { .flags = 0 };
 	int rc;
 
-	memset(&arg.head, 0, sizeof(arg.head));
-	arg.head.nr = pc_routes(arg.entries);
+	arg.nr = pc_routes(arg.entries);
 	rc = vmi_kvm_vm_ioctl(vm, KVM_SET_GSI_ROUTING, &arg);
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_GSI_ROUTING) : 0;
 }
@@ -128,8 +133,7 @@ static int make_full(struct vmi_kvm_vm *vm)
 	rc = set_routes(vm);
 	for (i = 0; rc == 0 && i < VMI_KVM_X86_CHIPS; i++) {
 		vm->arch->chips[i].chip_id = i;
-		rc = vmi_kvm_vm_ioctl(vm, KVM_GET_IRQCHIP,
-			&vm->arch->chips[i]);
+		rc = vmi_kvm_vm_ioctl(vm, KVM_GET_IRQCHIP, &vm->arch->chips[i]);
 		if (rc < 0)
 			rc = vmi_kvm_vm_refused(rc, KVM_GET_IRQCHIP);
 	}
@@ -147,7 +151,8 @@ static int make_split(struct vmi_kvm_vm *vm)
 	int rc;
 
 	if (!vmi_kvm_vm_check(vm, KVM_CAP_SPLIT_IRQCHIP))
-		return vmi_fail(-ENOTSUP, "vm", "irqchip: this kernel cannot "
+		return vmi_fail(-ENOTSUP, "vm",
+			"irqchip: this kernel cannot "
 			"split it (KVM_CAP_SPLIT_IRQCHIP)");
 	rc = vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg);
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_ENABLE_CAP) : 0;
@@ -156,12 +161,9 @@ static int make_split(struct vmi_kvm_vm *vm)
 static int make_irqchip(struct vmi_kvm_vm *vm)
 {
 	switch (vm->core.config.irqchip) {
-	case VMAPI_IRQCHIP_FULL:
-		return make_full(vm);
-	case VMAPI_IRQCHIP_SPLIT:
-		return make_split(vm);
-	default:
-		return 0;
+	case VMAPI_IRQCHIP_FULL: return make_full(vm);
+	case VMAPI_IRQCHIP_SPLIT: return make_split(vm);
+	default: return 0;
 	}
 }
 
@@ -217,8 +219,7 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *core)
 	if (core->config.irqchip != VMAPI_IRQCHIP_FULL)
 		return 0;
 	for (i = 0; i < VMI_KVM_X86_CHIPS; i++) {
-		rc = vmi_kvm_vm_ioctl(vm, KVM_SET_IRQCHIP,
-			&vm->arch->chips[i]);
+		rc = vmi_kvm_vm_ioctl(vm, KVM_SET_IRQCHIP, &vm->arch->chips[i]);
 		if (rc < 0)
 			return vmi_kvm_vm_refused(rc, KVM_SET_IRQCHIP);
 	}
@@ -231,8 +232,8 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *core)
 int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
 {
 	if (vm->config.irqchip != VMAPI_IRQCHIP_FULL)
-		return vmi_fail(-ENXIO, "vm",
-			"the VM has no controller with lines");
+		return vmi_fail(
+			-ENXIO, "vm", "the VM has no controller with lines");
 	*n = VMI_KVM_X86_PINS;
 	return 0;
 }
@@ -251,7 +252,7 @@ void vmi_kvm_arch_legacy_cut(struct vmapi_vm *core, bool cut)
 	vmi_kvm_vm_ioctl(vm, KVM_SET_PIT2, &pit);
 }
 
-/* -- capabilities --------------------------------------------------------- */
+/* -- capabilities -------------------------------------------------------- */
 
 static unsigned irqchips(int fd)
 {
@@ -271,8 +272,8 @@ static unsigned phys_bits(const struct vmi_kvm *kvm)
 	unsigned bits = 36;
 	uint32_t i;
 
-	if (vmi_kvm_x86_cpuid_fetch(&kvm->core, kvm->fd,
-		KVM_GET_SUPPORTED_CPUID, &list) < 0)
+	if (vmi_kvm_x86_cpuid_fetch(
+		    &kvm->core, kvm->fd, KVM_GET_SUPPORTED_CPUID, &list) < 0)
 		return bits;
 	for (i = 0; i < list->nent; i++)
 		if (list->entries[i].function == 0x80000008)
@@ -287,26 +288,21 @@ int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	int xsave;
 
 	switch (id) {
-	case VMAPI_CAP_IRQCHIPS:
-		cap->value = irqchips(kvm->fd);
-		break;
-	case VMAPI_CAP_PHYS_BITS:
-		cap->value = phys_bits(kvm);
-		break;
+	case VMAPI_CAP_IRQCHIPS: cap->value = irqchips(kvm->fd); break;
+	case VMAPI_CAP_PHYS_BITS: cap->value = phys_bits(kvm); break;
 	case VMAPI_CAP_XSAVE_SIZE:
-		xsave = vm ? vmi_kvm_vm_check(vm, KVM_CAP_XSAVE2) :
-			     vmi_kvm_check(kvm->fd, KVM_CAP_XSAVE2);
+		xsave = vm ? vmi_kvm_vm_check(vm, KVM_CAP_XSAVE2)
+			   : vmi_kvm_check(kvm->fd, KVM_CAP_XSAVE2);
 		cap->value = xsave ? xsave : (int)sizeof(struct kvm_xsave);
 		break;
 	case VMAPI_CAP_TSC_HZ:
-		cap->value = vm ?
-			1000ll * vmi_sys->ioctl(vm->fd, KVM_GET_TSC_KHZ, NULL) :
-			0;
+		cap->value = vm ? 1000ll * vmi_sys->ioctl(vm->fd,
+						   KVM_GET_TSC_KHZ, NULL)
+				: 0;
 		if (cap->value < 0)
 			cap->value = 0;
 		break;
-	default:
-		return -ENOENT;
+	default: return -ENOENT;
 	}
 	cap->origin = vm ? VMAPI_ORIGIN_VM : VMAPI_ORIGIN_KERNEL;
 	if (cap->value == 0)

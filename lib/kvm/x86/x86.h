@@ -28,36 +28,35 @@ struct vmi_kvm_vcpu_arch {
 	struct kvm_cpuid2 *cpuid; /* as last set */
 };
 
-/* -- convert.c: pure, both ways ----------------------------------------- */
+/* -- convert.c: pure, both ways ------------------------------------------ */
 
 void vmi_kvm_x86_gprs_in(struct vmi_x86_gprs *to, const struct kvm_regs *from);
-void vmi_kvm_x86_gprs_out(struct kvm_regs *to,
-	const struct vmi_x86_gprs *from);
-void vmi_kvm_x86_system_in(struct vmi_x86_system *to,
-	const struct kvm_sregs2 *from);
+void vmi_kvm_x86_gprs_out(struct kvm_regs *to, const struct vmi_x86_gprs *from);
+void vmi_kvm_x86_system_in(
+	struct vmi_x86_system *to, const struct kvm_sregs2 *from);
 /* Leaves `flags` and `pdptrs` alone. */
-void vmi_kvm_x86_system_out(struct kvm_sregs2 *to,
-	const struct vmi_x86_system *from);
+void vmi_kvm_x86_system_out(
+	struct kvm_sregs2 *to, const struct vmi_x86_system *from);
 /* Between the two layouts of the kernel; the rest of `to` stays. */
-void vmi_kvm_x86_sregs_widen(struct kvm_sregs2 *to,
-	const struct kvm_sregs *from);
-void vmi_kvm_x86_sregs_narrow(struct kvm_sregs *to,
-	const struct kvm_sregs2 *from);
-void vmi_kvm_x86_debug_in(struct vmi_x86_debug *to,
-	const struct kvm_debugregs *from);
-void vmi_kvm_x86_debug_out(struct kvm_debugregs *to,
-	const struct vmi_x86_debug *from);
-void vmi_kvm_x86_events_in(struct vmapi_x86_events *to,
-	const struct kvm_vcpu_events *from);
+void vmi_kvm_x86_sregs_widen(
+	struct kvm_sregs2 *to, const struct kvm_sregs *from);
+void vmi_kvm_x86_sregs_narrow(
+	struct kvm_sregs *to, const struct kvm_sregs2 *from);
+void vmi_kvm_x86_debug_in(
+	struct vmi_x86_debug *to, const struct kvm_debugregs *from);
+void vmi_kvm_x86_debug_out(
+	struct kvm_debugregs *to, const struct vmi_x86_debug *from);
+void vmi_kvm_x86_events_in(
+	struct vmapi_x86_events *to, const struct kvm_vcpu_events *from);
 /* `flags` says which parts the VM's kernel takes. */
 void vmi_kvm_x86_events_out(struct kvm_vcpu_events *to,
 	const struct vmapi_x86_events *from, uint32_t flags);
-void vmi_kvm_x86_cpuid_in(struct vmapi_x86_cpuid *to,
-	const struct kvm_cpuid_entry2 *from);
-void vmi_kvm_x86_cpuid_out(struct kvm_cpuid_entry2 *to,
-	const struct vmapi_x86_cpuid *from);
+void vmi_kvm_x86_cpuid_in(
+	struct vmapi_x86_cpuid *to, const struct kvm_cpuid_entry2 *from);
+void vmi_kvm_x86_cpuid_out(
+	struct kvm_cpuid_entry2 *to, const struct vmapi_x86_cpuid *from);
 
-/* -- cpuid.c ------------------------------------------------------------ */
+/* -- cpuid.c ------------------------------------------------------------- */
 
 /* A list from the kernel, whatever its length; vmi_free() it. */
 int vmi_kvm_x86_cpuid_fetch(const struct vmapi *ctx, int fd,
@@ -66,18 +65,17 @@ int vmi_kvm_x86_cpuid_fetch(const struct vmapi *ctx, int fd,
 struct kvm_cpuid2 *vmi_kvm_x86_cpuid_alloc(size_t n);
 /* What every vcpu gets: all that the kernel can do, under its own APIC id. */
 int vmi_kvm_x86_cpuid_default(struct vmi_kvm_vcpu *vcpu);
-int vmi_kvm_x86_cpuid_get(struct vmi_kvm_vcpu *vcpu, void *data,
-	size_t *bytes);
-int vmi_kvm_x86_cpuid_set(struct vmi_kvm_vcpu *vcpu, const void *data,
-	size_t bytes);
+int vmi_kvm_x86_cpuid_get(struct vmi_kvm_vcpu *vcpu, void *data, size_t *bytes);
+int vmi_kvm_x86_cpuid_set(
+	struct vmi_kvm_vcpu *vcpu, const void *data, size_t bytes);
 /* The APIC id in the leaves that show it (SDM 2A, CPUID). */
 void vmi_kvm_x86_cpuid_apic_id(struct kvm_cpuid2 *list, uint32_t id);
 
-/* -- regs.c ------------------------------------------------------------- */
+/* -- regs.c -------------------------------------------------------------- */
 
 int vmi_kvm_x86_sregs_get(struct vmi_kvm_vcpu *vcpu, struct kvm_sregs2 *regs);
-int vmi_kvm_x86_sregs_set(struct vmi_kvm_vcpu *vcpu,
-	const struct kvm_sregs2 *regs);
+int vmi_kvm_x86_sregs_set(
+	struct vmi_kvm_vcpu *vcpu, const struct kvm_sregs2 *regs);
 /* Which parts of the events this VM's kernel takes. */
 uint32_t vmi_kvm_x86_event_flags(const struct vmi_kvm_vm *vm);
 

@@ -42,7 +42,7 @@ struct vmi_fpformat {
 	int16_t emax;
 };
 
-extern const struct vmi_fpformat vmi_fp_formats[3];
+extern const struct vmi_fpformat vmi_fp_formats[4];
 
 /* An operation under way. */
 struct vmi_fpctx {
@@ -98,10 +98,8 @@ static inline bool vmi_fp_is_nan(const struct vmi_fpnum *n)
 }
 
 /* unpack.c */
-struct vmi_fpnum vmi_fp_unpack(enum vmi_fpkind kind, uint64_t bits);
-struct vmi_fpnum vmi_fp_unpack_sse(
-	const struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t bits);
-struct vmi_fpnum vmi_fp_unpack_f80(struct vmi_f80 a);
+struct vmi_fpnum vmi_fp_unpack_special(
+	const struct vmi_fpformat *f, bool sign, bool top, uint64_t man);
 uint64_t vmi_fp_pack(enum vmi_fpkind kind, const struct vmi_fpnum *n);
 struct vmi_f80 vmi_fp_pack_f80(const struct vmi_fpnum *n);
 struct vmi_fpnum vmi_fp_from_i64(int64_t v);
@@ -122,15 +120,71 @@ bool vmi_fp_nan2(const struct vmi_fpctx *ctx, const struct vmi_fpnum *a,
 void vmi_fp_denormal(struct vmi_fpenv *env, const struct vmi_fpnum *a);
 
 /* arith.c */
-struct vmi_fpnum vmi_fp_addsub(
-	enum vmi_fprc rc, const struct vmi_fpnum *a, const struct vmi_fpnum *b);
-struct vmi_fpnum vmi_fp_compute(const struct vmi_fpctx *ctx, enum vmi_fpop op,
-	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
-struct vmi_fpnum vmi_fp_root(
-	const struct vmi_fpctx *ctx, const struct vmi_fpnum *a);
+void vmi_fp_mul_by(struct vmi_fpnum *a, const struct vmi_fpnum *b);
+void vmi_fp_add_to(
+	enum vmi_fprc rc, struct vmi_fpnum *a, const struct vmi_fpnum *b);
+struct vmi_fpnum *vmi_fp_compute(const struct vmi_fpctx *ctx, enum vmi_fpop op,
+	struct vmi_fpnum *a, struct vmi_fpnum *b);
+void vmi_fp_root(const struct vmi_fpctx *ctx, struct vmi_fpnum *a);
 
 /* compare.c */
 enum vmi_fpcmp vmi_fp_order(
 	const struct vmi_fpnum *a, const struct vmi_fpnum *b);
+
+/*
+ * Unpacking is inline, so that a number is built where it is used: numbers
+ * written field by field and copied at once stall the processor's loads.
+ */
+static inline struct vmi_fpnum vmi_fp_unpack(
+	enum vmi_fpkind kind, uint64_t bits)
+{
+	const struct vmi_fpformat *f = &vmi_fp_formats[kind];
+	unsigned frac = f->prec - 1u;
+	int top = (1 << (f->width - f->prec)) - 1;
+	int biased = (int)(bits >> frac) & top;
+	bool sign = bits >> (f->width - 1u) & 1;
+	uint64_t man = bits << (63 - frac) & (UINT64_MAX >> 1);
+
+	if (vmi_unlikely(biased == 0 || biased == top))
+		return vmi_fp_unpack_special(f, sign, biased, man);
+	return (struct vmi_fpnum){ .cls = VMI_FPC_FINITE,
+		.sign = sign,
+		.exp = biased - 1 + f->emin,
+		.man = VMI_FP_MAN(man) | VMI_FP_INTBIT };
+}
+
+/* SDM 1 10.2.3.4: under DAZ a denormal operand is a zero of its sign. */
+static inline struct vmi_fpnum vmi_fp_unpack_sse(
+	const struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t bits)
+{
+	const struct vmi_fpformat *f = &vmi_fp_formats[kind];
+	uint64_t sign = UINT64_C(1) << (f->width - 1u);
+
+	if (env->daz && !((bits & (sign - 1)) >> (f->prec - 1u)))
+		bits &= sign;
+	return vmi_fp_unpack(kind, bits);
+}
+
+/*
+ * SDM 1 8.2.2: with a nonzero exponent the integer bit must be set, else the
+ * encoding is unsupported (unnormal, pseudo-infinity, pseudo-NaN). With a zero
+ * exponent and the bit set it is a pseudo-denormal, valued as it reads.
+ */
+static inline struct vmi_fpnum vmi_fp_unpack_f80(struct vmi_f80 a)
+{
+	int emin = -16382;
+	int biased = a.se & 0x7fff;
+	bool sign = a.se >> 15;
+
+	if (vmi_unlikely(biased && !(a.man >> 63)))
+		return (struct vmi_fpnum){ .cls = VMI_FPC_BAD, .sign = sign };
+	if (vmi_unlikely(biased == 0 || biased == 0x7fff))
+		return vmi_fp_unpack_special(
+			&vmi_fp_formats[VMI_F80], sign, biased, a.man);
+	return (struct vmi_fpnum){ .cls = VMI_FPC_FINITE,
+		.sign = sign,
+		.exp = biased - 1 + emin,
+		.man = VMI_FP_MAN(a.man) };
+}
 
 #endif

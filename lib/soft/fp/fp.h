@@ -78,7 +78,7 @@ enum vmi_fpcmp {
 };
 
 /* Index of vmi_fp_formats. */
-enum vmi_fpkind { VMI_F32, VMI_F64, VMI_F80 };
+enum vmi_fpkind { VMI_F32, VMI_F64, VMI_F80, VMI_F16 };
 
 bool vmi_fp_settle(struct vmi_fpenv *env);
 
@@ -219,6 +219,10 @@ bool vmi_f64_cmp(struct vmi_fpenv *env, uint8_t imm, uint64_t a, uint64_t b);
 uint64_t vmi_f32_to_f64(struct vmi_fpenv *env, uint32_t a);
 uint32_t vmi_f64_to_f32(struct vmi_fpenv *env, uint64_t a);
 
+/* VCVTPH2PS, VCVTPS2PH: @imm bits 1:0 RC, 2 use MXCSR.RC instead. */
+uint32_t vmi_f16_to_f32(struct vmi_fpenv *env, uint16_t a);
+uint16_t vmi_f32_to_f16(struct vmi_fpenv *env, uint32_t a, uint8_t imm);
+
 static inline int32_t vmi_f32_to_i32(
 	struct vmi_fpenv *env, uint32_t a, bool truncate)
 {
@@ -258,6 +262,26 @@ static inline uint64_t vmi_f64_from_int(struct vmi_fpenv *env, int64_t v)
 /* ROUNDSS: @imm bits 1:0 RC, 2 use MXCSR.RC instead, 3 suppress PE. */
 uint32_t vmi_f32_round(struct vmi_fpenv *env, uint32_t a, uint8_t imm);
 uint64_t vmi_f64_round(struct vmi_fpenv *env, uint64_t a, uint8_t imm);
+
+/*
+ * x * y + z of VMI_F32 or VMI_F64 operands. Of several NaNs that of x wins,
+ * then of y; by form, from operands 1, 2, 3, (x, y, z) is (1, 3, 2) in
+ * VFMADD132, (2, 1, 3) in VFMADD213, (2, 3, 1) in VFMADD231.
+ */
+struct vmi_fpfma {
+	enum vmi_fpkind kind;
+	bool negate_product; /* VFNMADD, VFNMSUB */
+	bool negate_addend;  /* VFMSUB, VFNMSUB */
+	uint64_t x;
+	uint64_t y;
+	uint64_t z;
+};
+
+uint64_t vmi_fp_fma(struct vmi_fpenv *env, const struct vmi_fpfma *f);
+
+/* RCPSS, RSQRTSS: raise nothing and obey neither RC, DAZ nor FTZ. */
+uint32_t vmi_f32_rcp(uint32_t a);
+uint32_t vmi_f32_rsqrt(uint32_t a);
 
 /* x87 arithmetic: register by register and register by memory. */
 struct vmi_f80 vmi_f80_arith(struct vmi_fpenv *env, enum vmi_fpop op,
@@ -316,8 +340,10 @@ struct vmi_f80 vmi_f80_const(const struct vmi_fpenv *env, enum vmi_fpconst c);
 
 /*
  * Transcendentals. The trigonometric ones set C2 and leave the operand alone
- * from 2^63 on; FPTAN and FSINCOS push a second result, handed out through the
- * pointer: *@one is 1.0 or the NaN, *@cosine what becomes the stack's top.
+ * from 2^63 on. FPTAN and FSINCOS push a second result, handed out through the
+ * pointer: *@one is 1.0 or the NaN, *@cosine what becomes the stack's top. With
+ * C2 set, or an unmasked exception that vmi_fp_settle() reports, nothing is
+ * pushed.
  */
 struct vmi_f80 vmi_f80_f2xm1(struct vmi_fpenv *env, struct vmi_f80 x);
 struct vmi_f80 vmi_f80_yl2x(

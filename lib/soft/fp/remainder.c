@@ -55,7 +55,7 @@ static void to_nearest(struct division *d, const struct vmi_fpnum *y)
 		return;
 	d->quotient++;
 	away.sign = !d->rest.sign;
-	d->rest = vmi_fp_addsub(VMI_FP_NEAREST, &d->rest, &away);
+	vmi_fp_add_to(VMI_FP_NEAREST, &d->rest, &away);
 }
 
 static struct vmi_fpnum remainder_of(struct vmi_fpenv *env,

@@ -77,9 +77,9 @@ uint16_t vmi_fp_round_int(enum vmi_fprc rc, struct vmi_fpnum *n)
 
 /*
  * An unmasked OE or UE. An x87 register gets the number, rounded, with its
- * exponent moved back into range by @adjust (SDM 1 8.5.4, 8.5.5), or if that
- * is not enough, after FSCALE, @beyond, inexact. Elsewhere nothing is written,
- * and an x87 store does not report PE either.
+ * exponent moved back towards the range (SDM 1 8.5.4, 8.5.5), or if that is not
+ * enough, after FSCALE, @beyond, inexact. Elsewhere nothing is written, and an
+ * x87 store does not report PE either.
  */
 static void unmasked(const struct vmi_fpctx *ctx, struct vmi_fpnum *n,
 	const struct vmi_fpnum *beyond, uint16_t inexact)
@@ -157,23 +157,25 @@ static void underflow(const struct vmi_fpctx *ctx, struct vmi_fpnum *n,
  */
 void vmi_fp_round(const struct vmi_fpctx *ctx, struct vmi_fpnum *n)
 {
-	struct vmi_fpenv *env = ctx->env;
 	const struct vmi_fpformat *f = ctx->fmt;
-	struct vmi_fpnum r = *n;
+	vmi_u128 man = n->man;
+	int32_t exp = n->exp;
+	struct vmi_fpnum rounded;
 	uint16_t inexact;
 
 	if (n->cls != VMI_FPC_FINITE)
 		return;
-	inexact = vmi_fp_round_man(env->rounding, ctx->prec, &r);
-	if (vmi_unlikely(r.exp < f->emin)) {
-		underflow(ctx, n, &r, inexact);
-		return;
-	}
-	*n = r;
-	if (vmi_unlikely(r.exp > f->emax))
+	inexact = vmi_fp_round_man(ctx->env->rounding, ctx->prec, n);
+	if (vmi_unlikely(n->exp < f->emin)) {
+		rounded = *n;
+		n->man = man;
+		n->exp = exp;
+		underflow(ctx, n, &rounded, inexact);
+	} else if (vmi_unlikely(n->exp > f->emax)) {
 		overflow(ctx, n, inexact);
-	else
-		env->flags |= inexact;
+	} else {
+		ctx->env->flags |= inexact;
+	}
 }
 
 /* Results that precision control does not touch. */

@@ -22,19 +22,18 @@ uint64_t vmi_fp_arith(
 	struct vmi_fpctx ctx = sse_ctx(env, kind);
 	struct vmi_fpnum x = vmi_fp_unpack_sse(env, kind, a);
 	struct vmi_fpnum y = vmi_fp_unpack_sse(env, kind, b);
-	struct vmi_fpnum r =
-		vmi_fp_compute(&ctx, (enum vmi_fpop)(kind_op >> 8), &x, &y);
 
-	return vmi_fp_pack(kind, &r);
+	return vmi_fp_pack(kind,
+		vmi_fp_compute(&ctx, (enum vmi_fpop)(kind_op >> 8), &x, &y));
 }
 
 uint64_t vmi_fp_sqrt(struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t a)
 {
 	struct vmi_fpctx ctx = sse_ctx(env, kind);
 	struct vmi_fpnum x = vmi_fp_unpack_sse(env, kind, a);
-	struct vmi_fpnum r = vmi_fp_root(&ctx, &x);
 
-	return vmi_fp_pack(kind, &r);
+	vmi_fp_root(&ctx, &x);
+	return vmi_fp_pack(kind, &x);
 }
 
 /*
@@ -85,6 +84,35 @@ uint32_t vmi_f64_to_f32(struct vmi_fpenv *env, uint64_t a)
 	return (uint32_t)convert(env, VMI_F64, VMI_F32, a);
 }
 
+/* SDM 2, VCVTPH2PS: exact, raises no DE, and DAZ does not apply. */
+uint32_t vmi_f16_to_f32(struct vmi_fpenv *env, uint16_t a)
+{
+	struct vmi_fpnum x = vmi_fp_unpack(VMI_F16, a);
+
+	vmi_fp_nan1(env, &x, &x);
+	return (uint32_t)vmi_fp_pack(VMI_F32, &x);
+}
+
+/*
+ * SDM 2, VCVTPS2PH: FTZ does not apply. A denormal operand is inexact as a half
+ * of any kind, and processors say so even when an unmasked UE leaves no half.
+ */
+uint16_t vmi_f32_to_f16(struct vmi_fpenv *env, uint32_t a, uint8_t imm)
+{
+	struct vmi_fpenv own = *env;
+	uint64_t r;
+
+	own.flags = 0;
+	own.ftz = false;
+	if (!(imm & 4))
+		own.rounding = imm & 3;
+	r = convert(&own, VMI_F32, VMI_F16, a);
+	if (own.flags & VMI_FP_DE)
+		own.flags |= VMI_FP_PE;
+	env->flags |= own.flags;
+	return (uint16_t)r;
+}
+
 uint64_t vmi_fp_from_int(struct vmi_fpenv *env, enum vmi_fpkind kind, int64_t v)
 {
 	struct vmi_fpctx ctx = sse_ctx(env, kind);
@@ -119,4 +147,27 @@ uint32_t vmi_f32_round(struct vmi_fpenv *env, uint32_t a, uint8_t imm)
 uint64_t vmi_f64_round(struct vmi_fpenv *env, uint64_t a, uint8_t imm)
 {
 	return round_integral(env, VMI_F64, a, imm);
+}
+
+/*
+ * SDM 2, RCPSS and RSQRTSS ask for a relative error of 1.5 * 2^-12, take
+ * denormals for zeros and give zero for a tiny result; every processor's bits
+ * are its own. Here they are the rounded values.
+ */
+static const struct vmi_fpenv approximation = { .daz = true, .ftz = true };
+
+#define F32_ONE 0x3f800000
+
+uint32_t vmi_f32_rcp(uint32_t a)
+{
+	struct vmi_fpenv env = approximation;
+
+	return vmi_f32_div(&env, F32_ONE, a);
+}
+
+uint32_t vmi_f32_rsqrt(uint32_t a)
+{
+	struct vmi_fpenv env = approximation;
+
+	return vmi_f32_div(&env, F32_ONE, vmi_f32_sqrt(&env, a));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Encodings of the three formats to and from unpacked numbers. */
+/* Encodings of the formats to and from unpacked numbers. */
 #include "lib/soft/fp/core.h"
 
-const struct vmi_fpformat vmi_fp_formats[3] = {
+const struct vmi_fpformat vmi_fp_formats[4] = {
 	[VMI_F32] = { .prec = 24, .width = 32, .emin = -126, .emax = 127 },
 	[VMI_F64] = { .prec = 53, .width = 64, .emin = -1022, .emax = 1023 },
 	[VMI_F80] = { .prec = 64,
@@ -10,71 +10,27 @@ const struct vmi_fpformat vmi_fp_formats[3] = {
 		.emin = -16382,
 		.emax = 16383,
 		.x87 = true },
+	[VMI_F16] = { .prec = 11, .width = 16, .emin = -14, .emax = 15 },
 };
 
 /*
- * @n holds sign and fraction (integer bit clear or, for a format that has it,
- * as found); @biased 0 and @top are the special exponents.
+ * Exponent all ones (@top) or all zeros; @man is left-justified, below the
+ * integer bit or, if the format has that, with it.
  */
-static void classify(struct vmi_fpnum *n, int biased, int top, int emin)
+vmi_noinline struct vmi_fpnum vmi_fp_unpack_special(
+	const struct vmi_fpformat *f, bool sign, bool top, uint64_t man)
 {
-	if (biased == top) {
-		n->cls = n->man << 1 ? VMI_FPC_NAN : VMI_FPC_INF;
-		return;
-	}
-	n->cls = VMI_FPC_FINITE;
-	n->exp = biased ? biased - 1 + emin : emin;
-	if (biased)
-		return;
-	n->denormal = n->man != 0;
-	vmi_fp_normalise(n);
-}
+	struct vmi_fpnum n = { .man = VMI_FP_MAN(man), .sign = sign };
 
-struct vmi_fpnum vmi_fp_unpack(enum vmi_fpkind kind, uint64_t bits)
-{
-	const struct vmi_fpformat *f = &vmi_fp_formats[kind];
-	unsigned frac = f->prec - 1u;
-	unsigned ebits = f->width - f->prec;
-	int top = (1 << ebits) - 1;
-	int biased = (int)(bits >> frac) & top;
-	struct vmi_fpnum n = {
-		.man = (vmi_u128)(bits & ((UINT64_C(1) << frac) - 1))
-		       << (127 - frac),
-		.sign = bits >> (f->width - 1u) & 1,
-	};
-
-	if (biased)
+	if (top) {
+		n.cls = man << 1 ? VMI_FPC_NAN : VMI_FPC_INF;
 		n.man |= VMI_FP_INTBIT;
-	classify(&n, biased, top, f->emin);
-	return n;
-}
-
-/* SDM 1 10.2.3.4: under DAZ a denormal operand is a zero of its sign. */
-struct vmi_fpnum vmi_fp_unpack_sse(
-	const struct vmi_fpenv *env, enum vmi_fpkind kind, uint64_t bits)
-{
-	struct vmi_fpnum n = vmi_fp_unpack(kind, bits);
-
-	return env->daz && n.denormal ? vmi_fp_zero(n.sign) : n;
-}
-
-/*
- * SDM 1 8.2.2: with a nonzero exponent the integer bit must be set, else the
- * encoding is unsupported (unnormal, pseudo-infinity, pseudo-NaN). With a zero
- * exponent and the bit set it is a pseudo-denormal, valued as it reads.
- */
-struct vmi_fpnum vmi_fp_unpack_f80(struct vmi_f80 a)
-{
-	const struct vmi_fpformat *f = &vmi_fp_formats[VMI_F80];
-	int biased = a.se & 0x7fff;
-	struct vmi_fpnum n = {
-		.man = VMI_FP_MAN(a.man),
-		.sign = a.se >> 15,
-	};
-
-	classify(&n, biased, 0x7fff, f->emin);
-	if (biased && !(n.man & VMI_FP_INTBIT))
-		n.cls = VMI_FPC_BAD;
+		return n;
+	}
+	n.cls = VMI_FPC_FINITE;
+	n.exp = f->emin;
+	n.denormal = man != 0;
+	vmi_fp_normalise(&n);
 	return n;
 }
 

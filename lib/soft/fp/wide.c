@@ -135,16 +135,20 @@ struct vmi_fpnum vmi_wide_div(
 struct vmi_fpnum vmi_wide_add(
 	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
-	return vmi_fp_addsub(VMI_FP_NEAREST, a, b);
+	struct vmi_fpnum r = *a;
+
+	vmi_fp_add_to(VMI_FP_NEAREST, &r, b);
+	return r;
 }
 
 struct vmi_fpnum vmi_wide_sub(
 	const struct vmi_fpnum *a, const struct vmi_fpnum *b)
 {
-	struct vmi_fpnum minus = *b;
+	struct vmi_fpnum r = *b;
 
-	minus.sign = !b->sign;
-	return vmi_fp_addsub(VMI_FP_NEAREST, a, &minus);
+	r.sign = !b->sign;
+	vmi_fp_add_to(VMI_FP_NEAREST, &r, a);
+	return r;
 }
 
 struct vmi_f80 vmi_wide_finish(struct vmi_fpenv *env, struct vmi_fpnum n)

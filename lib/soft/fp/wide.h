@@ -5,8 +5,8 @@
  * and 128-bit fixed point with one integer bit for power series near 1.
  *
  * A result is wrong by less than 2^-118 of itself before it is rounded to 64
- * bits, so it is the correctly rounded one but for about one operand in 2^53,
- * where it is the other neighbour.
+ * bits, so it is the correctly rounded one unless the true value lies that
+ * close to where rounding turns; then it is the other neighbour.
  */
 #ifndef VMI_SOFT_FP_WIDE_H
 #define VMI_SOFT_FP_WIDE_H

@@ -12,13 +12,12 @@ static struct vmi_fpctx x87_ctx(struct vmi_fpenv *env)
 }
 
 static struct vmi_f80 arith(struct vmi_fpenv *env, enum vmi_fpop op,
-	struct vmi_f80 a, const struct vmi_fpnum *b)
+	struct vmi_f80 a, struct vmi_fpnum *b)
 {
 	struct vmi_fpctx ctx = x87_ctx(env);
 	struct vmi_fpnum x = vmi_fp_unpack_f80(a);
-	struct vmi_fpnum r = vmi_fp_compute(&ctx, op, &x, b);
 
-	return vmi_fp_pack_f80(&r);
+	return vmi_fp_pack_f80(vmi_fp_compute(&ctx, op, &x, b));
 }
 
 struct vmi_f80 vmi_f80_arith(struct vmi_fpenv *env, enum vmi_fpop op,
@@ -49,9 +48,9 @@ struct vmi_f80 vmi_f80_sqrt(struct vmi_fpenv *env, struct vmi_f80 a)
 {
 	struct vmi_fpctx ctx = x87_ctx(env);
 	struct vmi_fpnum x = vmi_fp_unpack_f80(a);
-	struct vmi_fpnum r = vmi_fp_root(&ctx, &x);
 
-	return vmi_fp_pack_f80(&r);
+	vmi_fp_root(&ctx, &x);
+	return vmi_fp_pack_f80(&x);
 }
 
 struct vmi_f80 vmi_f80_rndint(struct vmi_fpenv *env, struct vmi_f80 a)

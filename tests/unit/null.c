@@ -179,9 +179,9 @@ static int null_run(
 static int null_complete(
 	struct vmapi_vcpu *vcpu, const void *data, size_t bytes)
 {
+	(void)vcpu;
 	(void)data;
 	(void)bytes;
-	vcpu->unsettled = true;
 	return 0;
 }
 

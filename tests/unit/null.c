@@ -290,7 +290,8 @@ static struct vmi_msr *msr_of(struct null_vcpu *v, uint32_t index)
 	return NULL;
 }
 
-static int null_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+static int null_msrs_get(
+	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
 {
 	size_t i;
 
@@ -305,7 +306,8 @@ static int null_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n
 }
 
 /* All ones is what no MSR of this processor takes. */
-static int null_msrs_set(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+static int null_msrs_set(
+	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
 {
 	size_t i;
 

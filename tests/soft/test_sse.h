@@ -61,5 +61,7 @@ void test_sse_soft(const struct test_sse_case *c, struct test_sse_out *out);
 
 /* test_sse_host.c: false where the test does not run on such a processor. */
 bool test_sse_host(const struct test_sse_case *c, struct test_sse_out *out);
+/* FXRSTOR64 of an area, then FXSAVE64 into it. */
+void test_sse_host_area(uint8_t area[512]);
 
 #endif

@@ -278,10 +278,12 @@ static bool is_string(unsigned exec)
 static void make_code(struct test_sse_case *c, const struct test_sse_form *f)
 {
 	unsigned rm = rm_operand(f);
-	struct numbers n = { .rm = number(f, rm), .reg = number(f, !rm),
-		.imm = (uint8_t)test_sse_random() };
 	struct vmi_insn insn;
+	struct numbers n;
 
+	n.rm = number(f, rm);
+	n.reg = number(f, !rm);
+	n.imm = (uint8_t)test_sse_random();
 	if (f->memory)
 		n.rm = 6;
 	if (f->digit >= 0)

@@ -14,6 +14,11 @@ bool test_sse_host(const struct test_sse_case *c, struct test_sse_out *out)
 	return false;
 }
 
+void test_sse_host_area(uint8_t area[512])
+{
+	(void)area;
+}
+
 #else
 
 #include <setjmp.h>
@@ -122,6 +127,18 @@ bool test_sse_host(const struct test_sse_case *c, struct test_sse_out *out)
 	out->gpr[VMI_RSI] = out->gpr[VMI_RDI] = 0;
 	out->flags = frame.flags & VMI_FLAGS_ARITH;
 	return true;
+}
+
+void test_sse_host_area(uint8_t area[512])
+{
+	static const uint8_t ret = 0xc3;
+	uint8_t *code = code_page();
+
+	memcpy(code, &ret, 1);
+	memcpy(frame.area, area, 512);
+	frame.flags = 0x202;
+	test_sse_enter(&frame, code);
+	memcpy(area, frame.area, 512);
 }
 
 #endif

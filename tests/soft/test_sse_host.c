@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs a vector instruction on the processor itself, where it is an x86. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
 #include "tests/soft/test_sse.h"

@@ -193,7 +193,7 @@ static unsigned long run_areas(unsigned long n)
 
 int main(int argc, char **argv)
 {
-	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 2000;
+	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000;
 	size_t count = test_sse_forms(forms, MAX_FORMS), i;
 	struct test_sse_case c;
 	struct test_sse_out out;

@@ -58,8 +58,13 @@ static int other(struct vmi_kvm *kvm, unsigned id, struct vmapi_cap *cap)
 		return 0;
 	case VMAPI_CAP_ICOUNT:
 	case VMAPI_CAP_RUN_LIMIT:
-	case VMAPI_CAP_DETERMINISTIC:
-	case VMAPI_CAP_DEVICES: put(cap, 0, VMAPI_ORIGIN_NONE); return 0;
+	case VMAPI_CAP_DETERMINISTIC: put(cap, 0, VMAPI_ORIGIN_NONE); return 0;
+	case VMAPI_CAP_DEVICES: /* the library's own */
+		put(cap,
+			1 << VMAPI_DEVICE_RTC | 1 << VMAPI_DEVICE_HPET |
+				1 << VMAPI_DEVICE_ACPI_PM,
+			VMAPI_ORIGIN_EMULATED);
+		return 0;
 	default: return -ENOENT;
 	}
 }

@@ -138,7 +138,7 @@ static void set_zf(struct vmi_cpu *c, bool z)
 	vmi_flags_set(c, flags | (z ? VMI_FLAG_ZF : 0));
 }
 
-/* System types that LAR and LSL know: SDM 2 "LAR" and "LSL", tables 3-53, 3-57. */
+/* System types that LAR and LSL know: the tables of their pages in SDM 2A. */
 #define LAR_LEGACY 0x1a3eu /* 1-5, 9, 11, 12 */
 #define LAR_LONG   0x1a04u /* 2, 9, 11, 12 */
 #define LSL_LEGACY 0x0a0eu /* 1-3, 9, 11 */

@@ -7,8 +7,11 @@ void vmi_stack_current(struct vmi_cpu *c, struct vmi_stack *st,
 {
 	st->ss = c->seg[VMI_SS];
 	st->sp = c->r[VMI_RSP];
-	st->mask = c->mode == 64 ? ~0ull :
-		st->ss.attributes & VMAPI_X86_SEG_DB ? 0xffffffffull : 0xffffull;
+	st->mask = 0xffff;
+	if (c->mode == 64)
+		st->mask = ~0ull;
+	else if (st->ss.attributes & VMAPI_X86_SEG_DB)
+		st->mask = 0xffffffff;
 	st->code = code;
 	st->system = false;
 }

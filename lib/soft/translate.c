@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "lib/soft/engine.h"
+#include "lib/soft/simd.h"
 
 /* What decoding knows of an operation and the backward pass needs. */
 struct note {
@@ -359,6 +360,10 @@ static unsigned area_bytes(const struct vmi_insn *i)
 	case VMI_EXEC_fxsave:
 	case VMI_EXEC_fxrstor:
 		return 512;
+	case VMI_EXEC_xsave:
+	case VMI_EXEC_xsaveopt:
+	case VMI_EXEC_xrstor:
+		return VMI_XSAVE_BYTES;
 	case VMI_EXEC_fldenv:
 	case VMI_EXEC_fnstenv:
 		return i->opsize == 2 ? 14 : 28;
@@ -447,7 +452,8 @@ static void emit_helper(struct builder *b, bool ends)
 		a = helper_address(b, mem, form);
 	helper_registers(b, &reg, &base);
 	op = emit(b, i->row->exec, ends ? vmi_h_helper_end : vmi_h_helper);
-	op->imm = vmi_form_imm(i);
+	op->imm = i->row->attr & (VMI_A_MMXOP | VMI_A_SSEOP) ?
+		vmi_simd_imm(i) : vmi_form_imm(i);
 	if (i->row->op[0] == VMI_OP_Ap)
 		op->disp = (int32_t)i->imm2;
 	op->reg = reg == VMI_NOREG ? 0 : reg;

@@ -490,6 +490,9 @@ static void task_faults(void)
 		{ "cs null", 76, 0, VMI_TS, 0 },
 		{ "cs data", 76, UDATA32, VMI_TS, 0x20 },
 		{ "cs rpl", 76, 0x18, VMI_TS, 0x18 },
+		{ "ldt data", 96, DATA32, VMI_TS, DATA32 },
+		{ "ldt ti", 96, SEL_LDT | 4, VMI_TS, SEL_LDT | 4 },
+		{ "ds system", 84, SEL_LDT, VMI_TS, SEL_LDT },
 		{ "cs absent", 76, NPCODE, VMI_NP, NPCODE },
 		{ "ss null", 80, 0, VMI_TS, 0 },
 		{ "ss rpl", 80, DATA32, VMI_TS, DATA32 },
@@ -562,6 +565,79 @@ static void task_gate(void)
 	expect("16 bp", cpu.r[VMI_RSP + 1] & 0xffff, 0);
 }
 
+/* -- What the tables above do not reach ---------------------------------- */
+
+static void more_returns(void)
+{
+	const uint64_t high[] = { 0x10000, 0x1234, 0x23202, 0, 0, 0, 0, 0, 0 };
+	const uint64_t same[] = { 0x500, CODE32, 2 };
+	const uint64_t vip[] = { 0x100, 0x1000, 0x200 };
+
+	stub_start(PROT32, 0);
+	iret_stack(KSTACK, 4, high, 9);
+	expect_fault("v86 eip", stub_run(vmi_do_iret, (struct vmi_op){
+		SIZE(2) }), VMI_GP, 0);
+	iret_stack(KSTACK, 4, same, 3);
+	expect_fault("same", stub_run(vmi_do_iret, (struct vmi_op){
+		SIZE(2) }), -1, 0);
+	expect("same rsp", cpu.r[VMI_RSP], KSTACK + 12);
+	stub_start(REAL, 0);
+	iret_stack(KSTACK, 4, high, 3);
+	expect_fault("real eip", stub_run(vmi_do_iret, (struct vmi_op){
+		SIZE(2) }), VMI_GP, 0);
+	stub_start(VM86, 3);
+	iret_stack(KSTACK, 2, vip, 3);
+	expect_fault("v86 iopl", stub_run(vmi_do_iret, (struct vmi_op){
+		SIZE(1) }), VMI_GP, 0);
+	cpu.cr4 |= VMI_CR4_VME;
+	cpu.rflags |= VMI_FLAG_VIP;
+	expect_fault("v86 vip", stub_run(vmi_do_iret, (struct vmi_op){
+		SIZE(1) }), VMI_GP, 0);
+	stub_start(REAL, 0);
+	expect_fault("real call", stub_run(vmi_do_call_far, (struct vmi_op){
+		.imm = 0x300, .disp = 0x2000, SIZE(1) }), -1, 0);
+	expect("real call sp", cpu.r[VMI_RSP], KSTACK - 4);
+	expect("real call cs", peek(KSTACK - 2, 2), 0x1000);
+	expect("real call base", cpu.r[VMI_R_SEG + VMI_CS], 0x20000);
+	expect_fault("real ret", stub_run(vmi_do_ret_far, (struct vmi_op){
+		.imm = 6, SIZE(1) }), -1, 0);
+	expect("real ret sp", cpu.r[VMI_RSP], KSTACK + 6);
+	expect("real ret ip", cpu.rip, 0x102);
+}
+
+static void more_refusals(void)
+{
+	struct vmi_op op = { .base = VMI_RAX, SIZE(2) };
+
+	stub_start(PROT32, 0);
+	cpu.r[VMI_RAX] = CODE32;
+	expect_fault("ltr code", stub_run(vmi_do_ltr, op), VMI_GP, CODE32);
+	segment(SEL_LDT, LDT, 0xff, 0x02);
+	cpu.r[VMI_RAX] = SEL_LDT;
+	expect_fault("lldt np", stub_run(vmi_do_lldt, op), VMI_NP, SEL_LDT);
+	stub_start(LONG64, 0);
+	segment(SEL_TSS64, TSS, 0x67, 0x89);
+	poke(GDT + SEL_TSS64 + 12, 0x100, 4);
+	cpu.r[VMI_RAX] = SEL_TSS64;
+	expect_fault("ltr top", stub_run(vmi_do_ltr, op), VMI_GP, SEL_TSS64);
+	poke(GDT + SEL_TSS64 + 8, 0x8000, 8);
+	expect_fault("ltr base", stub_run(vmi_do_ltr, op), VMI_GP, SEL_TSS64);
+	poke(GDT + SEL_TSS64 + 8, 0xffff8000, 8);
+	expect_fault("ltr 64", stub_run(vmi_do_ltr, op), -1, 0);
+	expect("ltr 64 base", cpu.seg[VMI_TR].base, 0xffff800000003000ull);
+	cpu.cr4 |= VMI_CR4_FSGSBASE;
+	cpu.r[VMI_RAX] = 1ull << 47;
+	op.size = 3;
+	expect_fault("wrfsbase", stub_run(vmi_do_wrfsbase, op), VMI_GP, 0);
+	stub_start(PROT32, 3);
+	expect_fault("cli", stub_run(vmi_do_cli, op), VMI_GP, 0);
+	cpu.sysenter_cs = CODE32;
+	expect_fault("sysexit user", stub_run(vmi_do_sysexit, op), VMI_GP, 0);
+	cpu.cpl = 0;
+	cpu.sysenter_cs = 0;
+	expect_fault("sysexit cs", stub_run(vmi_do_sysexit, op), VMI_GP, 0);
+}
+
 int main(void)
 {
 	real_mode();
@@ -575,5 +651,7 @@ int main(void)
 	task_call();
 	task_faults();
 	task_gate();
+	more_returns();
+	more_refusals();
 	return stub_done("event");
 }

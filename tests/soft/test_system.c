@@ -423,7 +423,8 @@ static void control(void)
 		{ "cr0 user", PROT32, 3, 0, 0, 0, VMI_GP },
 		{ "cr0 pg no pe", REAL, 0, 0, VMI_CR0_PG, 0, VMI_GP },
 		{ "cr0 pg", PROT32, 0, 0, VMI_CR0_PG, 0, -1 },
-		{ "cr0 nw no cd", PROT32, 0, 0, VMI_CR0_NW, VMI_CR0_CD, VMI_GP },
+		{ "cr0 nw no cd", PROT32, 0, 0, VMI_CR0_NW, VMI_CR0_CD,
+			VMI_GP },
 		{ "cr0 nw cd", PROT32, 0, 0, VMI_CR0_NW | VMI_CR0_CD, 0, -1 },
 		{ "cr0 high", LONG64, 0, 0, 1ull << 32, 0, VMI_GP },
 		{ "cr0 pg off 64", LONG64, 0, 0, 0, VMI_CR0_PG, VMI_GP },
@@ -520,7 +521,7 @@ static void debug(void)
 	expect("gd dr6", cpu.fault.dr6, VMI_DR6_BD);
 }
 
-/* -- Flags ------------------------------------------------------------------ */
+/* -- Flags --------------------------------------------------------------- */
 
 static void popf(void)
 {
@@ -596,7 +597,7 @@ static void interrupt_flag(void)
 	expect_fault("stac vm86", stub_run(vmi_do_stac, op), VMI_UD, 0);
 }
 
-/* -- System calls ------------------------------------------------------------ */
+/* -- System calls -------------------------------------------------------- */
 
 static void syscalls(void)
 {

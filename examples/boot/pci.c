@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* PCI configuration space by mechanism 1 (PCI Local Bus 2.1, 3.7.4.1). */
+#include "pci.h"
+#include "acpi.h"
+#include "bytes.h"
+
+#include <string.h>
+
+#define ENABLE 0x80000000u
+
+/* What a function is, and which of its bytes the guest can change. */
+struct identity {
+	uint16_t vendor;
+	uint16_t device;
+	uint16_t class;
+	uint8_t writable[4][2]; /* first byte and how many */
+};
+
+/*
+ * Intel 440FX (82441FX, 290549-001, 3.2): command, PAM, SMRAM; PIIX3's ISA
+ * bridge (82371SB, 290550-002, 2.2): PIRQ routes.  Their presence is what
+ * firmware knows the board by.
+ */
+static const struct identity identities[PCI_DEVICES] = {
+	{ 0x8086, 0x1237, 0x0600,
+		{ { 0x04, 2 }, { PCI_PAM, PAM_BYTES }, { 0x72, 1 } } },
+	{ 0x8086, 0x7000, 0x0601, { { 0x04, 2 }, { 0x60, 4 } } }
+};
+
+void pci_reset(struct pci *pci)
+{
+	unsigned i, j;
+
+	pci->address = 0;
+	for (i = 0; i < PCI_DEVICES; i++) {
+		struct pci_function *f = &pci->function[i];
+		const struct identity *id = &identities[i];
+
+		memset(f, 0, sizeof(*f));
+		put16(f->config + 0x00, id->vendor);
+		put16(f->config + 0x02, id->device);
+		put16(f->config + 0x0a, id->class);
+		put16(f->config + 0x04, 0x0007); /* it decodes */
+		for (j = 0; j < 4; j++)
+			memset(f->writable + id->writable[j][0], 0xff,
+				id->writable[j][1]);
+	}
+	memset(pci->function[1].config + 0x60, 0x80, 4); /* not routed */
+}
+
+/* The bytes of the function that the address register names, or NULL. */
+static struct pci_function *selected(struct pci *pci)
+{
+	unsigned bus = pci->address >> 16 & 0xff;
+	unsigned device = pci->address >> 11 & 0x1f;
+	unsigned function = pci->address >> 8 & 7;
+
+	if (!(pci->address & ENABLE) || bus != 0 || function != 0 ||
+		device >= PCI_DEVICES)
+		return NULL;
+	return &pci->function[device];
+}
+
+static uint32_t data_read(void *opaque, unsigned offset, unsigned width)
+{
+	struct pci *pci = opaque;
+	const struct pci_function *f = selected(pci);
+	unsigned at = (pci->address & 0xfc) + offset;
+
+	if (f == NULL)
+		return UINT32_MAX;
+	return (uint32_t)get_le(f->config + at, width);
+}
+
+static void data_write(void *opaque, unsigned offset, unsigned width,
+	uint32_t value)
+{
+	struct pci *pci = opaque;
+	struct pci_function *f = selected(pci);
+	unsigned at = (pci->address & 0xfc) + offset;
+	unsigned i;
+
+	if (f == NULL)
+		return;
+	for (i = 0; i < width; i++) {
+		uint8_t mask = f->writable[at + i];
+		uint8_t byte = (uint8_t)(value >> (8 * i));
+
+		f->config[at + i] = (uint8_t)((f->config[at + i] & ~mask) |
+			(byte & mask));
+	}
+	if (f == &pci->function[0] && at < PCI_PAM + PAM_BYTES &&
+		at + width > PCI_PAM)
+		pci->pam(pci->opaque, f->config + PCI_PAM);
+}
+
+/*
+ * Only a doubleword reaches the address register; a byte at 0xcf9 is PIIX3's
+ * reset control (2.5.6.1 there): bit 2 resets when it is set.
+ */
+static uint32_t address_read(void *opaque, unsigned offset, unsigned width)
+{
+	struct pci *pci = opaque;
+
+	if (offset == 0 && width == 4)
+		return pci->address;
+	return width == 1 && offset == 1 ? 0 : UINT32_MAX;
+}
+
+static void address_write(void *opaque, unsigned offset, unsigned width,
+	uint32_t value)
+{
+	struct pci *pci = opaque;
+
+	if (offset == 0 && width == 4)
+		pci->address = value & 0x80fffffc;
+	else if (offset == RESET_PORT - 0xcf8 && width == 1 && (value & 4))
+		board_act(pci->board, ACTION_RESET, 0, "port 0xcf9");
+}
+
+int pci_attach(struct pci *pci, struct board *board)
+{
+	const struct port address = {
+		.first = 0xcf8, .count = 4, .width = 4,
+		.read = address_read, .write = address_write, .opaque = pci
+	};
+	const struct port data = {
+		.first = 0xcfc, .count = 4, .width = 4,
+		.read = data_read, .write = data_write, .opaque = pci
+	};
+	int err;
+
+	pci->board = board;
+	pci_reset(pci);
+	err = board_add_port(board, &address);
+	return err != 0 ? err : board_add_port(board, &data);
+}

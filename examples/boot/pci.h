@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* PCI configuration space by mechanism 1: a host bridge and an ISA bridge. */
+#ifndef BOOT_PCI_H
+#define BOOT_PCI_H
+
+#include "board.h"
+
+#define PCI_DEVICES 2
+#define PCI_PAM	    0x59 /* seven bytes in the host bridge */
+#define PAM_BYTES   7
+
+struct pci_function {
+	uint8_t config[256];
+	uint8_t writable[256]; /* a mask for each byte */
+};
+
+struct pci {
+	struct board *board;
+	uint32_t address;
+	struct pci_function function[PCI_DEVICES];
+	/* The host bridge's PAM registers were written. */
+	void (*pam)(void *opaque, const uint8_t *pam);
+	void *opaque;
+};
+
+void pci_reset(struct pci *pci);
+
+/* At ports 0xcf8 to 0xcff, with the reset control register at 0xcf9. */
+int pci_attach(struct pci *pci, struct board *board);
+
+#endif

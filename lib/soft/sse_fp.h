@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Single and double precision on the host where that is certainly the same.
+ *
+ * Soft float computes any result and any flag; the host is used when it can
+ * be shown beforehand that only PE could be raised, and that this does not
+ * matter: operands are `plain` (zeros, or with an exponent so far from both
+ * ends that no sum, product or quotient of two comes near them), rounding is
+ * to nearest, and PE is masked and its sticky flag set already, or the
+ * result is seen to be exact.  The host never divides by zero or overflows,
+ * so that an application with traps enabled does not see one.
+ */
+#ifndef VMI_SOFT_SSE_FP_H
+#define VMI_SOFT_SSE_FP_H
+
+#include "lib/soft/simd.h"
+
+struct sse_fp {
+	struct vmi_fpenv env;
+	bool nearest; /* the host's rounding is the guest's */
+	bool sticky;  /* and PE tells nothing new */
+};
+
+static vmi_inline struct sse_fp sse_fp_begin(const struct vmi_cpu *c)
+{
+	uint32_t mxcsr = c->fpu.mxcsr;
+	struct sse_fp f = {
+		.env = vmi_simd_env(c),
+		.nearest = !(mxcsr & VMI_MXCSR_RC),
+		.sticky = !(~mxcsr & (VMI_MXCSR_PM | VMI_MXCSR_PE)),
+	};
+
+	return f;
+}
+
+/* -- Bits and host numbers ---------------------------------------------- */
+
+static vmi_inline double sse_f64(uint64_t bits)
+{
+	double v;
+
+	memcpy(&v, &bits, 8);
+	return v;
+}
+
+static vmi_inline uint64_t sse_bits64(double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, 8);
+	return bits;
+}
+
+static vmi_inline float sse_f32(uint64_t bits)
+{
+	uint32_t low = (uint32_t)bits;
+	float v;
+
+	memcpy(&v, &low, 4);
+	return v;
+}
+
+static vmi_inline uint64_t sse_bits32(float v)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &v, 4);
+	return bits;
+}
+
+static vmi_inline unsigned sse_width(enum vmi_fpkind kind)
+{
+	return kind == VMI_F32 ? 32 : 64;
+}
+
+/* Zero of either sign. */
+static vmi_inline bool sse_zero(enum vmi_fpkind kind, uint64_t v)
+{
+	return !(v << (kind == VMI_F32 ? 33 : 1));
+}
+
+/* Between 2^-62 and 2^63, or 2^-510 and 2^511. */
+static vmi_inline bool sse_moderate(enum vmi_fpkind kind, uint64_t v)
+{
+	return kind == VMI_F32 ? (v >> 23 & 0xff) - 65 <= 124 :
+		(v >> 52 & 0x7ff) - 513 <= 1020;
+}
+
+static vmi_inline bool sse_plain(enum vmi_fpkind kind, uint64_t v)
+{
+	return sse_moderate(kind, v) || sse_zero(kind, v);
+}
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* A processor for the vector helpers: memory, faults, flags; no engine. */
+#include "tests/soft/test_sse.h"
+
+struct vmi_cpu test_sse_cpu;
+uint8_t test_sse_memory[TEST_SSE_MEMORY];
+bool test_sse_readable[TEST_SSE_PAGES], test_sse_writable[TEST_SSE_PAGES];
+uint64_t test_sse_cr2;
+
+static struct vmi_tlb_entry tlb[VMI_TLB_SIZE];
+static unsigned raised;
+
+#define EXEC(how, token) EXEC_##how(token)
+#define EXEC_V(token)
+#define EXEC_B(token)
+#define EXEC_H(token)                                                          \
+	__attribute__((weak)) void vmi_do_##token(struct vmi_cpu *,            \
+		const struct vmi_op *);
+#include "lib/soft/exec.def"
+#undef EXEC_H
+#define EXEC_H(token) [VMI_EXEC_##token] = vmi_do_##token,
+static vmi_helper *const helpers[VMI_EXEC_COUNT] = {
+#include "lib/soft/exec.def"
+};
+
+/* -- What the engine gives ---------------------------------------------- */
+
+void vmi_raise(struct vmi_cpu *c, unsigned vector)
+{
+	raised = vector;
+	longjmp(c->leave, 1);
+}
+
+void vmi_raise_code(struct vmi_cpu *c, unsigned vector, uint32_t code)
+{
+	(void)code;
+	vmi_raise(c, vector);
+}
+
+static uint8_t *host(uint64_t linear)
+{
+	return test_sse_memory + (linear - TEST_SSE_BASE);
+}
+
+static void need(struct vmi_cpu *c, uint64_t linear, const bool *rights)
+{
+	uint64_t page = (linear - TEST_SSE_BASE) >> 12;
+
+	if (page < TEST_SSE_PAGES && rights[page])
+		return;
+	test_sse_cr2 = linear;
+	vmi_raise(c, VMI_PF);
+}
+
+void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	unsigned n;
+
+	for (n = 0; n < bytes; n++)
+		need(c, linear + n, access == VMI_MEM_WRITE ?
+			test_sse_writable : test_sse_readable);
+}
+
+uint64_t vmi_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	vmi_check(c, linear, bytes, VMI_MEM_READ);
+	while (bytes--)
+		v = v << 8 | host(linear)[bytes];
+	return v;
+}
+
+uint64_t vmi_read_rmw(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	vmi_check(c, linear, bytes, VMI_MEM_WRITE);
+	return vmi_read(c, linear, bytes);
+}
+
+void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes)
+{
+	unsigned n;
+
+	vmi_check(c, linear, bytes, VMI_MEM_WRITE);
+	for (n = 0; n < bytes; n++)
+		host(linear)[n] = (uint8_t)(value >> 8 * n);
+}
+
+uint64_t vmi_linear(struct vmi_cpu *c, unsigned seg, uint64_t offset,
+	unsigned bytes, unsigned access)
+{
+	(void)c;
+	(void)seg;
+	(void)bytes;
+	(void)access;
+	return offset;
+}
+
+/* -- For tests ---------------------------------------------------------- */
+
+static void fill_tlb(bool full)
+{
+	uint64_t linear;
+	unsigned n;
+
+	for (n = 0; n < VMI_TLB_SIZE; n++)
+		tlb[n].read = tlb[n].write = VMI_TLB_NONE;
+	for (n = 0; full && n < TEST_SSE_PAGES; n++) {
+		linear = TEST_SSE_BASE + n * 4096;
+		vmi_tlb(&test_sse_cpu, linear)->read = linear;
+		vmi_tlb(&test_sse_cpu, linear)->write = linear;
+		vmi_tlb(&test_sse_cpu, linear)->addend =
+			(uintptr_t)host(linear) - (uintptr_t)linear;
+	}
+}
+
+void test_sse_reset(bool full)
+{
+	unsigned n;
+
+	memset(&test_sse_cpu, 0, sizeof(test_sse_cpu));
+	test_sse_cpu.tlb = tlb;
+	test_sse_cpu.amask = ~0ull;
+	test_sse_cpu.mode = 64;
+	test_sse_cpu.cr0 = VMI_CR0_PE | VMI_CR0_NE;
+	test_sse_cpu.cr4 = VMI_CR4_OSFXSR | VMI_CR4_OSXMMEXCPT |
+		VMI_CR4_OSXSAVE;
+	test_sse_cpu.xcr0 = 3;
+	test_sse_cpu.fpu.mxcsr = VMI_MXCSR_INIT;
+	test_sse_cpu.fpu.control = 0x37f;
+	test_sse_cpu.fpu.tags = 0xffff;
+	for (n = 0; n < TEST_SSE_PAGES; n++)
+		test_sse_readable[n] = test_sse_writable[n] = true;
+	fill_tlb(full);
+}
+
+static void set_register(struct vmi_op *op, const struct vmi_insn *insn,
+	unsigned n)
+{
+	switch (vmi_operands[insn->row->op[n]].kind) {
+	case VMI_OPK_RM:
+	case VMI_OPK_MMRM:
+	case VMI_OPK_XMMRM:
+		op->base = insn->rm;
+		break;
+	case VMI_OPK_REG:
+	case VMI_OPK_MM:
+	case VMI_OPK_XMM:
+		op->reg = insn->reg;
+		break;
+	default:
+		break;
+	}
+}
+
+struct vmi_op test_sse_op(const struct vmi_insn *insn)
+{
+	unsigned bytes = vmi_operand_bytes(insn, 0), n;
+	struct vmi_op op = { .code = insn->row->exec, .imm = insn->imm,
+		.base = VMI_R_ZERO, .index = VMI_R_ZERO };
+
+	for (n = 0; n < 3; n++)
+		set_register(&op, insn, n);
+	if (insn->row->attr & (VMI_A_MMXOP | VMI_A_SSEOP))
+		op.imm = vmi_simd_imm(insn);
+	if (!bytes)
+		bytes = insn->opsize;
+	while (bytes >>= 1)
+		op.size++;
+	op.size |= 3 << 4;
+	op.bits = (uint8_t)(insn->seg << 4);
+	if (insn->has_modrm && insn->mod != 3) {
+		op.bits |= VMI_OPF_MEM;
+		op.base = insn->base;
+	}
+	return op;
+}
+
+unsigned test_sse_execute(const struct vmi_op *op)
+{
+	test_sse_cpu.op = op;
+	raised = 0;
+	if (!setjmp(test_sse_cpu.leave))
+		helpers[op->code](&test_sse_cpu, op);
+	return raised;
+}

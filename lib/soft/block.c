@@ -275,15 +275,21 @@ static const uint8_t *page_of(const uint8_t *host)
 }
 
 /*
- * The flag goes when nobody has blocks of the page any more: the others have
- * been told to forget theirs, and flag the page anew when they decode it.
+ * The flag goes when nobody has blocks of the page any more.  The running
+ * block counts, dead or in no cache as it may be: what it does next may be
+ * to write to itself.  With other vcpus the flag goes before they are told
+ * to forget theirs: then whoever decodes the page again flags it anew and
+ * takes the right to write from all, while a flag that went afterwards could
+ * be that of blocks made in between.
  */
 static void page_unmark(struct vmi_cpu *c, const uint8_t *host)
 {
 	struct code_page *p = page_find(c->cache, host);
 
-	if (p && !p->blocks)
-		atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+	if (!p || p->blocks ||
+		(c->enter && page_of(block_of(c->enter)->host) == p->host))
+		return;
+	atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
 }
 
 void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
@@ -294,9 +300,9 @@ void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
 		truncate_running(c, block_of(c->enter));
 	if (p && (p->lines & lines_of(host, bytes)))
 		kill_overlapping(c, p, host, bytes);
+	page_unmark(c, host);
 	if (!alone(c))
 		vmi_mail_page_written(c, page_of(host));
-	page_unmark(c, host);
 }
 
 void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
@@ -466,9 +472,11 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 		sizeof(*p) + 64)
 		vmi_code_flush(c);
 	p = page_make(c, f->host, f->ram, f->page);
-	if (!p || p->kills > PATCH_LIMIT)
-		return decode_scratch(c, f, VMI_BLOCK_INSNS);
+	if (!p) /* its own stores would not be seen */
+		return decode_scratch(c, f, 1);
 	page_mark(c, p);
+	if (p->kills > PATCH_LIMIT)
+		return decode_scratch(c, f, VMI_BLOCK_INSNS);
 	used = c->cache->used;
 	b = arena_take(c->cache, sizeof(c->cache->scratch));
 	block_init(c, b, f->host);

@@ -220,14 +220,16 @@ static void hash_remove(struct vmi_cache *cache, struct vmi_codeblock *b)
 /* What follows the current instruction in the running block is stale. */
 static void truncate_running(struct vmi_cpu *c, struct vmi_codeblock *b)
 {
-	unsigned i = 0;
+	unsigned i, last = b->n_ops;
 
 	if (!c->op || c->op < b->ops || c->op >= b->ops + b->n_ops)
 		return;
+	if (vmi_op_has_links(&b->ops[last - 2]))
+		last--; /* the links are left alone */
 	i = (unsigned)(c->op - b->ops) + 1;
-	while (i < b->n_ops && b->ops[i].n == c->op->n)
+	while (i < last && b->ops[i].n == c->op->n)
 		i++;
-	for (; i < b->n_ops; i++)
+	for (; i < last; i++)
 		b->ops[i].run = vmi_h_end;
 }
 

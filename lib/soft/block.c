@@ -15,6 +15,7 @@
  */
 #include "lib/soft/block.h"
 
+#include "lib/soft/dump.h"
 #include "lib/soft/engine.h"
 #include "lib/soft/soft.h"
 #include "lib/sys/sys.h"
@@ -419,6 +420,18 @@ static const uint8_t *fetch_rest(struct vmi_cpu *c, uint64_t rip)
 	return vmi_fetch_page(c, fetch_linear(c, rip), &ram, &page);
 }
 
+/* With VMAPI_TRACE_INSN every instruction comes through here. */
+static void trace(struct vmi_cpu *c, const struct vmi_codeblock *b,
+	const uint8_t *bytes, size_t avail)
+{
+	unsigned mask = c->vm->vm.ctx->trace_mask;
+
+	if (vmi_unlikely(mask & VMAPI_TRACE_BLOCK))
+		vmi_trace_block(c, b);
+	if (vmi_unlikely(mask & VMAPI_TRACE_INSN))
+		vmi_trace_insn(c, bytes, avail);
+}
+
 /* Decode into the scratch block, reading the next page where it must. */
 static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const struct fetch *f, unsigned limit)
@@ -429,8 +442,10 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const uint8_t *next;
 
 	block_init(c, b, f->host);
-	if (vmi_translate(c, b, f->host, f->avail, limit) == 0)
+	if (vmi_translate(c, b, f->host, f->avail, limit) == 0) {
+		trace(c, b, f->host, f->avail);
 		return b->ops;
+	}
 	memcpy(bytes, f->host, first);
 	next = fetch_rest(c, c->rip + first);
 	if (!next)
@@ -438,6 +453,7 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	else
 		memcpy(bytes + first, next, VMI_INSN_MAX);
 	vmi_translate(c, b, bytes, first + VMI_INSN_MAX, 1);
+	trace(c, b, bytes, first + VMI_INSN_MAX);
 	return b->ops;
 }
 
@@ -489,6 +505,8 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	c->cache->used = used;
 	arena_take(c->cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
 	block_insert(c, b, p);
+	if (vmi_unlikely(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_BLOCK))
+		vmi_trace_block(c, b);
 	return b->ops;
 }
 

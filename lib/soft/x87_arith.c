@@ -248,12 +248,9 @@ static void unary(struct vmi_cpu *c, const struct vmi_op *op, function *f,
 	struct vmi_x87 x;
 
 	vmi_x87_begin(&x, c, op);
-	if (vmi_x87_empty(c, 0)) {
-		r = vmi_x87_missing(&x);
-	} else {
-		x.codes |= codes;
-		r = f(&x.env, vmi_x87_get(c, 0));
-	}
+	x.codes |= codes;
+	r = vmi_x87_empty(c, 0) ? vmi_x87_missing(&x) :
+		f(&x.env, vmi_x87_get(c, 0));
 	if (vmi_x87_ok(&x))
 		vmi_x87_set(c, 0, r);
 	vmi_x87_end(&x);

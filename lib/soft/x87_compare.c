@@ -24,18 +24,19 @@ static uint64_t eflags_of(enum vmi_fpcmp cmp)
 static void finish(struct vmi_x87 *x, enum vmi_fpcmp cmp,
 	const struct ending *end)
 {
+	bool ok = vmi_x87_ok(x);
 	unsigned i;
 
-	if (vmi_x87_ok(x)) {
-		if (end->eflags) {
-			vmi_flags_set(x->c, eflags_of(cmp));
-		} else {
-			x->codes |= C0C2C3;
-			x->env.flags |= vmi_fp_compare_codes(cmp);
-		}
-		for (i = 0; i < end->pops; i++)
-			vmi_x87_pop(x->c);
+	if (end->eflags) {
+		vmi_flags_set(x->c, eflags_of(cmp));
+		if (!(x->env.flags & VMI_X87_SF))
+			x->codes = 0;
+	} else {
+		x->codes |= C0C2C3;
+		x->env.flags |= vmi_fp_compare_codes(cmp);
 	}
+	for (i = 0; ok && i < end->pops; i++)
+		vmi_x87_pop(x->c);
 	vmi_x87_end(x);
 }
 

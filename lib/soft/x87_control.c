@@ -78,4 +78,5 @@ void vmi_do_ffree(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	vmi_x87_wait(c);
 	vmi_x87_free(c, vmi_x87_sti(op));
+	c->fpu.status &= (uint16_t)~VMI_FP_C1;
 }

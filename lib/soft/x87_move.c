@@ -4,16 +4,22 @@
 
 /* -- Loads --------------------------------------------------------------- */
 
-/* Push what a load has read or computed; a stack fault wins over it. */
+/* A denormal is loaded whether DE is masked or not. */
+static void finish_push(struct vmi_x87 *x, struct vmi_f80 v)
+{
+	if (vmi_x87_ok(x) || x->env.flags == VMI_FP_DE)
+		vmi_x87_push(x->c, v);
+	vmi_x87_end(x);
+}
+
+/* Push what was read or computed; a stack that is full wins over it. */
 static void push(struct vmi_x87 *x, struct vmi_f80 v)
 {
 	if (!vmi_x87_empty(x->c, 7)) {
 		x->env.flags = 0;
 		v = vmi_x87_full(x);
 	}
-	if (vmi_x87_ok(x))
-		vmi_x87_push(x->c, v);
-	vmi_x87_end(x);
+	finish_push(x, v);
 }
 
 static void load(struct vmi_cpu *c, const struct vmi_op *op,
@@ -86,8 +92,10 @@ void vmi_do_fld_sti(struct vmi_cpu *c, const struct vmi_op *op)
 	struct vmi_x87 x;
 
 	vmi_x87_begin(&x, c, op);
-	push(&x, vmi_x87_empty(c, i) ? vmi_x87_missing(&x) :
-		vmi_x87_get(c, i));
+	if (vmi_x87_empty(c, i))
+		finish_push(&x, vmi_x87_missing(&x));
+	else
+		push(&x, vmi_x87_get(c, i));
 }
 
 static void constant(struct vmi_cpu *c, const struct vmi_op *op,
@@ -340,7 +348,10 @@ void vmi_do_fxch(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_x87_end(&x);
 }
 
-/* `cc` is a condition of Jcc.  Whether it holds or not, both must be there. */
+/*
+ * `cc` is a condition of Jcc.  Whether it holds or not, both must be there.
+ * C1 is cleared by an underflow only.
+ */
 static void move_if(struct vmi_cpu *c, const struct vmi_op *op, unsigned cc)
 {
 	unsigned i = vmi_x87_sti(op);
@@ -350,6 +361,8 @@ static void move_if(struct vmi_cpu *c, const struct vmi_op *op, unsigned cc)
 	vmi_x87_begin(&x, c, op);
 	if (vmi_x87_empty(c, 0) || vmi_x87_empty(c, i))
 		v = vmi_x87_missing(&x);
+	else
+		x.codes = 0;
 	if (vmi_x87_ok(&x))
 		vmi_x87_set(c, 0, v);
 	vmi_x87_end(&x);

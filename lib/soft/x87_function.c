@@ -4,20 +4,20 @@
 
 /* -- ST(0) becomes f(ST(0), ST(1)) --------------------------------------- */
 
-static struct vmi_f80 rem_truncated(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b)
+static struct vmi_f80 rem_truncated(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b)
 {
 	return vmi_f80_rem(env, a, b, false);
 }
 
-static struct vmi_f80 rem_nearest(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b)
+static struct vmi_f80 rem_nearest(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b)
 {
 	return vmi_f80_rem(env, a, b, true);
 }
 
-typedef struct vmi_f80 function2(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b);
+typedef struct vmi_f80 function2(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b);
 
 static struct vmi_f80 of_both(struct vmi_x87 *x, function2 *f)
 {
@@ -32,8 +32,8 @@ static struct vmi_f80 of_both(struct vmi_x87 *x, function2 *f)
  * A remainder leaves quotient bits in C0, C3 and C1, or C2 set to say that it
  * is a partial one; without a number as its result, C0 and C3 stay.
  */
-static void replace(struct vmi_cpu *c, const struct vmi_op *op, function2 *f,
-	bool is_rem)
+static void replace(
+	struct vmi_cpu *c, const struct vmi_op *op, function2 *f, bool is_rem)
 {
 	bool has_quotient = false;
 	struct vmi_f80 r;
@@ -69,8 +69,8 @@ void vmi_do_fscale(struct vmi_cpu *c, const struct vmi_op *op)
 
 /* -- ST(1) becomes f(ST(0), ST(1)), then a pop ---------------------------- */
 
-static void replace_below(struct vmi_cpu *c, const struct vmi_op *op,
-	function2 *f)
+static void replace_below(
+	struct vmi_cpu *c, const struct vmi_op *op, function2 *f)
 {
 	struct vmi_f80 r;
 	struct vmi_x87 x;
@@ -101,11 +101,11 @@ void vmi_do_fpatan(struct vmi_cpu *c, const struct vmi_op *op)
 
 /* -- ST(0) becomes one result, and another is pushed ---------------------- */
 
-typedef struct vmi_f80 function_pair(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 *second);
+typedef struct vmi_f80 function_pair(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 *second);
 
-static void split(struct vmi_cpu *c, const struct vmi_op *op,
-	function_pair *f, uint16_t codes)
+static void split(struct vmi_cpu *c, const struct vmi_op *op, function_pair *f,
+	uint16_t codes)
 {
 	struct vmi_f80 first, second;
 	struct vmi_x87 x;
@@ -136,8 +136,8 @@ void vmi_do_fsincos(struct vmi_cpu *c, const struct vmi_op *op)
 }
 
 /* The significand is pushed above the exponent. */
-static struct vmi_f80 extract(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 *significand)
+static struct vmi_f80 extract(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 *significand)
 {
 	struct vmi_f80 exponent;
 

@@ -28,14 +28,14 @@ static struct image image_of(struct vmi_cpu *c, const struct vmi_op *op)
 	return m;
 }
 
-static uint64_t address_of(const struct vmi_cpu *c, const struct image *m,
-	unsigned n)
+static uint64_t address_of(
+	const struct vmi_cpu *c, const struct image *m, unsigned n)
 {
 	return (m->at + n) & c->amask;
 }
 
-static void words_protected(const struct vmi_fpu *fpu, bool wide,
-	uint32_t word[WORDS])
+static void words_protected(
+	const struct vmi_fpu *fpu, bool wide, uint32_t word[WORDS])
 {
 	uint32_t opcode = wide ? (uint32_t)fpu->opcode << 16 : 0;
 
@@ -72,18 +72,18 @@ static void store_environment(struct vmi_cpu *c, const struct image *m)
 			m->bytes == 2 ? word[i] & 0xffff : word[i], m->bytes);
 }
 
-static void read_environment(struct vmi_cpu *c, const struct image *m,
-	uint32_t word[WORDS])
+static void read_environment(
+	struct vmi_cpu *c, const struct image *m, uint32_t word[WORDS])
 {
 	unsigned i;
 
 	for (i = 0; i < WORDS; i++)
-		word[i] = (uint32_t)vmi_read(c,
-			address_of(c, m, i * m->bytes), m->bytes);
+		word[i] = (uint32_t)vmi_read(
+			c, address_of(c, m, i * m->bytes), m->bytes);
 }
 
-static void load_pointers(struct vmi_fpu *fpu, const struct image *m,
-	const uint32_t word[WORDS])
+static void load_pointers(
+	struct vmi_fpu *fpu, const struct image *m, const uint32_t word[WORDS])
 {
 	uint32_t above = m->bytes == 4 ? 0xffff : 0xf;
 
@@ -102,8 +102,8 @@ static void load_pointers(struct vmi_fpu *fpu, const struct image *m,
 }
 
 /* After the registers, of which tags speak. */
-static void load_environment(struct vmi_cpu *c, const struct image *m,
-	const uint32_t word[WORDS])
+static void load_environment(
+	struct vmi_cpu *c, const struct image *m, const uint32_t word[WORDS])
 {
 	c->fpu.control = 0;
 	vmi_x87_set_status(c, (uint16_t)word[1]);
@@ -164,8 +164,8 @@ void vmi_do_frstor(struct vmi_cpu *c, const struct vmi_op *op)
 	m = image_of(c, op);
 	read_environment(c, &m, word);
 	for (i = 0; i < 8; i++)
-		v[i] = vmi_x87_read80(c,
-			address_of(c, &m, WORDS * m.bytes + 10 * i));
+		v[i] = vmi_x87_read80(
+			c, address_of(c, &m, WORDS * m.bytes + 10 * i));
 	for (i = 0; i < 8; i++)
 		c->fpu.st[((word[1] >> 11) + i) & 7] = v[i];
 	load_environment(c, &m, word);

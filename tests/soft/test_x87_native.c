@@ -11,31 +11,27 @@
 
 /* -- Cases --------------------------------------------------------------- */
 
-static const uint64_t significands[] = {
-	0, 1, 0x4000000000000000ull, 0x7fffffffffffffffull,
-	0x8000000000000000ull, 0x8000000000000001ull, 0xc000000000000000ull,
-	0xc000000000000001ull, 0xbfffffffffffffffull, ~0ull,
-	0xffffff8000000000ull, 0xfffffffffffff800ull, 0xaaaaaaaaaaaaaaaaull,
-	0xde0b6b3a763fffe0ull, 0xfffe000000000000ull
-};
+static const uint64_t significands[] = { 0, 1, 0x4000000000000000ull,
+	0x7fffffffffffffffull, 0x8000000000000000ull, 0x8000000000000001ull,
+	0xc000000000000000ull, 0xc000000000000001ull, 0xbfffffffffffffffull,
+	~0ull, 0xffffff8000000000ull, 0xfffffffffffff800ull,
+	0xaaaaaaaaaaaaaaaaull, 0xde0b6b3a763fffe0ull, 0xfffe000000000000ull };
 
-static const uint16_t exponents[] = {
-	0, 1, 2, 0x3c00, 0x3c01, 0x3f80, 0x3f81, 0x3ffd, 0x3ffe, 0x3fff,
-	0x4000, 0x400d, 0x400e, 0x401d, 0x401e, 0x4039, 0x403a, 0x403d,
-	0x403e, 0x403f, 0x407e, 0x407f, 0x43fe, 0x43ff, 0x7ffd, 0x7ffe, 0x7fff
-};
+static const uint16_t exponents[] = { 0, 1, 2, 0x3c00, 0x3c01, 0x3f80, 0x3f81,
+	0x3ffd, 0x3ffe, 0x3fff, 0x4000, 0x400d, 0x400e, 0x401d, 0x401e, 0x4039,
+	0x403a, 0x403d, 0x403e, 0x403f, 0x407e, 0x407f, 0x43fe, 0x43ff, 0x7ffd,
+	0x7ffe, 0x7fff };
 
-static const uint64_t integers[] = {
-	0, 1, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-	0x7f800000, 0x7f800001, 0x7fc00000, 0xff800000, 0x00400000, 0x3f800000,
-	0x7ff0000000000000ull, 0x7ff0000000000001ull, 0x7ff8000000000000ull,
-	0x0008000000000000ull, 0x3ff0000000000000ull, 0x8000000000000000ull,
-	0x7fffffffffffffffull, ~0ull, 0x0010000000000000ull
-};
+static const uint64_t integers[] = { 0, 1, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
+	0x80000000, 0xffffffff, 0x7f800000, 0x7f800001, 0x7fc00000, 0xff800000,
+	0x00400000, 0x3f800000, 0x7ff0000000000000ull, 0x7ff0000000000001ull,
+	0x7ff8000000000000ull, 0x0008000000000000ull, 0x3ff0000000000000ull,
+	0x8000000000000000ull, 0x7fffffffffffffffull, ~0ull,
+	0x0010000000000000ull };
 
 static uint64_t pick(unsigned n)
 {
-	return stub_random() >> 32 & 0xffffffff ? (stub_random() >> 33) % n : 0;
+	return (stub_random() >> 33) % n;
 }
 
 #define PICK(table) ((table)[pick(sizeof(table) / sizeof((table)[0]))])
@@ -57,28 +53,45 @@ static uint64_t get(const uint8_t *p, unsigned bytes)
 	return v;
 }
 
+static uint64_t make_exponent(void)
+{
+	switch (pick(4)) {
+	case 0: return stub_random() >> 49;
+	case 1: return 0x3fff - 40 + pick(110);
+	default: return PICK(exponents);
+	}
+}
+
 static void make_register(uint8_t *p)
 {
-	unsigned how = (unsigned)pick(8);
-	uint64_t man = how & 1 ? stub_random() : PICK(significands);
-	uint64_t exponent = how & 2 ? PICK(exponents) :
-		how & 4 ? 0x3fff - 40 + pick(110) : stub_random() >> 48;
+	uint64_t man = pick(2) ? stub_random() : PICK(significands);
+	uint64_t exponent = make_exponent();
 
 	/* Mostly numbers. */
-	if (exponent & 0x7fff && pick(8))
+	if (exponent && pick(8))
 		man |= 1ull << 63;
 	if (!pick(12))
 		man = exponent = 0;
 	put(p, man, 8);
-	put(p + 8, exponent ^ pick(2) << 15, 2);
+	put(p + 8, exponent | pick(2) << 15, 2);
+}
+
+/* A bit for each register that is empty: mostly few or none. */
+static uint64_t make_empty(void)
+{
+	switch (pick(8)) {
+	case 0: return stub_random() >> 40;
+	case 1:
+	case 2: return 0;
+	default: return stub_random() >> 40 & stub_random() >> 32;
+	}
 }
 
 /* Nothing is pending unless `pending`. */
 static void make_image(uint8_t *p, bool pending)
 {
 	uint64_t control = stub_random() >> 40, status = stub_random() >> 40;
-	uint64_t tags = 0, empty = pick(4) ? pick(4) ? stub_random() &
-		stub_random() >> 8 & 0xff : 0 : stub_random() & 0xff;
+	uint64_t tags = 0, empty = make_empty();
 	unsigned i;
 
 	if (pick(2))
@@ -152,10 +165,8 @@ static bool is_transcendental(unsigned exec)
 	case VMI_EXEC_fptan:
 	case VMI_EXEC_fsin:
 	case VMI_EXEC_fcos:
-	case VMI_EXEC_fsincos:
-		return true;
-	default:
-		return false;
+	case VMI_EXEC_fsincos: return true;
+	default: return false;
 	}
 }
 
@@ -170,7 +181,7 @@ static bool close_by(const uint8_t *a, const uint8_t *b)
 	if (ex == ey)
 		return x - y + 1 <= 2;
 	return (ex + 1 == ey && x == ~0ull && y == 1ull << 63) ||
-		(ey + 1 == ex && y == ~0ull && x == 1ull << 63);
+	       (ey + 1 == ex && y == ~0ull && x == 1ull << 63);
 }
 
 /* The pointers are not compared; they need no host. */
@@ -194,8 +205,8 @@ static void prepare(struct x87_case *t, const struct vmi_insn *insn)
 static bool same(const struct x87_case *a, const struct x87_case *b)
 {
 	return !memcmp(a->memory, b->memory, sizeof(a->memory)) &&
-		a->rflags == b->rflags && a->rax == b->rax &&
-		!memcmp(a->image, b->image, X87_IMAGE);
+	       a->rflags == b->rflags && a->rax == b->rax &&
+	       !memcmp(a->image, b->image, X87_IMAGE);
 }
 
 /*
@@ -261,11 +272,11 @@ static bool agree(const struct x87_case *start, struct x87_case both[2],
 	put(masked.image, get(masked.image, 2) | 0x3f, 2);
 	run_both(&masked, again, bytes, insn);
 	return ((get(both[0].image + 4, 2) ^ get(both[1].image + 4, 2)) &
-		(VMI_FP_UE | VMI_FP_OE)) && close_to(&again[0], &again[1]);
+		       (VMI_FP_UE | VMI_FP_OE)) &&
+	       close_to(&again[0], &again[1]);
 }
 
-static unsigned long run_case(const uint8_t *bytes,
-	const struct vmi_insn *insn)
+static unsigned long run_case(const uint8_t *bytes, const struct vmi_insn *insn)
 {
 	struct x87_case start, both[2];
 	unsigned i;
@@ -284,6 +295,8 @@ static unsigned long run_case(const uint8_t *bytes,
 	return 1;
 }
 
+static unsigned encodings;
+
 static unsigned long run(const uint8_t *bytes, unsigned len, unsigned long n)
 {
 	unsigned long bad = 0, i;
@@ -291,30 +304,37 @@ static unsigned long run(const uint8_t *bytes, unsigned len, unsigned long n)
 
 	if (vmi_decode(bytes, len, 64, &insn) < 0 || insn.len != len)
 		return 0;
+	encodings++;
 	for (i = 0; i < n; i++)
 		bad += run_case(bytes, &insn);
 	if (bad)
 		printf("%s (%02x %02x): %lu of %lu differ\n",
-			insn.row->mnemonic, bytes[len - 2], bytes[len - 1],
-			bad, n);
+			insn.row->mnemonic, bytes[len - 2], bytes[len - 1], bad,
+			n);
 	return bad;
 }
 
-/* [rsi], and every register form; 66 for images in words. */
+/* Alone, and with 66 for images in words. */
+static unsigned long run_modrm(unsigned opcode, unsigned modrm, unsigned long n)
+{
+	uint8_t bytes[3] = { 0x66, (uint8_t)opcode, (uint8_t)modrm };
+	unsigned long bad = run(bytes + 1, 2, n);
+
+	if (opcode == 0xd9 || opcode == 0xdd)
+		bad += run(bytes, 3, n);
+	return bad;
+}
+
+/* [rsi], and every register form. */
 static unsigned long run_opcode(unsigned opcode, unsigned long n)
 {
-	const uint8_t prefix = 0x66;
 	unsigned long bad = 0;
-	unsigned modrm;
+	unsigned i;
 
-	for (modrm = 6; modrm < 0x100; modrm += modrm < 0x3e ? 8 :
-		modrm == 0x3e ? 0xc0 - 0x3e : 1) {
-		uint8_t bytes[3] = { prefix, (uint8_t)opcode, (uint8_t)modrm };
-
-		bad += run(bytes + 1, 2, n);
-		if (opcode == 0xd9 || opcode == 0xdd)
-			bad += run(bytes, 3, n);
-	}
+	for (i = 0; i < 8; i++)
+		bad += run_modrm(opcode, i << 3 | 6, n);
+	for (i = 0xc0; i < 0x100; i++)
+		bad += run_modrm(opcode, i, n);
 	return bad;
 }
 
@@ -335,6 +355,6 @@ int main(int argc, char **argv)
 	}
 	for (opcode = 0xd8; opcode <= 0xdf; opcode++)
 		bad += run_opcode(opcode, n);
-	printf("%lu cases of each encoding, %lu differ\n", n, bad);
+	printf("%u encodings, %lu cases each, %lu differ\n", encodings, n, bad);
 	return bad != 0 || stub.failures != 0;
 }

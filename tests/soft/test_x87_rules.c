@@ -149,8 +149,8 @@ static void check_unmasking(void)
 
 /* -- Faults change nothing ----------------------------------------------- */
 
-static void faults(const char *what, const char *bytes, unsigned len,
-	unsigned absent)
+static void faults(
+	const char *what, const char *bytes, unsigned len, unsigned absent)
 {
 	vmi_helper *helper = x87_prepare((const uint8_t *)bytes, len);
 	struct vmi_fpu was = *FPU;
@@ -174,22 +174,22 @@ static void check_faults(void)
 		RUN("\xd9\xe8");
 		if (!i)
 			FPU->tags |= 3u << 2 * FPU->top; /* underflows */
-		FAULTS("\xd9\x03", 2); /* fld m32 */
-		FAULTS("\xdb\x2b", 9); /* fld m80 */
-		FAULTS("\xdf\x23", 9); /* fbld */
-		FAULTS("\xd8\x03", 2); /* fadd m32 */
-		FAULTS("\xd8\x1b", 2); /* fcomp m32 */
-		FAULTS("\xda\x33", 2); /* fidiv m32 */
-		FAULTS("\xd9\x1b", 2); /* fstp m32 */
-		FAULTS("\xdd\x1b", 2); /* fstp m64 */
-		FAULTS("\xdb\x3b", 8); /* fstp m80 */
-		FAULTS("\xdf\x33", 9); /* fbstp */
-		FAULTS("\xdf\x3b", 4); /* fistp m64 */
-		FAULTS("\xdd\x0b", 4); /* fisttp m64 */
-		FAULTS("\xd9\x33", 27); /* fnstenv */
-		FAULTS("\xd9\x23", 27); /* fldenv */
-		FAULTS("\xdd\x33", 107); /* fnsave */
-		FAULTS("\xdd\x23", 107); /* frstor */
+		FAULTS("\xd9\x03", 2);			 /* fld m32 */
+		FAULTS("\xdb\x2b", 9);			 /* fld m80 */
+		FAULTS("\xdf\x23", 9);			 /* fbld */
+		FAULTS("\xd8\x03", 2);			 /* fadd m32 */
+		FAULTS("\xd8\x1b", 2);			 /* fcomp m32 */
+		FAULTS("\xda\x33", 2);			 /* fidiv m32 */
+		FAULTS("\xd9\x1b", 2);			 /* fstp m32 */
+		FAULTS("\xdd\x1b", 2);			 /* fstp m64 */
+		FAULTS("\xdb\x3b", 8);			 /* fstp m80 */
+		FAULTS("\xdf\x33", 9);			 /* fbstp */
+		FAULTS("\xdf\x3b", 4);			 /* fistp m64 */
+		FAULTS("\xdd\x0b", 4);			 /* fisttp m64 */
+		FAULTS("\xd9\x33", 27);			 /* fnstenv */
+		FAULTS("\xd9\x23", 27);			 /* fldenv */
+		FAULTS("\xdd\x33", 107);		 /* fnsave */
+		FAULTS("\xdd\x23", 107);		 /* frstor */
 		FAULTS("\x66\xdd\x33", 93);
 		FAULTS("\xd9\x2b", 1); /* fldcw */
 	}
@@ -255,16 +255,18 @@ struct layout {
 #define VM VMI_FLAG_VM
 
 static const struct layout layouts[] = {
-	{ "protected 32", 32, 4, PE, 0, { 0xffff037f, 0xffff3800, 0xffffbfff,
-		0x00045678, 0x01e81234, 0x000abcde, 0xffff5678 } },
-	{ "protected 16", 32, 2, PE, 0, { 0x037f, 0x3800, 0xbfff,
-		0x5678, 0x1234, 0xbcde, 0x5678 } },
-	{ "real 32", 16, 4, 0, 0, { 0xffff037f, 0xffff3800, 0xffffbfff,
-		0xffff79b8, 0x000051e8, 0xffff245e, 0x00010000 } },
-	{ "real 16", 16, 2, 0, 0, { 0x037f, 0x3800, 0xbfff,
-		0x79b8, 0x51e8, 0x245e, 0x0000 } },
-	{ "virtual 16", 16, 2, PE, VM, { 0x037f, 0x3800, 0xbfff,
-		0x79b8, 0x51e8, 0x245e, 0x0000 } },
+	{ "protected 32", 32, 4, PE, 0,
+		{ 0xffff037f, 0xffff3800, 0xffffbfff, 0x00045678, 0x01e81234,
+			0x000abcde, 0xffff5678 } },
+	{ "protected 16", 32, 2, PE, 0,
+		{ 0x037f, 0x3800, 0xbfff, 0x5678, 0x1234, 0xbcde, 0x5678 } },
+	{ "real 32", 16, 4, 0, 0,
+		{ 0xffff037f, 0xffff3800, 0xffffbfff, 0xffff79b8, 0x000051e8,
+			0xffff245e, 0x00010000 } },
+	{ "real 16", 16, 2, 0, 0,
+		{ 0x037f, 0x3800, 0xbfff, 0x79b8, 0x51e8, 0x245e, 0x0000 } },
+	{ "virtual 16", 16, 2, PE, VM,
+		{ 0x037f, 0x3800, 0xbfff, 0x79b8, 0x51e8, 0x245e, 0x0000 } },
 };
 
 /* The operand size that the image's words have, for 66 where needed. */
@@ -339,36 +341,33 @@ static const struct response responses[] = {
 		0x7f800001 },
 	{ "fstp m32, empty", "\xd9\x1b", 0x37f, 3, 0x41, 0x6aa3, 1,
 		0xffc00000 },
-	{ "fstp m32, empty, unmasked", "\xd9\x1b", 0x37e, 3, 0x80c1, 0x6aa3,
-		0, 0x7f800001 },
+	{ "fstp m32, empty, unmasked", "\xd9\x1b", 0x37e, 3, 0x80c1, 0x6aa3, 0,
+		0x7f800001 },
 	{ "fistp m32, empty", "\xdb\x1b", 0x37f, 3, 0x41, 0x6aa3, 1,
 		0x80000000 },
 	{ "fld m32, SNaN", "\xd9\x03", 0x37f, 0xc000, 1, 0xaaa0, 7,
 		0x7f800001 },
-	{ "fld m32, SNaN, unmasked", "\xd9\x03", 0x37e, 0xc000, 0x8081,
-		0xeaa0, 0, 0x7f800001 },
+	{ "fld m32, SNaN, unmasked", "\xd9\x03", 0x37e, 0xc000, 0x8081, 0xeaa0,
+		0, 0x7f800001 },
 	{ "fdiv st, st(7)", "\xd8\xf7", 0x37f, 0, 4, 0x6aa2, 0, 0x7f800001 },
 	{ "the same, unmasked", "\xd8\xf7", 0x37b, 0, 0x8084, 0x6aa0, 0,
 		0x7f800001 },
-	{ "fdivrp st(7), st", "\xde\xf7", 0x37f, 0, 4, 0xaaa3, 1,
-		0x7f800001 },
+	{ "fdivrp st(7), st", "\xde\xf7", 0x37f, 0, 4, 0xaaa3, 1, 0x7f800001 },
 	{ "fdivrp, unmasked", "\xde\xf7", 0x37b, 0, 0x8084, 0x6aa0, 0,
 		0x7f800001 },
 	{ "fcomp m32, SNaN", "\xd8\x1b", 0x37f, 0, 0x4501, 0x6aa3, 1,
 		0x7f800001 },
 	{ "fcomp m32, unmasked", "\xd8\x1b", 0x37e, 0, 0xc581, 0x6aa0, 0,
 		0x7f800001 },
-	{ "fxam, empty", "\xd9\xe5", 0x37f, 3, 0x4100, 0x6aa3, 0,
-		0x7f800001 },
+	{ "fxam, empty", "\xd9\xe5", 0x37f, 3, 0x4100, 0x6aa3, 0, 0x7f800001 },
 };
 
 static void check_response(const struct response *t)
 {
-	static const struct vmi_f80 st[8] = {
-		{ 1ull << 63, 0x3fff }, { 1ull << 63, 0x4000 },
-		{ 1, 0 }, { 2, 0 }, { 3, 0 }, { 1ull << 63, 0x7fff },
-		{ 0xa000000000000000ull, 0x7fff }, { 0, 0 }
-	};
+	static const struct vmi_f80 st[8] = { { 1ull << 63, 0x3fff },
+		{ 1ull << 63, 0x4000 }, { 1, 0 }, { 2, 0 }, { 3, 0 },
+		{ 1ull << 63, 0x7fff }, { 0xa000000000000000ull, 0x7fff },
+		{ 0, 0 } };
 
 	fresh(32);
 	memcpy(FPU->st, st, sizeof(st));

@@ -16,10 +16,15 @@ static const uint8_t before[] = {
 };
 
 static const uint8_t after[] = {
-	0xdd, 0x37,		/* fnsave [rdi] */
-	0x9c,			/* pushfq */
-	0x8f, 0x02,		/* pop qword [rdx] */
-	0x48, 0x89, 0x42, 0x08, /* mov [rdx + 8], rax */
+	0xdd,
+	0x37, /* fnsave [rdi] */
+	0x9c, /* pushfq */
+	0x8f,
+	0x02, /* pop qword [rdx] */
+	0x48,
+	0x89,
+	0x42,
+	0x08, /* mov [rdx + 8], rax */
 	0xc3,
 };
 

@@ -2,6 +2,7 @@
 /* x87 instructions on the software processor, by their bytes. */
 #include "tests/soft/x87_soft.h"
 
+/* clang-format off */
 #define X87_TOKENS(T) \
 	T(f2xm1) T(fabs) T(fadd) T(fadd_m32) T(fadd_m64) T(faddp) \
 	T(fbld) T(fbstp) T(fchs) T(fcmovb) T(fcmovbe) T(fcmove) \
@@ -28,15 +29,11 @@
 	T(fsubr_m64) T(fsubrp) T(ftst) T(fucom) T(fucomi) T(fucomip) \
 	T(fucomp) T(fucompp) T(fxam) T(fxch) T(fxtract) T(fyl2x) \
 	T(fyl2xp1) T(wait)
+/* clang-format on */
 
 #define T(token) [VMI_EXEC_##token] = vmi_do_##token,
 static vmi_helper *const helpers[VMI_EXEC_COUNT] = { X87_TOKENS(T) };
 #undef T
-
-vmi_helper *x87_helper(unsigned exec)
-{
-	return helpers[exec];
-}
 
 static uint8_t log2_of(unsigned bytes)
 {
@@ -48,14 +45,14 @@ vmi_helper *x87_prepare(const uint8_t *bytes, unsigned len)
 	struct vmi_op *op = &stub.op;
 	struct vmi_insn insn;
 
-	if (vmi_decode(bytes, len, stub.cpu.mode, &insn) < 0 ||
-		insn.len != len)
+	if (vmi_decode(bytes, len, stub.cpu.mode, &insn) < 0 || insn.len != len)
 		return NULL;
 	memset(op, 0, sizeof(*op));
 	op->base = op->index = VMI_R_ZERO;
 	op->imm = vmi_form_imm(&insn);
 	op->len = insn.len;
-	op->size = (uint8_t)(log2_of(insn.opsize) | log2_of(insn.addrsize) << 4);
+	op->size =
+		(uint8_t)(log2_of(insn.opsize) | log2_of(insn.addrsize) << 4);
 	op->bits = (uint8_t)(insn.seg << 4);
 	if (insn.has_modrm && insn.mod != 3) {
 		op->bits |= VMI_OPF_MEM;

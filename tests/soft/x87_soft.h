@@ -9,9 +9,6 @@
 
 #define X87_AT 0x2000u /* the operand's address */
 
-/* The helper of an operation; NULL: not the x87's. */
-vmi_helper *x87_helper(unsigned exec);
-
 /* Decode and fill in stub.op; NULL: no such instruction. */
 vmi_helper *x87_prepare(const uint8_t *insn, unsigned len);
 

@@ -78,11 +78,24 @@ void vmi_do_fdecstp(struct vmi_cpu *c, const struct vmi_op *op)
 	rotate(c, op, 7);
 }
 
-void vmi_do_ffree(struct vmi_cpu *c, const struct vmi_op *op)
+static void free_register(
+	struct vmi_cpu *c, const struct vmi_op *op, bool pops)
 {
 	struct vmi_x87 x;
 
 	vmi_x87_begin(&x, c, op);
 	vmi_x87_free(c, vmi_x87_sti(op));
+	if (pops)
+		vmi_x87_pop(c);
 	vmi_x87_end(&x);
+}
+
+void vmi_do_ffree(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	free_register(c, op, false);
+}
+
+void vmi_do_ffreep(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	free_register(c, op, true);
 }

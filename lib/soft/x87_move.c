@@ -336,6 +336,18 @@ void vmi_do_fstp_sti(struct vmi_cpu *c, const struct vmi_op *op)
 	copy(c, op, true);
 }
 
+/* No exception: an empty ST(0) is not copied, but popped. */
+void vmi_do_fstpnce(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	struct vmi_x87 x;
+
+	vmi_x87_begin(&x, c, op);
+	if (!vmi_x87_empty(c, 0))
+		vmi_x87_set(c, vmi_x87_sti(op), vmi_x87_get(c, 0));
+	vmi_x87_pop(c);
+	vmi_x87_end(&x);
+}
+
 /* -- Between registers --------------------------------------------------- */
 
 /* An empty register of the two takes part as the indefinite. */

@@ -10,7 +10,7 @@
 	T(fcom) T(fcom_m32) T(fcom_m64) T(fcomi) T(fcomip) T(fcomp) \
 	T(fcomp_m32) T(fcomp_m64) T(fcompp) T(fcos) T(fdecstp) \
 	T(fdiv) T(fdiv_m32) T(fdiv_m64) T(fdivp) T(fdivr) \
-	T(fdivr_m32) T(fdivr_m64) T(fdivrp) T(ffree) T(fiadd_m16) \
+	T(fdivr_m32) T(fdivr_m64) T(fdivrp) T(ffree) T(ffreep) T(fiadd_m16) \
 	T(fiadd_m32) T(ficom_m16) T(ficom_m32) T(ficomp_m16) \
 	T(ficomp_m32) T(fidiv_m16) T(fidiv_m32) T(fidivr_m16) \
 	T(fidivr_m32) T(fild_m16) T(fild_m32) T(fild_m64) \
@@ -24,7 +24,7 @@
 	T(fnsave) T(fnstcw) T(fnstenv) T(fnstsw) T(fpatan) T(fprem) \
 	T(fprem1) T(fptan) T(frndint) T(frstor) T(fscale) T(fsin) \
 	T(fsincos) T(fsqrt) T(fst_m32) T(fst_m64) T(fst_sti) \
-	T(fstp_m32) T(fstp_m64) T(fstp_m80) T(fstp_sti) T(fsub) \
+	T(fstp_m32) T(fstp_m64) T(fstp_m80) T(fstp_sti) T(fstpnce) T(fsub) \
 	T(fsub_m32) T(fsub_m64) T(fsubp) T(fsubr) T(fsubr_m32) \
 	T(fsubr_m64) T(fsubrp) T(ftst) T(fucom) T(fucomi) T(fucomip) \
 	T(fucomp) T(fucompp) T(fxam) T(fxch) T(fxtract) T(fyl2x) \

@@ -21,6 +21,11 @@ static uint64_t eflags_of(enum vmi_fpcmp cmp)
 	       (codes & VMI_FP_C0 ? VMI_FLAG_CF : 0);
 }
 
+/*
+ * SDM 2A, FCOM and FCOMI: an unmasked IE leaves the codes or flags.  Processors
+ * set them whatever is unmasked, to "unordered" after IE; only the pops do not
+ * happen.  FCOMI leaves C1 but in an underflow.
+ */
 static void finish(
 	struct vmi_x87 *x, enum vmi_fpcmp cmp, const struct ending *end)
 {

@@ -78,8 +78,7 @@ void vmi_do_fdecstp(struct vmi_cpu *c, const struct vmi_op *op)
 	rotate(c, op, 7);
 }
 
-static void free_register(
-	struct vmi_cpu *c, const struct vmi_op *op, bool pops)
+static void free_register(struct vmi_cpu *c, const struct vmi_op *op, bool pops)
 {
 	struct vmi_x87 x;
 

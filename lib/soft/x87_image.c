@@ -101,6 +101,33 @@ static void load_pointers(
 	fpu->opcode = word[4] & 0x7ff;
 }
 
+/*
+ * Registers are not aligned in an image as FLD m80 wants them, and no #AC
+ * comes of that (SDM 3A table 6-7), so they are moved in words.
+ */
+static void store_register(
+	struct vmi_cpu *c, const struct image *m, unsigned n, struct vmi_f80 v)
+{
+	unsigned at = WORDS * m->bytes + 10 * n, i;
+
+	for (i = 0; i < 4; i++)
+		vmi_write(c, address_of(c, m, at + 2 * i),
+			v.man >> 16 * i & 0xffff, 2);
+	vmi_write(c, address_of(c, m, at + 8), v.se, 2);
+}
+
+static struct vmi_f80 read_register(
+	struct vmi_cpu *c, const struct image *m, unsigned n)
+{
+	unsigned at = WORDS * m->bytes + 10 * n, i;
+	struct vmi_f80 v = { 0, 0 };
+
+	for (i = 0; i < 4; i++)
+		v.man |= vmi_read(c, address_of(c, m, at + 2 * i), 2) << 16 * i;
+	v.se = (uint16_t)vmi_read(c, address_of(c, m, at + 8), 2);
+	return v;
+}
+
 /* After the registers, of which tags speak. */
 static void load_environment(
 	struct vmi_cpu *c, const struct image *m, const uint32_t word[WORDS])
@@ -136,20 +163,15 @@ void vmi_do_fldenv(struct vmi_cpu *c, const struct vmi_op *op)
 
 void vmi_do_fnsave(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	struct vmi_f80 v;
 	struct image m;
-	unsigned i, at;
+	unsigned i;
 
 	vmi_x87_available(c);
 	m = image_of(c, op);
 	vmi_check(c, m.at, WORDS * m.bytes + 80, VMI_MEM_WRITE);
 	store_environment(c, &m);
-	for (i = 0; i < 8; i++) {
-		at = WORDS * m.bytes + 10 * i;
-		v = vmi_x87_get(c, i);
-		vmi_write(c, address_of(c, &m, at), v.man, 8);
-		vmi_write(c, address_of(c, &m, at + 8), v.se, 2);
-	}
+	for (i = 0; i < 8; i++)
+		store_register(c, &m, i, vmi_x87_get(c, i));
 	vmi_x87_init(c);
 }
 
@@ -164,8 +186,7 @@ void vmi_do_frstor(struct vmi_cpu *c, const struct vmi_op *op)
 	m = image_of(c, op);
 	read_environment(c, &m, word);
 	for (i = 0; i < 8; i++)
-		v[i] = vmi_x87_read80(
-			c, address_of(c, &m, WORDS * m.bytes + 10 * i));
+		v[i] = read_register(c, &m, i);
 	for (i = 0; i < 8; i++)
 		c->fpu.st[((word[1] >> 11) + i) & 7] = v[i];
 	load_environment(c, &m, word);

@@ -67,8 +67,8 @@ uint32_t vmi_acpi_pm_read(
 	vmi_acpi_pm_update(pm, now);
 	timer &= 2 * half_range(pm) - 1;
 	return (uint32_t)(offset < VMI_PM_TMR
-				  ? vmi_lane_get(block(pm), offset, size)
-				  : vmi_lane_get(
+				  ? vmi_bytes_get(block(pm), offset, size)
+				  : vmi_bytes_get(
 					    timer, offset - VMI_PM_TMR, size));
 }
 
@@ -82,7 +82,7 @@ static void write_control(struct vmi_acpi_pm *pm, uint16_t value, uint16_t mask)
 void vmi_acpi_pm_write(struct vmi_acpi_pm *pm, uint16_t offset, unsigned size,
 	uint32_t value, uint64_t now)
 {
-	uint64_t mask = vmi_lane_mask(offset, size), wide;
+	uint64_t mask = vmi_bytes_mask(offset, size), wide;
 	uint16_t en_mask = (uint16_t)(mask >> 16) & EN_BITS;
 
 	vmi_acpi_pm_update(pm, now);

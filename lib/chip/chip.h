@@ -78,7 +78,7 @@ struct vmi_msi_msg {
 };
 
 /* The `size` bytes of `value` that start at byte `at`. */
-static inline uint64_t vmi_lane_get(uint64_t value, unsigned at, unsigned size)
+static inline uint64_t vmi_bytes_get(uint64_t value, unsigned at, unsigned size)
 {
 	if (at >= 8)
 		return 0;
@@ -87,7 +87,7 @@ static inline uint64_t vmi_lane_get(uint64_t value, unsigned at, unsigned size)
 }
 
 /* A mask of the `size` bytes that start at byte `at` of a 64-bit word. */
-static inline uint64_t vmi_lane_mask(unsigned at, unsigned size)
+static inline uint64_t vmi_bytes_mask(unsigned at, unsigned size)
 {
 	uint64_t mask =
 		size >= 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * size) - 1;

@@ -307,7 +307,7 @@ uint64_t vmi_hpet_read(
 	struct vmi_hpet *h, uint32_t offset, unsigned size, uint64_t now)
 {
 	vmi_hpet_update(h, now);
-	return vmi_lane_get(read_reg(h, offset & 0x3f8, now), offset & 7, size);
+	return vmi_bytes_get(read_reg(h, offset & 0x3f8, now), offset & 7, size);
 }
 
 void vmi_hpet_write(struct vmi_hpet *h, uint32_t offset, unsigned size,
@@ -315,7 +315,7 @@ void vmi_hpet_write(struct vmi_hpet *h, uint32_t offset, unsigned size,
 {
 	uint32_t reg = offset & 0x3f8;
 	unsigned n = (reg - REG_TIMER) / 0x20;
-	uint64_t mask = vmi_lane_mask(offset & 7, size), old;
+	uint64_t mask = vmi_bytes_mask(offset & 7, size), old;
 
 	vmi_hpet_update(h, now);
 	if (size < 4 || offset & (size - 1))

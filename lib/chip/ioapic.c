@@ -226,7 +226,7 @@ uint32_t vmi_ioapic_read(
 	case 0x00: v = io->s.select; break;
 	case 0x10: v = read_reg(io); break;
 	}
-	return (uint32_t)vmi_lane_get(v, offset & 3, size);
+	return (uint32_t)vmi_bytes_get(v, offset & 3, size);
 }
 
 void vmi_ioapic_write(struct vmi_ioapic *io, uint32_t offset, unsigned size,

@@ -550,7 +550,7 @@ uint32_t vmi_lapic_read(
 	}
 	if ((offset & 15) >= 4)
 		return 0;
-	return (uint32_t)vmi_lane_get(read_reg(l, reg, now), offset & 3, size);
+	return (uint32_t)vmi_bytes_get(read_reg(l, reg, now), offset & 3, size);
 }
 
 void vmi_lapic_write(struct vmi_lapic *l, uint32_t offset, unsigned size,

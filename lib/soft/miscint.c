@@ -209,13 +209,6 @@ void vmi_do_pause(struct vmi_cpu *c, const struct vmi_op *op)
 	(void)op;
 }
 
-void vmi_do_movnti(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	unsigned bytes = vmi_op_size(op);
-
-	vmi_write(c, vmi_ea(c, op), vmi_reg(c, op->reg, bytes), bytes);
-}
-
 void vmi_do_lfence(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	(void)c;

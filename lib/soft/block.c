@@ -337,13 +337,14 @@ struct fetch {
 	size_t avail; /* to the end of the page or of the segment */
 };
 
-static uint64_t fetch_linear(struct vmi_cpu *c)
+/* c->rip stays that of the instruction, whichever page of it may fault. */
+static uint64_t fetch_linear(struct vmi_cpu *c, uint64_t rip)
 {
 	if (c->mode == 64)
-		return c->rip;
-	if (c->rip > c->seg[VMI_CS].limit)
+		return rip;
+	if (rip > c->seg[VMI_CS].limit)
 		vmi_raise_code(c, VMI_GP, 0);
-	return (c->rip + c->seg[VMI_CS].base) & 0xffffffff;
+	return (rip + c->seg[VMI_CS].base) & 0xffffffff;
 }
 
 static size_t fetch_avail(const struct vmi_cpu *c, uint64_t linear)
@@ -397,15 +398,13 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	size_t first = f->avail < VMI_INSN_MAX ? f->avail : VMI_INSN_MAX;
 	const uint8_t *next;
 	struct vmapi_ram *ram;
-	uint64_t page, rip = c->rip;
+	uint64_t page;
 
 	block_init(c, b, f->host);
 	if (vmi_translate(c, b, f->host, f->avail, limit) == 0)
 		return b->ops;
 	memcpy(bytes, f->host, first);
-	c->rip += first;
-	next = vmi_fetch_page(c, fetch_linear(c), &ram, &page);
-	c->rip = rip;
+	next = vmi_fetch_page(c, fetch_linear(c, c->rip + first), &ram, &page);
 	if (!next)
 		memset(bytes + first, 0xff, VMI_INSN_MAX);
 	else
@@ -416,7 +415,7 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 
 static struct fetch fetch_at(struct vmi_cpu *c)
 {
-	uint64_t linear = fetch_linear(c);
+	uint64_t linear = fetch_linear(c, c->rip);
 	struct fetch f;
 
 	f.host = vmi_fetch_page(c, linear, &f.ram, &f.page);
@@ -465,7 +464,7 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 
 static const uint8_t *fetch_quick(struct vmi_cpu *c)
 {
-	uint64_t linear = fetch_linear(c);
+	uint64_t linear = fetch_linear(c, c->rip);
 	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
 
 	return e->exec == (linear & VMI_PAGE_MASK) ?

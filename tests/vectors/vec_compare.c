@@ -8,6 +8,9 @@
 
 #define FLAGS_COMPARED UINT64_C(0x254dd5) /* arithmetic, DF, NT, RF, AC, ID */
 
+#define PF		       14
+#define RF		       0x10000u
+
 static const uint32_t page_at[VEC_PAGES] = { VEC_DATA, VEC_FIXED, VEC_STACK };
 
 static uint64_t get(const uint8_t *p, unsigned bytes)
@@ -19,16 +22,10 @@ static uint64_t get(const uint8_t *p, unsigned bytes)
 	return v;
 }
 
-/* Values that the manual leaves to the processor. */
-static bool is_free(const struct vec_case *c)
+static bool is_exec(const struct vec_case *c, const char *const *names)
 {
-	static const char *const names[] = { "rcpps", "rcpss", "rsqrtps",
-		"rsqrtss", "fsin", "fcos", "fsincos", "fptan", "fpatan",
-		"f2xm1", "fyl2x", "fyl2xp1" };
-	unsigned i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(c->row->exec, names[i]))
+	for (; *names; names++)
+		if (!strcmp(c->row->exec, *names))
 			return true;
 	return false;
 }
@@ -39,6 +36,10 @@ static bool is_free(const struct vec_case *c)
  */
 static void canonical_fx(const struct vec_case *c, uint8_t *fx)
 {
+	/* Values that the manual leaves to the processor. */
+	static const char *const approximate[] = { "rcpps", "rcpss",
+		"rsqrtps", "rsqrtss", "fsin", "fcos", "fsincos", "fptan",
+		"fpatan", "f2xm1", "fyl2x", "fyl2xp1", NULL };
 	unsigned i;
 
 	memset(fx + VEC_FX_FOP, 0, VEC_FX_MXCSR - VEC_FX_FOP);
@@ -49,7 +50,7 @@ static void canonical_fx(const struct vec_case *c, uint8_t *fx)
 	memset(fx + VEC_FX_END, 0, 512 - VEC_FX_END);
 	if (c->insn.mode != 64)
 		memset(fx + VEC_FX_XMM + 128, 0, 128);
-	if (is_free(c))
+	if (is_exec(c, approximate))
 		memset(fx + VEC_FX_ST, 0, VEC_FX_END - VEC_FX_ST);
 }
 
@@ -103,11 +104,54 @@ uint32_t vec_undefined(const struct vec_case *c)
 	return c->insn.row->undefined | by_count;
 }
 
+/*
+ * A fetch that fails where the instruction led to is the next one's.  Which
+ * of several accesses is tried first is the processor's affair, and so is
+ * what of a frame was written when the rest faulted.  Linux does not tell
+ * whether the top page of user space is there.
+ */
+static void canonical_fault(const struct vec_case *c, struct vec_out *out)
+{
+	static const char *const several[] = { "movs", "stos", "cmps", "scas",
+		"lods", "iret", "ret_far", "popa", "call_far", "frstor",
+		"fnsave", "fldenv", "fnstenv", "fxsave", "fxrstor", "xsave",
+		"xrstor", "xsaveopt", "enter", "pusha", NULL };
+	static const char *const frames[] = { "pusha", "enter", "fnsave",
+		"fnstenv", "fxsave", "xsave", "xsaveopt", "call_far", NULL };
+
+	if (out->vector == VEC_NO_FAULT)
+		return;
+	if (out->vector == PF && out->cr2 == out->state.rip &&
+		out->state.rip != c->in.rip) {
+		out->vector = VEC_NO_FAULT;
+		out->code = 0;
+		out->cr2 = 0;
+		out->state.rflags &= ~(uint64_t)RF;
+		return;
+	}
+	if (out->vector == PF && out->cr2 >= UINT64_C(0x7ffffffff000))
+		out->code &= ~1u;
+	if (is_exec(c, several))
+		out->cr2 &= ~UINT64_C(0xfff);
+	if (is_exec(c, frames))
+		memcpy(out->mem, c->mem, sizeof(out->mem));
+}
+
+/* Linux's return from a handler empties data segments that are null. */
+static uint16_t canonical_null(uint16_t selector)
+{
+	return selector > 3 ? selector : 0;
+}
+
 void vec_canonical(const struct vec_case *c, struct vec_out *out)
 {
 	uint64_t flags = FLAGS_COMPARED;
 	unsigned i;
 
+	canonical_fault(c, out);
+	out->state.ds = canonical_null(out->state.ds);
+	out->state.es = canonical_null(out->state.es);
+	out->state.gs = canonical_null(out->state.gs);
 	if (out->vector == VEC_NO_FAULT)
 		flags &= ~(uint64_t)vec_undefined(c);
 	out->state.rflags &= flags;

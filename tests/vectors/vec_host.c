@@ -135,22 +135,13 @@ static void on_signal(int number, siginfo_t *info, void *context)
 static void settle(const struct vec_case *c, struct vec_out *out)
 {
 	uint64_t next = out->state.rip - 1;
-	bool went = out->state.rip != c->in.rip;
 
-	if (out->vector == TRAP_BP && strcmp(c->row->exec, "int3") &&
-		next != c->in.rip) {
-		out->state.rip = next;
-		out->vector = VEC_NO_FAULT;
-	} else if (out->vector == TRAP_PF && went &&
-		out->cr2 == out->state.rip) {
-		/* The branch was taken, the fetch there failed. */
-		out->vector = VEC_NO_FAULT;
-		out->state.rflags &= ~UINT64_C(0x10000);
-	}
-	if (out->vector != VEC_NO_FAULT)
+	if (out->vector != TRAP_BP || !strcmp(c->row->exec, "int3") ||
+		next == c->in.rip)
 		return;
+	out->state.rip = next;
+	out->vector = VEC_NO_FAULT;
 	out->code = 0;
-	out->cr2 = 0;
 }
 
 /* -- Cases -------------------------------------------------------------- */
@@ -230,8 +221,7 @@ void vec_host_run(const struct vec_case *c, struct vec_out *out)
 	unsigned i;
 
 	for (i = 0; i < VEC_PAGES; i++)
-		if (i != VEC_PAGE_FIXED || memcmp(host.page[i], c->mem[i], 8))
-			memcpy(host.page[i], c->mem[i], VEC_PAGE);
+		memcpy(host.page[i], c->mem[i], VEC_PAGE);
 	memset(out->state.fx, 0, sizeof(out->state.fx));
 	execute(c, out);
 	for (i = 0; i < VEC_PAGES; i++)

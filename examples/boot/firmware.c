@@ -7,9 +7,9 @@
  * 3.6.2.2), and in real mode interrupt vectors that point somewhere.
  *
  * The PIC belongs to the library, so the guest has to program it: a few
- * instructions of real-mode code are put at 0x7c00 and run until they write
- * to the POST port.  Then the kernel is loaded over them.  They count
- * neither for --stats nor for --max-instructions.
+ * instructions of real-mode code are put where an IBM PC's BIOS begins, at
+ * F000:E05B, and run until they write to the POST port.  They count neither
+ * for --stats nor for --max-instructions.
  */
 #include "machine.h"
 #include "bytes.h"
@@ -19,7 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CODE	   0x7c00
+#define CODE_CS	   0xf000
+#define CODE_IP	   0xe05b
+#define CODE	   (CODE_CS * 16u + CODE_IP)
 #define POST	   0x80
 #define IRET_AT	   0xfff53 /* where the IBM PC's BIOS had one */
 #define BDA	   0x400
@@ -108,15 +110,19 @@ static const uint64_t data_segments[] = {
 
 #define DATA_SEGMENTS (sizeof(data_segments) / sizeof(data_segments[0]))
 
-static void put_real(struct batch *batch)
+static void put_real(struct batch *batch, const struct start *start)
 {
 	const struct vmapi_x86_segment table = { .limit = 0x3ff };
 	struct vmapi_x86_segment s = { .limit = 0xffff };
 	size_t i;
 
 	s.attributes = SEG_CODE;
+	s.selector = start->cs;
+	s.base = start->cs * 16u;
 	put_segment(batch, VMAPI_X86_CS, s);
 	s.attributes = SEG_DATA;
+	s.selector = 0;
+	s.base = 0;
 	for (i = 0; i < DATA_SEGMENTS; i++)
 		put_segment(batch, data_segments[i], s);
 	put_segment(batch, VMAPI_X86_IDTR, table);
@@ -158,7 +164,7 @@ int firmware_enter(struct machine *m, const struct start *start)
 		return 0;
 	put_general(&batch, start);
 	if (start->mode == START_REAL)
-		put_real(&batch);
+		put_real(&batch, start);
 	else
 		put_flat(&batch, start);
 	if (vmapi_regs_set(m->cpus[0].vcpu, batch.regs, batch.n, NULL,
@@ -208,7 +214,8 @@ static int wire_lapic(struct machine *m)
 int firmware_run(struct machine *m)
 {
 	const struct start start = {
-		.mode = START_REAL, .rip = CODE, .rsp = CODE
+		.mode = START_REAL, .cs = CODE_CS, .rip = CODE_IP,
+		.rsp = 0x7c00
 	};
 	struct vmapi_exit exit = { .size = sizeof(exit) };
 	int status;
@@ -230,6 +237,5 @@ int firmware_run(struct machine *m)
 	}
 	if (vmapi_vcpu_settle(m->cpus[0].vcpu, &exit) != 0)
 		return complain("settle");
-	memset(m->memory.base + CODE, 0, sizeof(code));
 	return wire_lapic(m);
 }

@@ -9,13 +9,14 @@
 /* In which state the boot processor enters the guest. */
 enum start_mode {
 	START_RESET,  /* at the reset vector, as it is */
-	START_REAL,   /* 16 bits, segments 0 */
+	START_REAL,   /* 16 bits, all segments 0 but CS */
 	START_FLAT32, /* protected, flat 4 GiB segments, paging off */
 	START_LONG64  /* 64 bits, flat, paging from cr3 */
 };
 
 struct start {
 	enum start_mode mode;
+	uint16_t cs; /* START_REAL: the selector */
 	uint64_t rip;
 	uint64_t rsp;
 	uint64_t rax;

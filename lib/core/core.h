@@ -140,9 +140,10 @@ struct vmapi_vcpu {
 	uint32_t answer_bytes; /* what vmapi_vcpu_complete() must bring */
 	uint32_t answer_is_optional; /* 0 bytes are legal too (MSR: #GP) */
 	/*
-	 * Set by the backend when the instruction of the last exit is not
-	 * finished though nothing is to be answered: core calls ->vcpu_settle
-	 * before it touches state, and clears this at VMAPI_EXIT_SETTLED.
+	 * The last instruction may not be finished: set by core when an exit
+	 * is answered, and by a backend for whatever else its kernel leaves
+	 * undone.  Core calls ->vcpu_settle before it touches state, and
+	 * clears this at VMAPI_EXIT_SETTLED and before each run.
 	 */
 	bool unsettled;
 	/* What such a settle brought: the next run or settle gives it. */

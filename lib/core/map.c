@@ -194,8 +194,8 @@ int vmapi_map_add(struct vmapi_map *map, struct vmapi_as *as,
 	return err ? err : record_add(map, as, &e);
 }
 
-int vmapi_map_remove(
-	struct vmapi_map *map, struct vmapi_as *as, uint64_t gpa, uint64_t bytes)
+int vmapi_map_remove(struct vmapi_map *map, struct vmapi_as *as, uint64_t gpa,
+	uint64_t bytes)
 {
 	struct vmi_map_op op = { .kind = VMI_MAP_REMOVE, .as = as };
 	int err = enter(map, as, __func__);

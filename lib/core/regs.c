@@ -298,7 +298,8 @@ static void get_from_blocks(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs,
 		}
 }
 
-static int get_claimed(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n)
+static int get_claimed(
+	struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n)
 {
 	struct vmi_reg_block blocks[VMI_BLOCKS];
 	size_t i, n_msrs = 0;

@@ -318,8 +318,10 @@ static int stay_in_backend(struct vmapi_vcpu *vcpu, const struct stay *stay,
 	exit->flags = 0;
 	exit->native = 0;
 	exit->retired = 0;
-	if (!stay->settle)
+	if (!stay->settle) {
+		vcpu->unsettled = false;
 		return be->vcpu_run(vcpu, stay->limit, exit);
+	}
 	if (!be->vcpu_settle)
 		return vmi_unsupported(vcpu->vm->ctx);
 	return be->vcpu_settle(vcpu, exit);
@@ -437,9 +439,11 @@ static int complete_taken(
 		return vmi_null("data");
 	err = be->vcpu_complete ? be->vcpu_complete(vcpu, data, bytes)
 				: vmi_unsupported(vcpu->vm->ctx);
-	if (!err)
-		vcpu->unanswered = false;
-	return err;
+	if (err)
+		return err;
+	vcpu->unanswered = false;
+	vcpu->unsettled = true; /* the instruction goes on with it later */
+	return 0;
 }
 
 int vmapi_vcpu_complete(

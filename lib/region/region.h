@@ -14,7 +14,7 @@ enum vmi_space {
 
 struct vmi_access {
 	uint64_t offset; /* from the region's base */
-	uint64_t value;	 /* little-endian bytes as an integer; in or out */
+	uint64_t value;	 /* little-endian bytes as an integer; in, out */
 	unsigned bytes;	 /* 1 to 8 */
 	bool is_write;
 };

@@ -31,6 +31,7 @@ struct code_page {
 	struct vmi_codeblock *blocks;
 	uint64_t lines; /* one bit per 64 bytes that some block covers */
 	unsigned kills;
+	bool shaken; /* the other vcpus know that it is code */
 };
 
 struct vmi_cache {
@@ -119,12 +120,25 @@ static void *arena_take(struct vmi_cache *cache, size_t bytes)
 	return p;
 }
 
-/* Flag the page: nobody writes to it unseen from now on. */
+static bool alone(const struct vmi_cpu *c)
+{
+	return c->vm->vm.n_vcpus < 2;
+}
+
+/*
+ * Flag the page: nobody writes to it unseen from now on.  That the flag is
+ * set already says nothing of this vcpu's own hands being shaken.
+ */
 static void page_mark(struct vmi_cpu *c, struct code_page *p)
 {
-	if (atomic_fetch_or(p->flag, VMI_PAGE_CODE) & VMI_PAGE_CODE)
+	bool was = atomic_fetch_or(p->flag, VMI_PAGE_CODE) & VMI_PAGE_CODE;
+
+	if (was && p->shaken)
 		return;
 	vmi_tlb_drop_writes(c, p->host);
+	if (!alone(c))
+		vmi_mail_page_is_code(c, p->host);
+	p->shaken = true;
 }
 
 static struct code_page *page_make(struct vmi_cpu *c, const uint8_t *host,
@@ -216,15 +230,11 @@ static bool overlaps(const struct vmi_codeblock *b, const uint8_t *host,
 	return host < b->host + b->bytes && b->host < host + bytes;
 }
 
-void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
+static void kill_overlapping(struct vmi_cpu *c, struct code_page *p,
+	const uint8_t *host, uint64_t bytes)
 {
-	struct code_page *p = page_find(c->cache, host);
 	struct vmi_codeblock **at, *b;
 
-	if (c->enter && overlaps(block_of(c->enter), host, bytes))
-		truncate_running(c, block_of(c->enter));
-	if (!p || !(p->lines & lines_of(host, bytes)))
-		return;
 	p->lines = 0;
 	for (at = &p->blocks; (b = *at) != NULL;) {
 		if (!overlaps(b, host, bytes)) {
@@ -236,8 +246,59 @@ void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
 		block_kill(c, b);
 		p->kills++;
 	}
-	if (!p->blocks)
+}
+
+static const uint8_t *page_of(const uint8_t *host)
+{
+	return (const uint8_t *)((uintptr_t)host & ~(uintptr_t)0xfff);
+}
+
+/*
+ * The flag goes when nobody has blocks of the page any more: the others have
+ * been told to forget theirs, and flag the page anew when they decode it.
+ */
+static void page_unmark(struct vmi_cpu *c, const uint8_t *host)
+{
+	struct code_page *p = page_find(c->cache, host);
+
+	if (p && !p->blocks)
 		atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+}
+
+void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
+{
+	struct code_page *p = page_find(c->cache, host);
+
+	if (c->enter && overlaps(block_of(c->enter), host, bytes))
+		truncate_running(c, block_of(c->enter));
+	if (p && (p->lines & lines_of(host, bytes)))
+		kill_overlapping(c, p, host, bytes);
+	if (!alone(c))
+		vmi_mail_page_written(c, page_of(host));
+	page_unmark(c, host);
+}
+
+void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
+{
+	struct code_page *p = page_find(c->cache, page);
+
+	if (!p)
+		return;
+	kill_overlapping(c, p, page, 0x1000);
+	if (alone(c))
+		page_unmark(c, page);
+}
+
+/* With other vcpus about, a flag stays until the first write. */
+static void flags_clear(struct vmi_cpu *c)
+{
+	struct code_page *p;
+	unsigned i;
+
+	for (i = 0; alone(c) && i < vmi_array_len(c->cache->pages); i++) {
+		for (p = c->cache->pages[i]; p; p = p->hash_next)
+			atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+	}
 }
 
 void vmi_code_flush(struct vmi_cpu *c)
@@ -247,7 +308,7 @@ void vmi_code_flush(struct vmi_cpu *c)
 
 	if (c->enter && c->op)
 		truncate_running(c, block_of(c->enter));
-	/* Flags stay set: a page is unflagged by the first write to it. */
+	flags_clear(c);
 	for (i = 0; i < vmi_array_len(cache->hash); i++)
 		cache->hash[i] = NULL;
 	for (i = 0; i < vmi_array_len(cache->pages); i++)

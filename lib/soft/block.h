@@ -54,6 +54,9 @@ vmi_noinline const struct vmi_op *vmi_block_jump(struct vmi_cpu *c);
 /* Somebody wrote guest memory that may be code; `host` within one page. */
 void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes);
 
+/* All blocks of the host page are void, whoever wrote to it. */
+void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page);
+
 struct vmi_cache *vmi_cache_create(void);
 void vmi_cache_destroy(struct vmi_cache *cache);
 

@@ -312,6 +312,7 @@ static void deliver(struct vmi_cpu *c, const struct vmi_event *event,
 		!deliver_vm86(c, &v))
 		deliver_protected(c, &v);
 	c->delivering = false;
+	c->delivered = true;
 	c->shadow = 0;
 	if (event->kind == VMI_EV_NMI)
 		c->nmi_masked = true;

@@ -97,8 +97,16 @@ unsigned vmi_form_bytes(const struct vmi_insn *insn)
 		insn->opsize;
 }
 
+/* D8 to DF; the other FPU instructions are in the two-byte map. */
+static bool is_x87(const struct vmi_row *row)
+{
+	return row->map == VMI_MAP_1 && (row->opcode & 0xf8) == 0xd8;
+}
+
 uint64_t vmi_form_imm(const struct vmi_insn *insn)
 {
+	if (is_x87(insn->row))
+		return (insn->opcode & 7u) << 8 | insn->modrm;
 	switch (insn->row->exec) {
 	case VMI_EXEC_jcc:
 		return insn->imm << 4 | (insn->opcode & 15);

@@ -32,53 +32,57 @@ static vmi_inline uint64_t shift_ror(uint64_t a, unsigned n, unsigned bytes)
 	return shift_rol(a, (bytes * 8 - n) & (bytes * 8 - 1), bytes);
 }
 
-static uint64_t rotate_flags(const struct vmi_cpu *c, unsigned code,
-	uint64_t r, unsigned bits)
+/*
+ * OF is defined for a count of 1 (SDM 2B).  For others processors leave what
+ * a count of 1 would have given.
+ */
+static bool overflow(unsigned code, uint64_t a, unsigned bits)
 {
-	uint64_t top = (r >> (bits - 1)) & 1, cf, of;
+	bool top = (a >> (bits - 1)) & 1, next = (a >> (bits - 2)) & 1;
 
-	if (code == VMI_EXEC_rol) {
-		cf = r & 1;
-		of = top ^ cf;
-	} else {
-		cf = top;
-		of = top ^ ((r >> (bits - 2)) & 1);
+	switch (code) {
+	case VMI_EXEC_shr: return top;
+	case VMI_EXEC_sar: return false;
+	case VMI_EXEC_ror: return top != (bool)(a & 1);
+	default: return top != next; /* shl, rol */
 	}
-	return (vmi_flags(c) & ~(VMI_FLAG_CF | VMI_FLAG_OF)) |
-		(cf ? VMI_FLAG_CF : 0) | (of ? VMI_FLAG_OF : 0);
 }
 
 uint64_t vmi_shift_flags(struct vmi_cpu *c, unsigned code, uint64_t a,
 	unsigned n, unsigned bytes)
 {
 	unsigned bits = bytes * 8;
-	uint64_t r, cf, of, sign = (a >> (bits - 1)) & 1;
+	uint64_t r, cf, keep = 0;
 
 	switch (code) {
 	case VMI_EXEC_rol:
+		r = shift_rol(a, n, bytes);
+		cf = r & 1;
+		break;
 	case VMI_EXEC_ror:
-		r = code == VMI_EXEC_rol ? shift_rol(a, n, bytes) :
-			shift_ror(a, n, bytes);
-		vmi_flags_set(c, rotate_flags(c, code, r, bits));
-		return r;
+		r = shift_ror(a, n, bytes);
+		cf = (r >> (bits - 1)) & 1;
+		break;
 	case VMI_EXEC_shl:
 		r = shift_shl(a, n, bytes);
 		cf = n <= bits ? (a >> (bits - n)) & 1 : 0;
-		of = ((r >> (bits - 1)) & 1) ^ cf;
 		break;
 	case VMI_EXEC_shr:
 		r = shift_shr(a, n, bytes);
 		cf = (a >> (n - 1)) & 1;
-		of = n == 1 ? sign : 0;
 		break;
 	default:
 		r = shift_sar(a, n, bytes);
 		cf = ((uint64_t)((int64_t)vmi_sext(a, bytes) >> (n - 1))) & 1;
-		of = 0;
 		break;
 	}
-	vmi_flags_set(c, vmi_flags_szp(r, bytes) | (cf ? VMI_FLAG_CF : 0) |
-		(of ? VMI_FLAG_OF : 0));
+	/* Rotates touch CF and OF alone. */
+	if (code == VMI_EXEC_rol || code == VMI_EXEC_ror)
+		keep = vmi_flags(c) & ~(VMI_FLAG_CF | VMI_FLAG_OF);
+	else
+		keep = vmi_flags_szp(r, bytes);
+	vmi_flags_set(c, keep | (cf ? VMI_FLAG_CF : 0) |
+		(overflow(code, a, bits) ? VMI_FLAG_OF : 0));
 	return r;
 }
 

@@ -75,7 +75,8 @@ unsigned vmi_form_bytes(const struct vmi_insn *insn);
 /*
  * The immediate.  Jcc: distance << 4 | condition; SETcc, CMOVcc: condition;
  * MOVZX, MOVSX, MOVSXD, CRC32: bytes of operand 2; a shift by 1: 1; ENTER:
- * level << 16 | bytes.
+ * level << 16 | bytes; x87: FOP (SDM 1 figure 8-8), the low three bits of the
+ * opcode above ModRM, which also tells FADD ST(0), ST(i) from its reverse.
  */
 uint64_t vmi_form_imm(const struct vmi_insn *insn);
 

@@ -274,8 +274,10 @@ int vmi_apic_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value)
 	pc = lock(c->vm);
 	r = vmi_lapic_wrmsr(&vmi_cpu_vcpu(c)->lapic, index, value, pc->now);
 	unlock(c->vm);
-	if (index == VMI_MSR_APIC_BASE)
+	if (index == VMI_MSR_APIC_BASE) {
+		c->apic_base = vmi_cpu_vcpu(c)->lapic.s.base_msr;
 		vmi_tlb_flush(c);
+	}
 	return r;
 }
 

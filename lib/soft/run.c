@@ -70,6 +70,21 @@ void vmi_again(struct vmi_cpu *c)
 	vmi_leave(c, VMI_LEAVE_AGAIN);
 }
 
+/* Maps and code may have changed while this vcpu was outside the gate. */
+static void look_at_maps(struct soft_vcpu *v)
+{
+	struct soft_vm *vm = v->cpu.vm;
+	unsigned now = atomic_load(&vm->map_generation);
+
+	if (atomic_load(&v->cpu.event) & VMI_EVENT_CODE)
+		vmi_mail_read(&v->cpu);
+	if (now == v->map_generation)
+		return;
+	v->map_generation = now;
+	vmi_tlb_flush(&v->cpu);
+	vmi_code_flush(&v->cpu);
+}
+
 void vmi_exclusive_begin(struct vmi_cpu *c)
 {
 	struct vmapi_vcpu *vcpu = &vmi_cpu_vcpu(c)->vcpu;
@@ -79,19 +94,7 @@ void vmi_exclusive_begin(struct vmi_cpu *c)
 	vmi_gate_leave(vcpu);
 	vmi_gate_close(vcpu->vm);
 	c->exclusive = true;
-}
-
-/* A map may have changed while this vcpu was outside the gate. */
-static void look_at_maps(struct soft_vcpu *v)
-{
-	struct soft_vm *vm = v->cpu.vm;
-	unsigned now = atomic_load(&vm->map_generation);
-
-	if (now == v->map_generation)
-		return;
-	v->map_generation = now;
-	vmi_tlb_flush(&v->cpu);
-	vmi_code_flush(&v->cpu);
+	look_at_maps(vmi_cpu_vcpu(c));
 }
 
 void vmi_exclusive_end(struct vmi_cpu *c)
@@ -244,14 +247,22 @@ static bool must_step(const struct vmi_cpu *c)
 		c->io.replay;
 }
 
+/* What the instruction began with. */
+struct before {
+	bool tf, rf;
+	uint8_t shadow;
+};
+
 /* A single-step trap, if the instruction began with TF: SDM 3B 17.3.1.4. */
-static void after_step(struct vmi_cpu *c, bool traced, uint8_t shadow)
+static void after_step(struct vmi_cpu *c, const struct before *was)
 {
-	if (c->shadow == shadow)
+	if (c->shadow == was->shadow)
 		c->shadow = 0;
-	c->rflags &= ~VMI_FLAG_RF;
+	if (was->rf)
+		c->rflags &= ~VMI_FLAG_RF;
 	vmi_dev_done(c);
-	if (traced && !(c->shadow & 1)) {
+	/* INT n has cleared TF on its way into the handler: no trap. */
+	if (was->tf && !(c->shadow & 1) && !c->delivered) {
 		c->fault = (struct vmi_fault){ .vector = VMI_DB,
 			.dr6 = 0x4000 };
 		c->fault_pending = true;
@@ -260,8 +271,8 @@ static void after_step(struct vmi_cpu *c, bool traced, uint8_t shadow)
 
 static int step(struct vmi_cpu *c)
 {
-	bool traced = c->rflags & VMI_FLAG_TF;
-	uint8_t shadow = c->shadow;
+	struct before was = { .tf = c->rflags & VMI_FLAG_TF,
+		.rf = c->rflags & VMI_FLAG_RF, .shadow = c->shadow };
 	const struct vmi_op *op = vmi_block_step(c, 1);
 
 	if (!op)
@@ -273,8 +284,9 @@ static int step(struct vmi_cpu *c)
 	c->slice -= c->budget - (int64_t)op->imm;
 	c->budget = 0;
 	c->enter = op;
+	c->delivered = false;
 	execute(c, op + 1);
-	after_step(c, traced, shadow);
+	after_step(c, &was);
 	return WENT_ON;
 }
 
@@ -428,6 +440,8 @@ static bool look_at_events(struct soft_vcpu *v, struct vmapi_exit *x)
 		vmi_gate_enter(&v->vcpu);
 		look_at_maps(v);
 	}
+	if (events & VMI_EVENT_CODE)
+		vmi_mail_read(c);
 	if (events & VMI_EVENT_NMI) {
 		event_clear(c, VMI_EVENT_NMI);
 		c->nmi_pending = true;

@@ -142,6 +142,7 @@ static int soft_vm_init(struct vmapi_vm *vm)
 
 static void soft_vm_fini(struct vmapi_vm *vm)
 {
+	vmi_watches_fini(vmi_soft_vm(vm));
 	vmi_pc_destroy(vmi_soft_vm(vm));
 }
 
@@ -215,6 +216,7 @@ static int soft_vcpu_init(struct vmapi_vcpu *vcpu)
 	r = vmi_pc_vcpu_add(v);
 	if (r)
 		goto out_wake;
+	vmi_inbox_init(&v->inbox);
 	soft_vcpu_reset(vcpu);
 	return 0;
 out_wake:
@@ -229,6 +231,7 @@ static void soft_vcpu_fini(struct vmapi_vcpu *vcpu)
 	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
 
 	vmi_pc_vcpu_remove(v);
+	vmi_inbox_fini(&v->inbox);
 	vmi_sys->close(v->wake);
 	cpu_fini(&v->cpu);
 }
@@ -336,10 +339,8 @@ static int soft_translate(struct vmapi_vcpu *vcpu, uint64_t gva,
 static int soft_map_apply(struct vmapi_vm *vm, struct vmi_map_change *changes,
 	size_t n)
 {
-	(void)vm;
-	(void)changes;
-	(void)n; /* the views are all that it reads */
-	return 0;
+	/* The views are all that it reads of the maps. */
+	return vmi_watches_change(vmi_soft_vm(vm), changes, (unsigned)n);
 }
 
 static void soft_map_changed(struct vmapi_vm *vm)

@@ -5,9 +5,11 @@
 
 #include "lib/chip/lapic.h"
 #include "lib/core/backend.h"
+#include "lib/soft/coherence.h"
 #include "lib/soft/cpu.h"
 
 struct vmi_pc;
+struct vmi_watch;
 
 struct soft_vm {
 	struct vmapi_vm vm;
@@ -15,12 +17,14 @@ struct soft_vm {
 	uint64_t start_ns;  /* host time of tick 0 */
 	uint64_t tsc_hz;
 	atomic_uint map_generation; /* counts changes of the maps */
+	struct vmi_watch *watches;  /* of the RAM in the maps */
 };
 
 struct soft_vcpu {
 	struct vmapi_vcpu vcpu;
 	struct vmi_cpu cpu;
 	struct vmi_lapic lapic;	/* with soft_vm.pc */
+	struct vmi_inbox inbox;
 	int wake;		/* eventfd: ends a sleep */
 	atomic_int sleeping;
 	unsigned map_generation; /* seen */

@@ -83,7 +83,7 @@ extern const struct vmi_sys vmi_sys_host;
 /* Bytes of a host page. */
 size_t vmi_page_size(void);
 
-/* Contents undefined; zeros; n elements of zeros (NULL where n * size wraps). */
+/* Undefined contents; zeros; n elements of zeros (NULL if n * size wraps). */
 void *vmi_alloc(size_t bytes);
 void *vmi_zalloc(size_t bytes);
 void *vmi_calloc(size_t n, size_t size);

@@ -10,8 +10,12 @@ fi
 
 . "$srcdir/tests/tap.sh"
 
+# A page is found by its file's name and by each NAME.
 for page in "$srcdir"/man/*.[1-8]; do
-	[ ! -e "$page" ] || sh "$srcdir/man/names" "$page"
+	[ -e "$page" ] || continue
+	file=${page##*/}
+	{ echo "${file%.*}"; sh "$srcdir/man/names" "$page"; } |
+		sed "s/$/ ${page##*.}/"
 done >"$scratch/names"
 
 lint()
@@ -26,7 +30,8 @@ spdx()
 
 references()
 {
-	sed -n 's/^\.Xr \(vmapi[a-z0-9_-]*\|libvmapi\) .*/\1/p' "$1" |
+	sed -n 's/^\.[^"]*Xr \(vmapi[a-z0-9_-]* [1-8]\).*/\1/p
+		s/^\.[^"]*Xr \(libvmapi [1-8]\).*/\1/p' "$1" |
 		sort -u | while read -r name; do
 			grep -qx "$name" "$scratch/names" ||
 				echo "no page has $name"

@@ -47,19 +47,22 @@ extern uint64_t test_sse_cr2;
 
 /* All control bits set for SSE, state zero, the TLB filled or empty. */
 void test_sse_reset(bool tlb);
-/* An operation made of an instruction as the translator makes it. */
-struct vmi_op test_sse_op(const struct vmi_insn *insn);
 /* Executes it; the vector of what it raised, or 0. */
 unsigned test_sse_execute(const struct vmi_op *op);
+void test_sse_soft(const struct test_sse_case *c, struct test_sse_out *out);
+
+/* test_sse_op.c: an instruction's operation, as the translator makes it. */
+struct vmi_op test_sse_op(const struct vmi_insn *insn);
 
 /* test_sse_cases.c */
 size_t test_sse_forms(struct test_sse_form *forms, size_t n);
 void test_sse_seed(uint64_t seed);
 uint64_t test_sse_random(void);
 void test_sse_make(struct test_sse_case *c, const struct test_sse_form *form);
-void test_sse_soft(const struct test_sse_case *c, struct test_sse_out *out);
 
 /* test_sse_host.c: false where the test does not run on such a processor. */
 bool test_sse_host(const struct test_sse_case *c, struct test_sse_out *out);
+/* FXRSTOR64 of an area, then FXSAVE64 into it. */
+void test_sse_host_area(uint8_t area[512]);
 
 #endif

@@ -278,10 +278,12 @@ static bool is_string(unsigned exec)
 static void make_code(struct test_sse_case *c, const struct test_sse_form *f)
 {
 	unsigned rm = rm_operand(f);
-	struct numbers n = { .rm = number(f, rm), .reg = number(f, !rm),
-		.imm = (uint8_t)test_sse_random() };
 	struct vmi_insn insn;
+	struct numbers n;
 
+	n.rm = number(f, rm);
+	n.reg = number(f, !rm);
+	n.imm = (uint8_t)test_sse_random();
 	if (f->memory)
 		n.rm = 6;
 	if (f->digit >= 0)
@@ -318,34 +320,4 @@ void test_sse_make(struct test_sse_case *c, const struct test_sse_form *form)
 	if (exec == VMI_EXEC_ldmxcsr)
 		put(c->memory + c->offset + 2, 0, 2);
 	c->tlb = one_in(2);
-}
-
-/* -- The soft processor -------------------------------------------------- */
-
-void test_sse_soft(const struct test_sse_case *c, struct test_sse_out *out)
-{
-	struct vmi_insn insn;
-	struct vmi_op op;
-	unsigned n;
-
-	test_sse_reset(c->tlb);
-	memcpy(test_sse_memory, c->memory, sizeof(c->memory));
-	for (n = 0; n < 8; n++)
-		test_sse_cpu.r[n] = c->gpr[n];
-	test_sse_cpu.r[VMI_RSI] = TEST_SSE_BASE + c->offset;
-	test_sse_cpu.r[VMI_RDI] = TEST_SSE_BASE + c->offset;
-	vmi_flags_set(&test_sse_cpu, c->flags);
-	if (vmi_decode(c->code, c->len, 64, &insn) ||
-		vmi_xsave_set(&test_sse_cpu, c->area, sizeof(c->area))) {
-		printf("a case cannot be set up\n");
-		exit(1);
-	}
-	op = test_sse_op(&insn);
-	out->vector = test_sse_execute(&op);
-	memcpy(out->memory, test_sse_memory, sizeof(out->memory));
-	for (n = 0; n < 8; n++)
-		out->gpr[n] = test_sse_cpu.r[n];
-	out->gpr[VMI_RSI] = out->gpr[VMI_RDI] = 0;
-	out->flags = vmi_flags(&test_sse_cpu);
-	vmi_xsave_get(&test_sse_cpu, out->area);
 }

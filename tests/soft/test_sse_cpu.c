@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A processor for the vector helpers: memory, faults, flags; no engine. */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "tests/soft/test_sse.h"
 
 struct vmi_cpu test_sse_cpu;
@@ -136,48 +139,6 @@ void test_sse_reset(bool full)
 	fill_tlb(full);
 }
 
-static void set_register(struct vmi_op *op, const struct vmi_insn *insn,
-	unsigned n)
-{
-	switch (vmi_operands[insn->row->op[n]].kind) {
-	case VMI_OPK_RM:
-	case VMI_OPK_MMRM:
-	case VMI_OPK_XMMRM:
-		op->base = insn->rm;
-		break;
-	case VMI_OPK_REG:
-	case VMI_OPK_MM:
-	case VMI_OPK_XMM:
-		op->reg = insn->reg;
-		break;
-	default:
-		break;
-	}
-}
-
-struct vmi_op test_sse_op(const struct vmi_insn *insn)
-{
-	unsigned bytes = vmi_operand_bytes(insn, 0), n;
-	struct vmi_op op = { .code = insn->row->exec, .imm = insn->imm,
-		.base = VMI_R_ZERO, .index = VMI_R_ZERO };
-
-	for (n = 0; n < 3; n++)
-		set_register(&op, insn, n);
-	if (insn->row->attr & (VMI_A_MMXOP | VMI_A_SSEOP))
-		op.imm = vmi_simd_imm(insn);
-	if (!bytes)
-		bytes = insn->opsize;
-	while (bytes >>= 1)
-		op.size++;
-	op.size |= 3 << 4;
-	op.bits = (uint8_t)(insn->seg << 4);
-	if (insn->has_modrm && insn->mod != 3) {
-		op.bits |= VMI_OPF_MEM;
-		op.base = insn->base;
-	}
-	return op;
-}
-
 unsigned test_sse_execute(const struct vmi_op *op)
 {
 	test_sse_cpu.op = op;
@@ -185,4 +146,32 @@ unsigned test_sse_execute(const struct vmi_op *op)
 	if (!setjmp(test_sse_cpu.leave))
 		helpers[op->code](&test_sse_cpu, op);
 	return raised;
+}
+
+void test_sse_soft(const struct test_sse_case *c, struct test_sse_out *out)
+{
+	struct vmi_insn insn;
+	struct vmi_op op;
+	unsigned n;
+
+	test_sse_reset(c->tlb);
+	memcpy(test_sse_memory, c->memory, sizeof(c->memory));
+	for (n = 0; n < 8; n++)
+		test_sse_cpu.r[n] = c->gpr[n];
+	test_sse_cpu.r[VMI_RSI] = TEST_SSE_BASE + c->offset;
+	test_sse_cpu.r[VMI_RDI] = TEST_SSE_BASE + c->offset;
+	vmi_flags_set(&test_sse_cpu, c->flags);
+	if (vmi_decode(c->code, c->len, 64, &insn) ||
+		vmi_xsave_set(&test_sse_cpu, c->area, sizeof(c->area))) {
+		printf("a case cannot be set up\n");
+		exit(1);
+	}
+	op = test_sse_op(&insn);
+	out->vector = test_sse_execute(&op);
+	memcpy(out->memory, test_sse_memory, sizeof(out->memory));
+	for (n = 0; n < 8; n++)
+		out->gpr[n] = test_sse_cpu.r[n];
+	out->gpr[VMI_RSI] = out->gpr[VMI_RDI] = 0;
+	out->flags = vmi_flags(&test_sse_cpu);
+	vmi_xsave_get(&test_sse_cpu, out->area);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs a vector instruction on the processor itself, where it is an x86. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
 #include "tests/soft/test_sse.h"
@@ -12,6 +12,11 @@ bool test_sse_host(const struct test_sse_case *c, struct test_sse_out *out)
 	(void)c;
 	(void)out;
 	return false;
+}
+
+void test_sse_host_area(uint8_t area[512])
+{
+	(void)area;
 }
 
 #else
@@ -122,6 +127,18 @@ bool test_sse_host(const struct test_sse_case *c, struct test_sse_out *out)
 	out->gpr[VMI_RSI] = out->gpr[VMI_RDI] = 0;
 	out->flags = frame.flags & VMI_FLAGS_ARITH;
 	return true;
+}
+
+void test_sse_host_area(uint8_t area[512])
+{
+	static const uint8_t ret = 0xc3;
+	uint8_t *code = code_page();
+
+	memcpy(code, &ret, 1);
+	memcpy(frame.area, area, 512);
+	frame.flags = 0x202;
+	test_sse_enter(&frame, code);
+	memcpy(area, frame.area, 512);
 }
 
 #endif

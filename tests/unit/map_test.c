@@ -247,7 +247,8 @@ START_TEST(bad_ranges)
 	ck_assert_int_eq(add(map, (1ull << 40) - PAGE, 2 * PAGE, 0), -ERANGE);
 	ck_assert_int_eq(add(map, 0 - (uint64_t)PAGE, 2 * PAGE, 0), -EINVAL);
 	ck_assert_int_eq(add(map, (1ull << 40) - PAGE, PAGE, 0), 0);
-	ck_assert_int_eq(vmapi_map_remove(map, as, 0 - (uint64_t)PAGE, PAGE), 0);
+	ck_assert_int_eq(
+		vmapi_map_remove(map, as, 0 - (uint64_t)PAGE, PAGE), 0);
 	ck_assert_int_eq(vmapi_map_commit(map), 0);
 }
 END_TEST

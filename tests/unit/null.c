@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/arch/x86_state.h"
+#include "lib/core/chipset.h"
 #include "lib/sys/sys.h"
 #include "tests/unit/null.h"
 
@@ -178,9 +179,9 @@ static int null_run(
 static int null_complete(
 	struct vmapi_vcpu *vcpu, const void *data, size_t bytes)
 {
+	(void)vcpu;
 	(void)data;
 	(void)bytes;
-	vcpu->unsettled = true;
 	return 0;
 }
 
@@ -289,7 +290,8 @@ static struct vmi_msr *msr_of(struct null_vcpu *v, uint32_t index)
 	return NULL;
 }
 
-static int null_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+static int null_msrs_get(
+	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
 {
 	size_t i;
 
@@ -304,7 +306,8 @@ static int null_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n
 }
 
 /* All ones is what no MSR of this processor takes. */
-static int null_msrs_set(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+static int null_msrs_set(
+	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
 {
 	size_t i;
 
@@ -447,7 +450,12 @@ static int null_line_set(
 
 struct null_line null_line(struct vmapi_vm *vm, unsigned gsi)
 {
-	return ((struct null_vm *)vm)->lines[gsi];
+	struct null_line line;
+
+	vmi_chipset_lock(vm); /* the service thread may be at it */
+	line = ((struct null_vm *)vm)->lines[gsi];
+	vmi_chipset_unlock(vm);
+	return line;
 }
 
 const struct vmi_backend null_backend = {

@@ -7,7 +7,6 @@
  * nor loading counts.  Runs are interleaved and medians compared; a ratio of
  * 0.5 says that this library takes twice TCG's time.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

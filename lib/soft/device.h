@@ -16,6 +16,19 @@ uint64_t vmi_dev_read(struct vmi_cpu *c, enum vmi_space space,
 void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 	uint64_t value, unsigned bytes);
 
+/*
+ * Whether the next access of the instruction, to gpa, has its answer in the
+ * log: then it is that, though there may be RAM by now.
+ */
+static inline bool vmi_dev_is_answered(const struct vmi_cpu *c, uint64_t gpa)
+{
+	const struct vmi_io *io = &c->io;
+
+	return io->cursor < io->n &&
+		io->entry[io->cursor].space == VMI_SPACE_MEMORY &&
+		io->entry[io->cursor].address == gpa;
+}
+
 /* The instruction (or an element of a string) is done: forget its log. */
 void vmi_dev_done(struct vmi_cpu *c);
 

@@ -51,7 +51,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 	const struct vmi_map_entry *e = map_entry(c, gpa);
 	struct page p = { .gpa = gpa };
 
-	if (!e || vmi_pc_apic_page(c, gpa))
+	if (!e || vmi_pc_apic_page(c, gpa) || vmi_dev_is_answered(c, gpa))
 		return p;
 	p.host = e->ram->base + e->offset + (gpa - e->gpa);
 	p.readonly = e->flags & VMAPI_MAP_READONLY;

@@ -385,6 +385,7 @@ static void resume_io(struct vmi_cpu *c)
 		return;
 	c->io.waiting = false;
 	c->io.replay = true;
+	c->io.cursor = 0;
 	c->io.n++;
 }
 

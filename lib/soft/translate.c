@@ -333,10 +333,10 @@ static uint8_t size_of(const struct vmi_insn *i)
 	return log2_of(bytes);
 }
 
-/* Of a helper's operand; forms have a size of their own. */
-static unsigned form_bytes(const struct vmi_insn *i, unsigned form)
+/* The size a helper is told. */
+static unsigned helper_bytes(const struct vmi_insn *i)
 {
-	return form ? vmi_form_bytes(i) : 1u << size_of(i);
+	return sized_by_prefix(i) ? i->opsize : vmi_form_bytes(i);
 }
 
 static uint8_t prefix_bits(const struct vmi_insn *i)
@@ -457,7 +457,7 @@ static void emit_helper(struct builder *b, bool ends)
 	if (i->row->op[0] == VMI_OP_Ap)
 		op->disp = (int32_t)i->imm2;
 	op->reg = reg == VMI_NOREG ? 0 : reg;
-	op->size = (uint8_t)(log2_of(form_bytes(i, form)) |
+	op->size = (uint8_t)(log2_of(helper_bytes(i)) |
 		log2_of(i->addrsize) << 4);
 	op->bits = prefix_bits(i);
 	if (mem >= 0) {

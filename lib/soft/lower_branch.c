@@ -146,17 +146,39 @@ static bool emit_jcc(struct builder *b)
 	return true;
 }
 
+/* The register that holds where an indirect branch leads: T1 if loaded. */
+static uint8_t branch_target(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	unsigned width = vmi_log2(i->opsize);
+	struct address a;
+	struct vmi_op *op;
+
+	if (!vmi_operand_is_memory(i, 0))
+		return i->rm;
+	a = vmi_address_resolve(b, i->opsize, VMI_MEM_READ);
+	op = vmi_lower_emit(b, VMI_EXEC_mov, vmi_value_mov.h[VMI_RM][width][0]);
+	vmi_address_set(op, &a);
+	op->reg = VMI_R_T1;
+	op->size = (uint8_t)(width | VMI_RM << 4);
+	op->bits = (uint8_t)(VMI_OPF_MEM | i->seg << 4);
+	vmi_lower_note(b, op)->sees = true;
+	return VMI_R_T1;
+}
+
 static bool emit_jmp(struct builder *b)
 {
 	const struct vmi_insn *i = &b->insn;
 	int32_t distance;
 	struct vmi_op *op;
+	uint8_t target;
 
 	if (vmi_operands[i->row->op[0]].kind != VMI_OPK_REL) {
-		if (vmi_operand_is_memory(i, 0) || i->opsize == 2)
+		if (i->opsize == 2)
 			return false;
+		target = branch_target(b);
 		op = vmi_lower_emit(b, VMI_EXEC_jmp, vmi_h_jmp_r);
-		op->base = i->rm;
+		op->base = target;
 		op->size = vmi_log2(i->opsize);
 		b->ended = true;
 		return true;
@@ -175,13 +197,15 @@ static bool emit_call(struct builder *b)
 	bool wide = i->opsize == 8;
 	int32_t distance = 0;
 	struct vmi_op *op;
+	uint8_t target;
 
-	if (!plain_stack(b) || vmi_operand_is_memory(i, 0))
+	if (!plain_stack(b))
 		return false;
 	if (vmi_operands[i->row->op[0]].kind != VMI_OPK_REL) {
+		target = branch_target(b);
 		op = vmi_lower_emit(b, VMI_EXEC_call, wide ? vmi_h_call_r8 :
 			vmi_h_call_r4);
-		op->base = i->rm;
+		op->base = target;
 		b->ended = true;
 	} else {
 		if (!branch_distance(b, &distance))

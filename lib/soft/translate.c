@@ -86,6 +86,19 @@ static void choose(struct builder *b, struct vmi_op *op, bool live)
 		op->run = value->h[shape][width][1];
 }
 
+/* Most moves from and to memory have the simplest address. */
+static void choose_plain(const struct builder *b, struct vmi_op *op)
+{
+	unsigned width = op->size & 3;
+
+	if (op->index != VMI_R_ZERO || !(b->block->key & VMI_KEY_64))
+		return;
+	if (op->run == vmi_value_mov.h[VMI_RM][width][0])
+		op->run = vmi_h_mov_plain[0][width];
+	else if (op->run == vmi_value_mov.h[VMI_MR][width][0])
+		op->run = vmi_h_mov_plain[1][width];
+}
+
 static void find_dead_flags(struct builder *b)
 {
 	unsigned live = VMI_F_ARITH, i = b->n_ops;
@@ -97,6 +110,8 @@ static void find_dead_flags(struct builder *b)
 		note = &b->notes[i];
 		if (note->value)
 			choose(b, op, note->kills & live);
+		if (op->bits & VMI_OPF_MEM)
+			choose_plain(b, op);
 		live = (live & ~note->kills) | note->reads;
 		if (note->sees)
 			live = VMI_F_ARITH;

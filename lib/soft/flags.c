@@ -23,7 +23,7 @@ static uint64_t szp(uint64_t res, unsigned log2)
 
 uint64_t vmi_flags_szp(uint64_t res, unsigned bytes)
 {
-	return szp(res, (unsigned)__builtin_ctz(bytes));
+	return szp(res, vmi_ctz(bytes));
 }
 
 /* CF and AF from the carries out of each bit, OF from the two topmost. */
@@ -115,7 +115,7 @@ bool vmi_cond(const struct vmi_cpu *c, unsigned cc)
 void vmi_carry_flags(struct vmi_cpu *c, uint64_t res, uint64_t carries,
 	unsigned bytes)
 {
-	unsigned log2 = (unsigned)__builtin_ctz(bytes);
+	unsigned log2 = vmi_ctz(bytes);
 
 	vmi_flags_set(c, szp(res, log2) | from_carries(carries, log2));
 }

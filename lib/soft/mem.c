@@ -321,27 +321,22 @@ static struct vmi_seen host_cas(uint8_t *p, uint64_t expected,
 
 	switch (bytes) {
 	case 1:
-		s.swapped = __atomic_compare_exchange_n(p, &b,
-			(uint8_t)desired, false, __ATOMIC_SEQ_CST,
-			__ATOMIC_SEQ_CST);
+		s.swapped = vmi_atomic_cas(p, &b, (uint8_t)desired);
 		s.value = b;
 		break;
 	case 2:
-		s.swapped = __atomic_compare_exchange_n((uint16_t *)(void *)p,
-			&w, htole16((uint16_t)desired), false,
-			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		s.swapped = vmi_atomic_cas((uint16_t *)(void *)p, &w,
+			htole16((uint16_t)desired));
 		s.value = le16toh(w);
 		break;
 	case 4:
-		s.swapped = __atomic_compare_exchange_n((uint32_t *)(void *)p,
-			&d, htole32((uint32_t)desired), false,
-			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		s.swapped = vmi_atomic_cas((uint32_t *)(void *)p, &d,
+			htole32((uint32_t)desired));
 		s.value = le32toh(d);
 		break;
 	default:
-		s.swapped = __atomic_compare_exchange_n((uint64_t *)(void *)p,
-			&q, htole64(desired), false, __ATOMIC_SEQ_CST,
-			__ATOMIC_SEQ_CST);
+		s.swapped = vmi_atomic_cas((uint64_t *)(void *)p, &q,
+			htole64(desired));
 		s.value = le64toh(q);
 		break;
 	}

@@ -379,8 +379,7 @@ static int soft_cpuid_supported(struct vmapi_vm *vm,
 static int soft_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
 	size_t *count)
 {
-	(void)vcpu;
-	*count = vmi_msr_list(indices, n);
+	*count = vmi_msr_list(&vmi_soft_vcpu(vcpu)->cpu, indices, n);
 	return 0;
 }
 

@@ -302,15 +302,21 @@ static const uint8_t *page_of(const uint8_t *host)
 }
 
 /*
- * The flag goes when nobody has blocks of the page any more: the others have
- * been told to forget theirs, and flag the page anew when they decode it.
+ * The flag goes when nobody has blocks of the page any more.  The running
+ * block counts, dead or in no cache as it may be: what it does next may be
+ * to write to itself.  With other vcpus the flag goes before they are told
+ * to forget theirs: then whoever decodes the page again flags it anew and
+ * takes the right to write from all, while a flag that went afterwards could
+ * be that of blocks made in between.
  */
 static void page_unmark(struct vmi_cpu *c, const uint8_t *host)
 {
 	struct code_page *p = page_find(c->cache, host);
 
-	if (p && !p->blocks)
-		atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+	if (!p || p->blocks ||
+		(c->enter && page_of(block_of(c->enter)->host) == p->host))
+		return;
+	atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
 }
 
 void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
@@ -322,9 +328,9 @@ void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
 	if (p && (p->lines & lines_of(host, bytes)) &&
 		kill_overlapping(c, p, host, bytes))
 		count_patch(c, p);
+	page_unmark(c, host);
 	if (!alone(c))
 		vmi_mail_page_written(c, page_of(host));
-	page_unmark(c, host);
 }
 
 void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
@@ -485,7 +491,7 @@ const struct vmi_op *vmi_block_step(struct vmi_cpu *c, unsigned limit)
 }
 
 /*
- * The page, flagged, to put a block into; NULL: not worth it, or no room.
+ * The page of a fetch, flagged; NULL: no memory for its flags.
  * While hands are shaken the cache may be given up, and the page with it.
  */
 static struct code_page *page_ready(struct vmi_cpu *c, const struct fetch *f)
@@ -496,7 +502,7 @@ static struct code_page *page_ready(struct vmi_cpu *c, const struct fetch *f)
 	do {
 		flushes = c->cache->flushes;
 		p = page_make(c, f->host, f->ram, f->page);
-		if (!p || is_patched(c, p))
+		if (!p)
 			return NULL;
 		page_mark(c, p);
 	} while (flushes != c->cache->flushes);
@@ -514,7 +520,9 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 		sizeof(*p) + 64)
 		vmi_code_flush(c);
 	p = page_ready(c, f);
-	if (!p)
+	if (!p) /* its own stores would not be seen */
+		return decode_scratch(c, f, 1);
+	if (is_patched(c, p))
 		return decode_scratch(c, f, VMI_BLOCK_INSNS);
 	used = c->cache->used;
 	b = arena_take(c->cache, sizeof(c->cache->scratch));

@@ -19,7 +19,7 @@
 /* What decoding knows of an operation and the backward pass needs. */
 struct note {
 	const struct vmi_value *value; /* handlers to choose from, or NULL */
-	uint16_t reads, kills; /* VMI_F_ */
+	uint16_t reads, sets, kills; /* VMI_F_ */
 	bool sees; /* may fault or exit: all flags are seen */
 };
 
@@ -482,9 +482,11 @@ static void note_flags(struct builder *b, const struct vmi_op *op)
 	struct note *note = note_of(b, op);
 
 	note->reads = row->tested & VMI_F_ARITH;
-	note->kills = (row->written | row->undefined) & VMI_F_ARITH;
-	/* A count in CL may be 0 and leave the flags. */
-	if ((row->attr & VMI_A_FKEEP) && !is_imm(&b->insn, 1)) {
+	note->sets = (row->written | row->undefined) & VMI_F_ARITH;
+	note->kills = note->sets;
+	/* A count of 0 leaves the flags, and one in CL may be 0. */
+	if ((row->attr & VMI_A_FKEEP) && !(is_imm(&b->insn, 1) &&
+		(op->imm & ((op->size & 15) == 3 ? 63 : 31)))) {
 		note->reads = VMI_F_ARITH;
 		note->kills = 0;
 	}
@@ -963,7 +965,7 @@ static void find_dead_flags(struct builder *b)
 		op = &b->block->ops[i];
 		note = &b->notes[i];
 		if (note->value)
-			choose(b, op, note->kills & live);
+			choose(b, op, note->sets & live);
 		live = (live & ~note->kills) | note->reads;
 		if (note->sees)
 			live = VMI_F_ARITH;

@@ -73,6 +73,8 @@ static bool run_block(struct block *b, struct tally *t)
 	unsigned i;
 
 	vec_seed(&r, b->row, b->mode, b->number);
+	if (b->host)
+		vec_host_block();
 	for (i = 0; i < VEC_CASES; i++) {
 		const struct vec_out *out = b->host ? &of_host : &of_soft;
 

@@ -117,7 +117,9 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 		"fnsave", "fldenv", "fnstenv", "fxsave", "fxrstor", "xsave",
 		"xrstor", "xsaveopt", "enter", "pusha", NULL };
 	static const char *const frames[] = { "pusha", "enter", "fnsave",
-		"fnstenv", "fxsave", "xsave", "xsaveopt", "call_far", NULL };
+		"fnstenv", "fxsave", "xsave", "xsaveopt", "call_far", "call", "fstp_m80", "fbstp", NULL };
+	static const char *const any[] = { "cmps", NULL };
+	static const char *const partial[] = { "popa", NULL };
 
 	if (out->vector == VEC_NO_FAULT)
 		return;
@@ -133,6 +135,10 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 		out->code &= ~1u;
 	if (is_exec(c, several))
 		out->cr2 &= ~UINT64_C(0xfff);
+	if (is_exec(c, any))
+		out->code = 0, out->cr2 = 0;
+	if (is_exec(c, partial))
+		memset(out->state.r, 0, sizeof(out->state.r));
 	if (is_exec(c, frames))
 		memcpy(out->mem, c->mem, sizeof(out->mem));
 }

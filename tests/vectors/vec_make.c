@@ -62,6 +62,8 @@ static uint64_t pick_target(const struct vec_case *c, struct vec_random *r)
 {
 	uint64_t offset = 0x200 + (vec_below(r, 0xc00) & ~15u);
 
+	if (c->in.rflags & FLAG_AC)
+		return VEC_DATA + offset + vec_below(r, 16);
 	switch (vec_below(r, 32)) {
 	case 0: return VEC_DATA - 16 + vec_below(r, 16);
 	case 1:
@@ -156,7 +158,8 @@ static uint64_t pick_branch(const struct vec_case *c, struct vec_random *r)
 	case 1:
 		return c->insn.mode == 64 ? UINT64_C(0x8000000000000000) :
 			VEC_CODE - 1;
-	default: return target - c->in.rip < 16 ? target + 32 : target;
+	default:
+		return target - c->in.rip + 16 < 32 ? target + 32 : target;
 	}
 }
 
@@ -166,11 +169,10 @@ static void aim_branch(struct vec_case *c, struct vec_random *r)
 	uint64_t to = VEC_CODE + vec_below(r, VEC_PAGE);
 
 	if (bytes == 1)
-		to = c->in.rip + 2 + vec_below(r, 256) - 128;
+		to = c->in.rip + c->insn.len + vec_below(r, 256) - 128;
 	if (to - (c->in.rip - 16) < 32)
-		to += 64;
+		to = c->in.rip + 17 + vec_below(r, 64);
 	to -= c->in.rip + c->insn.len;
-	set_disp(c, to, 0);
 	for (unsigned i = 0; i < bytes; i++)
 		c->bytes[c->insn.len - bytes + i] = (uint8_t)(to >> (8 * i));
 }
@@ -206,7 +208,8 @@ static void poke_far(struct vec_case *c, uint64_t address,
 	bool pops = is_exec(c, (const char *const[]){ "ret_far", "iret",
 		NULL });
 
-	poke(c, address, pick_branch(c, r), step);
+	poke(c, address, VEC_CODE + (c->in.rip + 32 + vec_below(r, 4000)) %
+		VEC_PAGE, step);
 	poke(c, address + step, vec_below(r, 3) ? c->in.cs :
 		pick_selector(r), pops ? step : 2);
 	if (!pops)
@@ -229,6 +232,8 @@ static const char *const selected[] = { "mov_sreg_r", "pop_sreg", "lar",
 	"lsl", "verr", "verw", "arpl", "lds", "les", "lfs", "lgs", "lss",
 	NULL };
 static const char *const stack_flags[] = { "popf", NULL };
+static const char *const images[] = { "fxsave", "fxrstor", "xsave",
+	"xsaveopt", "xrstor", NULL };
 static const char *const areas[] = { "xsave", "xsaveopt", "xrstor", NULL };
 
 /* Dividends whose quotient has a chance to fit. */
@@ -290,6 +295,9 @@ static void mend_values(struct vec_case *c, uint64_t at,
 	/* Neither TF nor, which the host's kernel minds, NT. */
 	if (is_exec(c, stack_flags))
 		poke(c, sp, vec_random(r) & ~UINT64_C(0x4100), 8);
+	/* These may raise #GP or #AC for what is not aligned. */
+	if (is_exec(c, images) || (c->insn.row->attr & VMI_A_AL16))
+		c->in.rflags &= ~(uint64_t)FLAG_AC;
 	if (is_exec(c, areas)) {
 		c->in.r[0] &= 3;
 		c->in.r[2] = 0;
@@ -331,6 +339,19 @@ static void make_mode(struct vec_case *c, unsigned mode)
 		c->in.r[i] = i < 8 ? (uint32_t)c->in.r[i] : 0;
 }
 
+/* Of 16 bits shifted by more, SDM 2B SHLD leaves all undefined. */
+static void mend_count(struct vec_case *c)
+{
+	if (strcmp(c->row->exec, "shld") && strcmp(c->row->exec, "shrd"))
+		return;
+	if (c->insn.opsize != 2)
+		return;
+	if (!strcmp(c->row->op[2], "CL"))
+		c->in.r[VEC_CX] &= ~16ull;
+	else
+		c->bytes[c->insn.len - 1] &= 0xef;
+}
+
 /* Strings, XLAT, MASKMOV, LEAVE, ENTER: registers that the opcode implies. */
 static void mend_implied(struct vec_case *c, struct vec_random *r)
 {
@@ -344,6 +365,9 @@ static void mend_implied(struct vec_case *c, struct vec_random *r)
 		c->in.r[VEC_SI] = pick_target(c, r) - seg_base(c);
 		c->in.r[VEC_DI] = pick_target(c, r);
 		c->in.r[VEC_CX] = vec_below(r, 12);
+		/* What is above 32-bit addresses at a count of 0 varies. */
+		c->in.r[VEC_SI] &= mask_of(c->insn.addrsize > 4 ? 8 : 4);
+		c->in.r[VEC_DI] &= mask_of(c->insn.addrsize > 4 ? 8 : 4);
 	}
 	if (is_exec(c, uses_rdi))
 		c->in.r[VEC_DI] = pick_target(c, r) - seg_base(c);
@@ -358,6 +382,7 @@ static void mend_implied(struct vec_case *c, struct vec_random *r)
 		if (vec_below(r, 4))
 			c->bytes[c->insn.len - 1] &= 3;
 	}
+	mend_count(c);
 	/* Vectors that the host's kernel lets nobody call. */
 	if (!strcmp(c->row->exec, "int"))
 		c->bytes[c->insn.len - 1] = (uint8_t)(0x90 +

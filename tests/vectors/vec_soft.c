@@ -70,7 +70,7 @@ static void make_tables(void)
 	put(AT_PML4 + 8 * 256, AT_PDPT_HIGH | 3, 8);
 	put(AT_PDPT, AT_PD | 7, 8);
 	put(AT_PD + 8 * (VEC_BASE >> 21), AT_PT | 7, 8);
-	put(AT_PT + 8 * 0x00, AT_CODE | 7, 8);
+	put(AT_PT + 8 * 0x00, AT_CODE | 5, 8);
 	put(AT_PT + 8 * 0x10, (AT_DATA + 0 * VEC_PAGE) | 7, 8);
 	put(AT_PT + 8 * 0x12, (AT_DATA + 1 * VEC_PAGE) | 5, 8);
 	put(AT_PT + 8 * 0x20, (AT_DATA + 2 * VEC_PAGE) | 7, 8);

@@ -120,7 +120,7 @@ static void make_system(struct vmi_x86_system *s, bool is_64)
 	s->segments[9].limit = 4095;
 	s->cr0 = 0x80050033; /* PG AM WP NE ET MP PE */
 	s->cr3 = AT_PML4;
-	s->cr4 = 0x50e20 & ~0x2000u; /* PAE OSFXSR OSXMMEXCPT UMIP FSGSBASE OSXSAVE */
+	/* PAE OSFXSR OSXMMEXCPT UMIP FSGSBASE OSXSAVE */
 	s->cr4 = 0x20 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 	s->efer = 0xd01; /* NXE LMA LME SCE */
 }

@@ -51,7 +51,8 @@ struct vmi_cache *vmi_cache_create(void)
 
 	if (!cache)
 		return NULL;
-	cache->arena = vmi_zalloc_aligned(64, ARENA_BYTES);
+	/* Not cleared: most guests never touch most of it. */
+	cache->arena = vmi_sys->alloc_aligned(64, ARENA_BYTES);
 	if (!cache->arena) {
 		vmi_free(cache);
 		return NULL;

@@ -56,7 +56,8 @@ struct vmi_cache *vmi_cache_create(void)
 
 	if (!cache)
 		return NULL;
-	cache->arena = vmi_zalloc_aligned(64, ARENA_BYTES);
+	/* Not cleared: most guests never touch most of it. */
+	cache->arena = vmi_sys->alloc_aligned(64, ARENA_BYTES);
 	if (!cache->arena) {
 		vmi_free(cache);
 		return NULL;
@@ -595,6 +596,24 @@ static bool cached(const struct vmi_cpu *c, const struct vmi_codeblock *b)
 	return (const uint8_t *)b != c->cache->scratch && !b->dead;
 }
 
+/* As vmi_block_jump(), where it led before if nothing changed since. */
+static const struct vmi_op *jump_again(struct vmi_cpu *c)
+{
+	uint64_t rip = c->r[VMI_R_BLOCK];
+	const struct vmi_jump *j = jump_slot(c, rip);
+
+	if (j->rip == rip && j->tag == c->jump_tag)
+		return j->op;
+	return vmi_block_jump(c);
+}
+
+static bool leaves_page(const struct vmi_codeblock *from, int64_t distance)
+{
+	int64_t at = (int64_t)((uintptr_t)from->host & 0xfff) + distance;
+
+	return at < 0 || at > 0xfff;
+}
+
 const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 	const struct vmi_op *op, unsigned k)
 {
@@ -602,8 +621,12 @@ const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 	uint64_t flushes = c->cache->flushes;
 	struct vmi_codeblock *from = block_of(c->enter), *to;
 	int64_t distance = way(op, k);
-	const struct vmi_op *next = vmi_block_jump(c);
+	const struct vmi_op *next;
 
+	/* Page tables decide: such branches are never linked. */
+	if (leaves_page(from, distance))
+		return jump_again(c);
+	next = vmi_block_jump(c);
 	if (next->run != vmi_h_enter ||
 		flushes != c->cache->flushes)
 		return next; /* nothing there, or `from` is no more */

@@ -73,6 +73,9 @@ void vmi_cr8_write(struct vmi_cpu *c, uint64_t v);
 /* All that was cached of code and addresses is void. */
 void vmi_code_flush(struct vmi_cpu *c);
 
+/* Tell the trace of an event on its way to the guest. */
+void vmi_soft_trace_event(struct vmi_cpu *c, const struct vmi_event *event);
+
 void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
 	vmi_printf(2, 3);
 

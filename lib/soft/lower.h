@@ -15,7 +15,7 @@
 /* What decoding knows of an operation and the backward pass needs. */
 struct note {
 	const struct vmi_value *value; /* handlers to choose from, or NULL */
-	uint16_t reads, kills; /* VMI_F_ */
+	uint16_t reads, sets, kills; /* VMI_F_ */
 	bool sees; /* may fault or exit: all flags are seen */
 };
 

@@ -13,7 +13,8 @@ static void note_flags(struct builder *b, const struct vmi_op *op)
 	struct note *note = vmi_lower_note(b, op);
 
 	note->reads = row->tested & VMI_F_ARITH;
-	note->kills = (row->written | row->undefined) & VMI_F_ARITH;
+	note->sets = (row->written | row->undefined) & VMI_F_ARITH;
+	note->kills = note->sets;
 	/* A count in CL may be 0 and leave the flags. */
 	if ((row->attr & VMI_A_FKEEP) && !vmi_operand_is_imm(&b->insn, 1)) {
 		note->reads = VMI_F_ARITH;

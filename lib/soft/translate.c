@@ -109,7 +109,7 @@ static void find_dead_flags(struct builder *b)
 		op = &b->block->ops[i];
 		note = &b->notes[i];
 		if (note->value)
-			choose(b, op, note->kills & live);
+			choose(b, op, note->sets & live);
 		if (op->bits & VMI_OPF_MEM)
 			choose_plain(b, op);
 		live = (live & ~note->kills) | note->reads;

@@ -15,6 +15,7 @@
  */
 #include "lib/soft/block.h"
 
+#include "lib/soft/dump.h"
 #include "lib/soft/engine.h"
 #include "lib/soft/soft.h"
 #include "lib/sys/sys.h"
@@ -224,14 +225,16 @@ static void hash_remove(struct vmi_cache *cache, struct vmi_codeblock *b)
 /* What follows the current instruction in the running block is stale. */
 static void truncate_running(struct vmi_cpu *c, struct vmi_codeblock *b)
 {
-	unsigned i = 0;
+	unsigned i, last = b->n_ops;
 
 	if (!c->op || c->op < b->ops || c->op >= b->ops + b->n_ops)
 		return;
+	if (vmi_op_has_links(&b->ops[last - 2]))
+		last--; /* the links are left alone */
 	i = (unsigned)(c->op - b->ops) + 1;
-	while (i < b->n_ops && b->ops[i].n == c->op->n)
+	while (i < last && b->ops[i].n == c->op->n)
 		i++;
-	for (; i < b->n_ops; i++)
+	for (; i < last; i++)
 		b->ops[i].run = vmi_h_end;
 }
 
@@ -447,6 +450,18 @@ static const uint8_t *fetch_rest(struct vmi_cpu *c, uint64_t rip)
 	return vmi_fetch_page(c, fetch_linear(c, rip), &ram, &page);
 }
 
+/* With VMAPI_TRACE_INSN every instruction comes through here. */
+static void trace(struct vmi_cpu *c, const struct vmi_codeblock *b,
+	const uint8_t *bytes, size_t avail)
+{
+	unsigned mask = c->vm->vm.ctx->trace_mask;
+
+	if (vmi_unlikely(mask & VMAPI_TRACE_BLOCK))
+		vmi_trace_block(c, b);
+	if (vmi_unlikely(mask & VMAPI_TRACE_INSN))
+		vmi_trace_insn(c, bytes, avail);
+}
+
 /* Decode into the scratch block, reading the next page where it must. */
 static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const struct fetch *f, unsigned limit)
@@ -457,8 +472,10 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const uint8_t *next;
 
 	block_init(c, b, f->host);
-	if (vmi_translate(c, b, f->host, f->avail, limit) == 0)
+	if (vmi_translate(c, b, f->host, f->avail, limit) == 0) {
+		trace(c, b, f->host, f->avail);
 		return b->ops;
+	}
 	memcpy(bytes, f->host, first);
 	next = fetch_rest(c, c->rip + first);
 	if (!next)
@@ -466,6 +483,7 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	else
 		memcpy(bytes + first, next, VMI_INSN_MAX);
 	vmi_translate(c, b, bytes, first + VMI_INSN_MAX, 1);
+	trace(c, b, bytes, first + VMI_INSN_MAX);
 	return b->ops;
 }
 
@@ -535,6 +553,8 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	c->cache->used = used;
 	arena_take(c->cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
 	block_insert(c, b, p);
+	if (vmi_unlikely(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_BLOCK))
+		vmi_trace_block(c, b);
 	return b->ops;
 }
 

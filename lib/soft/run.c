@@ -246,7 +246,8 @@ static void execute(struct vmi_cpu *c, const struct vmi_op *op)
 static bool must_step(const struct vmi_cpu *c)
 {
 	return c->shadow || (c->rflags & (VMI_FLAG_TF | VMI_FLAG_RF)) ||
-		c->io.replay;
+		c->io.replay ||
+		(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_INSN);
 }
 
 /* What the instruction began with. */

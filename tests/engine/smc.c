@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Code that changes while it runs, whoever changes it. */
 #include <pthread.h>
-#include <sched.h>
+#include <unistd.h>
 
 #include "tests/engine/engine.h"
 
@@ -82,6 +82,16 @@ static const uint8_t stosb_over[] = {
 static const uint8_t call_self[] = {
 	0xe8, 0x00, 0x00, 0x00, 0x00, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90,
 	0x90, 0xf4, 0xf4,
+};
+
+/*
+ * .fill 32, 1, 0x90; call next2; next2:; .byte 0x90, 0x90, 0x90, 0xc0; hlt
+ */
+static const uint8_t call_later[] = {
+	0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90,
+	0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90,
+	0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xe8, 0x00, 0x00, 0x00,
+	0x00, 0x90, 0x90, 0x90, 0xc0, 0xf4,
 };
 
 /*
@@ -188,6 +198,8 @@ static const struct row rows[] = {
 	{ "rep stosb", CODE(stosb_over), 64, 0, 0, 0, 0, 0, VMAPI_X86_RDX, 7 },
 	{ "call onto itself", CODE(call_self), 64, 0, 0, 0,
 		ENGINE_CODE + 13, 0, VMAPI_X86_RIP, ENGINE_CODE + 15 },
+	{ "call onto itself, later", CODE(call_later), 64, 0, 0, 0,
+		ENGINE_CODE + 0x28, 0, VMAPI_X86_RIP, ENGINE_CODE + 0x2a },
 	{ "lock cmpxchg", CODE(locked_patch), 64, 0, 0, 0, 0, 0,
 		VMAPI_X86_RBX, ROUNDS },
 	{ "movd", CODE(movd_patch), 64, 0, 0x22222222, 0, 0, 0, VMAPI_X86_RAX,
@@ -470,9 +482,9 @@ static void map_under_another(void)
 	for (i = 0; i < 100; i++) {
 		engine_must(engine_map(&e, SHADOW, 0x1000, 0x200000 +
 			0x1000 * (i & 1), 0));
-		for (spins = 0; seen(&e) != (i & 1) + 1 && spins < 20000;
+		for (spins = 0; seen(&e) != (i & 1) + 1 && spins < 50000;
 			spins++)
-			sched_yield();
+			usleep(50);
 		EQUAL(seen(&e), (i & 1) + 1);
 	}
 	engine_must(vmapi_vcpu_kick(e.vcpu));

@@ -381,6 +381,7 @@ static void exit_io(struct soft_vcpu *v, struct vmapi_exit *x)
 		memcpy(x->u.mmio.data, v->io_data, 8);
 	}
 	v->vcpu.unanswered = !e->is_write;
+	v->vcpu.unsettled = e->is_write;
 	v->vcpu.answer_bytes = e->is_write ? 0 : e->bytes;
 }
 
@@ -589,6 +590,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	x->reason = VMAPI_EXIT_NONE;
 	x->flags = 0;
 	x->native = 0;
+	memset(&x->u, 0, sizeof(x->u));
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
 	if (!finish_io(v, x)) {

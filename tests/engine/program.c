@@ -139,6 +139,16 @@ static uint8_t *put_prefixes(struct maker *m, uint8_t *b)
 	return b;
 }
 
+/* Displacements and immediates: often one at some edge. */
+static uint8_t random_byte(struct maker *m)
+{
+	static const uint8_t edges[] = { 0, 1, 7, 8, 15, 16, 31, 32, 63, 64,
+		0x7f, 0x80, 0xff };
+
+	return pick(m, 3) ? (uint8_t)program_random(&m->state) :
+		edges[pick(m, sizeof(edges))];
+}
+
 /* A random encoding of the row, with bytes to spare. */
 static void encode(struct maker *m, const struct vmi_row *row, uint8_t *b)
 {
@@ -159,7 +169,7 @@ static void encode(struct maker *m, const struct vmi_row *row, uint8_t *b)
 		*b++ = (uint8_t)(modrm < 128 ? (modrm & 63) | 0x40 :
 			modrm | 0xc0);
 	for (i = 0; b < end; i++)
-		*b++ = (uint8_t)program_random(&m->state);
+		*b++ = random_byte(m);
 }
 
 static bool reaches(const struct vmi_insn *i, unsigned kind)
@@ -238,15 +248,21 @@ static void put_registers(struct maker *m, const struct vmi_insn *i)
 	}
 }
 
-static void put_random(struct maker *m)
+static void put_random(struct maker *m, bool comparison)
 {
 	struct vmi_insn insn;
 	uint8_t b[64];
+	unsigned exec;
 
-	do
+	do {
 		encode(m, random_row(m), b);
-	while (vmi_decode(b, 15, m->p->mode, &insn) ||
-		!is_allowed(insn.row->exec) || !tame(m, &insn));
+		if (vmi_decode(b, 15, m->p->mode, &insn))
+			continue;
+		exec = insn.row->exec;
+		if (is_allowed(exec) && tame(m, &insn) && (!comparison ||
+			exec == VMI_EXEC_cmp || exec == VMI_EXEC_test))
+			break;
+	} while (true);
 	put_registers(m, &insn);
 	memcpy(m->p->bytes + m->p->length, b, insn.len);
 	m->p->length += insn.len;
@@ -273,6 +289,11 @@ static void put_branch(struct maker *m)
 	case 1:
 		put_stack(m);
 		put(m, 0xe8, 1);
+		break;
+	case 3:
+	case 4: /* one that is fused with the branch */
+		put_random(m, true);
+		put(m, 0x800f + (pick(m, 16) << 8), 2);
 		break;
 	case 2: /* loop and jcxz of distance 0 */
 		put(m, 0xe0 + pick(m, 4), 2);
@@ -333,10 +354,10 @@ void program_make(struct program *p, unsigned mode, uint64_t seed)
 		kind = pick(&m, 16);
 		if (kind == 0)
 			put_indirect(&m);
-		else if (kind < 3)
+		else if (kind < 5)
 			put_branch(&m);
 		else
-			put_random(&m);
+			put_random(&m, false);
 	}
 	put(&m, 0x0b0f, 2);
 	resolve(&m);

@@ -430,6 +430,26 @@ static void upgraded(void)
 	engine_close(&e);
 }
 
+/* Tables in a ROM are walked; nobody writes their bits. */
+static void in_rom(void)
+{
+	struct trial t = { .paging = LONG, .leaf = P | W, .above = P | W };
+	static uint8_t before[0x8000];
+	struct engine e;
+
+	engine_about("page tables in a ROM");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	control(&e, &t);
+	load(&e, &t);
+	engine_must(engine_map(&e, TABLES, 0x8000, TABLES,
+		VMAPI_MAP_READONLY));
+	memcpy(before, e.mem + TABLES, sizeof(before));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), -1);
+	CHECK(!memcmp(before, e.mem + TABLES, sizeof(before)));
+	engine_close(&e);
+}
+
 int main(void)
 {
 	enum paging p;
@@ -440,5 +460,6 @@ int main(void)
 	for (i = 0; i < sizeof(cached) / sizeof(cached[0]); i++)
 		caches(&cached[i]);
 	upgraded();
+	in_rom();
 	return engine_result();
 }

@@ -40,6 +40,8 @@ struct vmi_cache {
 	uint8_t *arena;
 	size_t used;
 	uint64_t jump_generation;
+	uint64_t jump_base; /* of the code segment that the jumps are in */
+	uint32_t jump_limit;
 	struct vmi_jump jumps[VMI_JUMPS];
 	vmi_cacheline uint8_t scratch[sizeof(struct vmi_codeblock) +
 		VMI_BLOCK_OPS * sizeof(struct vmi_op)];
@@ -79,14 +81,33 @@ struct vmi_jump *vmi_cache_jumps(struct vmi_cache *cache)
 	return cache->jumps;
 }
 
+static uint64_t code_base(const struct vmi_cpu *c)
+{
+	return c->mode == 64 ? 0 : c->seg[VMI_CS].base;
+}
+
+static uint32_t code_limit(const struct vmi_cpu *c)
+{
+	return c->mode == 64 ? UINT32_MAX : c->seg[VMI_CS].limit;
+}
+
 void vmi_jumps_flush(struct vmi_cpu *c)
 {
 	c->cache->jump_generation++;
 	vmi_jumps_retag(c);
 }
 
+/* The offset that a jump is found by means nothing in another segment. */
 void vmi_jumps_retag(struct vmi_cpu *c)
 {
+	struct vmi_cache *cache = c->cache;
+
+	if (cache->jump_base != code_base(c) ||
+		cache->jump_limit != code_limit(c)) {
+		cache->jump_base = code_base(c);
+		cache->jump_limit = code_limit(c);
+		cache->jump_generation++;
+	}
 	c->jump_tag = c->cache->jump_generation << 16 | (uint64_t)c->key << 4 |
 		c->who;
 }
@@ -319,16 +340,6 @@ void vmi_code_flush(struct vmi_cpu *c)
 
 /* -- Finding ------------------------------------------------------------ */
 
-static uint64_t code_base(const struct vmi_cpu *c)
-{
-	return c->mode == 64 ? 0 : c->seg[VMI_CS].base;
-}
-
-static uint32_t code_limit(const struct vmi_cpu *c)
-{
-	return c->mode == 64 ? UINT32_MAX : c->seg[VMI_CS].limit;
-}
-
 /* Where code is: for a fetch of the byte at c->rip. */
 struct fetch {
 	const uint8_t *host;
@@ -337,7 +348,6 @@ struct fetch {
 	size_t avail; /* to the end of the page or of the segment */
 };
 
-/* c->rip stays that of the instruction, whichever page of it may fault. */
 static uint64_t fetch_linear(struct vmi_cpu *c, uint64_t rip)
 {
 	if (c->mode == 64)
@@ -389,6 +399,18 @@ static void block_insert(struct vmi_cpu *c, struct vmi_codeblock *b,
 	p->lines |= lines_of(b->host, b->bytes);
 }
 
+/*
+ * What follows at `rip`, of an instruction that goes on there.  A fault is
+ * the instruction's, so c->rip stays where it begins.
+ */
+static const uint8_t *fetch_rest(struct vmi_cpu *c, uint64_t rip)
+{
+	struct vmapi_ram *ram;
+	uint64_t page;
+
+	return vmi_fetch_page(c, fetch_linear(c, rip), &ram, &page);
+}
+
 /* Decode into the scratch block, reading the next page where it must. */
 static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const struct fetch *f, unsigned limit)
@@ -397,14 +419,12 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	uint8_t bytes[2 * VMI_INSN_MAX] = { 0 };
 	size_t first = f->avail < VMI_INSN_MAX ? f->avail : VMI_INSN_MAX;
 	const uint8_t *next;
-	struct vmapi_ram *ram;
-	uint64_t page;
 
 	block_init(c, b, f->host);
 	if (vmi_translate(c, b, f->host, f->avail, limit) == 0)
 		return b->ops;
 	memcpy(bytes, f->host, first);
-	next = vmi_fetch_page(c, fetch_linear(c, c->rip + first), &ram, &page);
+	next = fetch_rest(c, c->rip + first);
 	if (!next)
 		memset(bytes + first, 0xff, VMI_INSN_MAX);
 	else

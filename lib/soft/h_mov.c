@@ -53,6 +53,11 @@ const struct vmi_value vmi_value_mov = {
 	}
 };
 
+vmi_handler *const vmi_h_mov_plain[2][4] = {
+	{ h_mov_rb_1, h_mov_rb_2, h_mov_rb_4, h_mov_rb_8 },
+	{ h_mov_br_1, h_mov_br_2, h_mov_br_4, h_mov_br_8 }
+};
+
 const struct vmi_value vmi_value_xchg = {
 	.h = { [VMI_RR] = ALL(xchg, rr) }
 };

@@ -46,15 +46,36 @@ static vmi_inline struct vmi_tlb_entry *vmi_tlb(struct vmi_cpu *c,
 	return &c->tlb[(page ^ (page >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1)];
 }
 
+/*
+ * The three parts of a load or store that hits, for handlers whose slow path
+ * is a function of its own that they call last: so they need no stack.
+ */
+static vmi_inline bool vmi_may_read(const struct vmi_tlb_entry *e,
+	uint64_t linear, unsigned bytes)
+{
+	return vmi_likely(e->read == ((linear + bytes - 1) & VMI_PAGE_MASK));
+}
+
+static vmi_inline bool vmi_may_write(const struct vmi_tlb_entry *e,
+	uint64_t linear, unsigned bytes)
+{
+	return vmi_likely(e->write == ((linear + bytes - 1) & VMI_PAGE_MASK));
+}
+
+static vmi_inline uint8_t *vmi_tlb_host(const struct vmi_tlb_entry *e,
+	uint64_t linear)
+{
+	return (uint8_t *)(uintptr_t)(linear + e->addend);
+}
+
 /* 1, 2, 4 or 8 bytes, zero-extended; `bytes` is a constant in callers. */
 static vmi_inline uint64_t vmi_load(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, unsigned bytes)
 {
 	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
 
-	if (vmi_likely(e->read == ((linear + bytes - 1) & VMI_PAGE_MASK)))
-		return vmi_host_load((const uint8_t *)(uintptr_t)(linear +
-			e->addend), bytes);
+	if (vmi_may_read(e, linear, bytes))
+		return vmi_host_load(vmi_tlb_host(e, linear), bytes);
 	return vmi_load_slow(c, op, linear, bytes);
 }
 
@@ -64,9 +85,8 @@ static vmi_inline uint64_t vmi_load_rmw(struct vmi_cpu *c,
 {
 	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
 
-	if (vmi_likely(e->write == ((linear + bytes - 1) & VMI_PAGE_MASK)))
-		return vmi_host_load((const uint8_t *)(uintptr_t)(linear +
-			e->addend), bytes);
+	if (vmi_may_write(e, linear, bytes))
+		return vmi_host_load(vmi_tlb_host(e, linear), bytes);
 	return vmi_load_rmw_slow(c, op, linear, bytes);
 }
 
@@ -75,9 +95,8 @@ static vmi_inline void vmi_store(struct vmi_cpu *c, const struct vmi_op *op,
 {
 	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
 
-	if (vmi_likely(e->write == ((linear + bytes - 1) & VMI_PAGE_MASK)))
-		vmi_host_store((uint8_t *)(uintptr_t)(linear + e->addend),
-			value, bytes);
+	if (vmi_may_write(e, linear, bytes))
+		vmi_host_store(vmi_tlb_host(e, linear), value, bytes);
 	else
 		vmi_store_slow(c, op, linear, value, bytes);
 }

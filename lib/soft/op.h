@@ -115,6 +115,13 @@ static vmi_inline uint64_t vmi_ea(const struct vmi_cpu *c,
 		(uint64_t)(int64_t)op->disp) & c->amask;
 }
 
+/* The same where it is `base` and `disp` alone and all 64 bits count. */
+static vmi_inline uint64_t vmi_ea_plain(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	return c->r[op->base] + (uint64_t)(int64_t)op->disp;
+}
+
 /* RIP of the instruction, and of the next one. */
 static vmi_inline uint64_t vmi_op_rip(const struct vmi_cpu *c,
 	const struct vmi_op *op)

@@ -11,15 +11,22 @@ static vmi_inline bool truncates(const struct sse_fp *f, double x)
 		(f->sticky || (double)(int32_t)x == x);
 }
 
+/* To nearest and even, as the addition that drops the fraction rounds. */
+static vmi_inline bool rounds(const struct sse_fp *f, double x, double *r)
+{
+	*r = x + 0x1.8p52 - 0x1.8p52;
+	return f->nearest && truncates(f, *r) && (f->sticky || *r == x);
+}
+
 /* `how`: bits of the integer, and 1 to truncate. */
 static vmi_inline uint64_t to_int(struct sse_fp *f, enum vmi_fpkind kind,
 	uint64_t v, unsigned how)
 {
 	double x;
 
-	if ((how & 1) && sse_moderate(kind, v)) {
+	if (sse_moderate(kind, v)) {
 		x = kind == VMI_F32 ? (double)sse_f32(v) : sse_f64(v);
-		if (truncates(f, x))
+		if (how & 1 ? truncates(f, x) : rounds(f, x, &x))
 			return (uint64_t)(int64_t)(int32_t)x;
 	}
 	return (uint64_t)vmi_fp_to_int(&f->env, vmi_fp_sel(kind, how & ~1u), v,

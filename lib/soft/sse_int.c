@@ -3,8 +3,8 @@
  * Integer operations lane by lane: MMX and SSE2 to SSE4.2.
  *
  * A lane function makes one lane of two; by_lanes() makes 64 bits of them,
- * and a vector is two such halves, of which MMX uses the low one.  Additions
- * and equality work on all lanes of a half at once.
+ * and a vector is two such halves, of which MMX uses the low one.  What
+ * compilers and string functions use most works on a half at once.
  */
 #include "lib/soft/simd.h"
 
@@ -50,6 +50,64 @@ static vmi_inline uint64_t half_eq(uint64_t a, uint64_t b, unsigned bits)
 	uint64_t differs = (((x & ~top) + ~top) | x) & top;
 
 	return ~((differs >> (bits - 1)) * vmi_lane_mask(bits));
+}
+
+/* Lanes of ones where a >= b, unsigned: the borrow decides among equal tops. */
+static vmi_inline uint64_t half_geu(uint64_t a, uint64_t b, unsigned bits)
+{
+	uint64_t top = tops(bits), rest = (a | top) - (b & ~top);
+	uint64_t ge = ((a & ~b) | (~(a ^ b) & rest)) & top;
+
+	return (ge >> (bits - 1)) * vmi_lane_mask(bits);
+}
+
+static vmi_inline uint64_t half_gt(uint64_t a, uint64_t b, unsigned bits)
+{
+	uint64_t top = tops(bits);
+
+	return ~half_geu(b ^ top, a ^ top, bits);
+}
+
+static vmi_inline uint64_t choose(uint64_t mask, uint64_t a, uint64_t b)
+{
+	return b ^ ((a ^ b) & mask);
+}
+
+static vmi_inline uint64_t half_maxu(uint64_t a, uint64_t b, unsigned bits)
+{
+	return choose(half_geu(a, b, bits), a, b);
+}
+
+static vmi_inline uint64_t half_minu(uint64_t a, uint64_t b, unsigned bits)
+{
+	return choose(half_geu(a, b, bits), b, a);
+}
+
+static vmi_inline uint64_t half_maxs(uint64_t a, uint64_t b, unsigned bits)
+{
+	return choose(half_gt(a, b, bits), a, b);
+}
+
+static vmi_inline uint64_t half_mins(uint64_t a, uint64_t b, unsigned bits)
+{
+	return choose(half_gt(a, b, bits), b, a);
+}
+
+/* No more is added than fits, no more taken than is there. */
+static vmi_inline uint64_t half_addus(uint64_t a, uint64_t b, unsigned bits)
+{
+	return a + half_minu(b, ~a, bits);
+}
+
+static vmi_inline uint64_t half_subus(uint64_t a, uint64_t b, unsigned bits)
+{
+	return a - half_minu(a, b, bits);
+}
+
+/* The mean, rounded up: what either has, less half of what differs. */
+static vmi_inline uint64_t half_avg(uint64_t a, uint64_t b, unsigned bits)
+{
+	return (a | b) - ((a ^ b) >> 1 & ~tops(bits));
 }
 
 static vmi_inline uint64_t half_and(uint64_t a, uint64_t b, unsigned bits)
@@ -103,50 +161,6 @@ static vmi_inline uint64_t lane_subs(uint64_t a, uint64_t b, unsigned bits)
 {
 	return saturate(vmi_lane_signed(a, bits) - vmi_lane_signed(b, bits),
 		bits);
-}
-
-static vmi_inline uint64_t lane_addus(uint64_t a, uint64_t b, unsigned bits)
-{
-	return saturate_unsigned((int64_t)(a + b), bits);
-}
-
-static vmi_inline uint64_t lane_subus(uint64_t a, uint64_t b, unsigned bits)
-{
-	(void)bits;
-	return a > b ? a - b : 0;
-}
-
-static vmi_inline uint64_t lane_gt(uint64_t a, uint64_t b, unsigned bits)
-{
-	return vmi_lane_signed(a, bits) > vmi_lane_signed(b, bits) ? ~0ull : 0;
-}
-
-static vmi_inline uint64_t lane_maxs(uint64_t a, uint64_t b, unsigned bits)
-{
-	return lane_gt(a, b, bits) ? a : b;
-}
-
-static vmi_inline uint64_t lane_mins(uint64_t a, uint64_t b, unsigned bits)
-{
-	return lane_gt(a, b, bits) ? b : a;
-}
-
-static vmi_inline uint64_t lane_maxu(uint64_t a, uint64_t b, unsigned bits)
-{
-	(void)bits;
-	return a > b ? a : b;
-}
-
-static vmi_inline uint64_t lane_minu(uint64_t a, uint64_t b, unsigned bits)
-{
-	(void)bits;
-	return a < b ? a : b;
-}
-
-static vmi_inline uint64_t lane_avg(uint64_t a, uint64_t b, unsigned bits)
-{
-	(void)bits;
-	return (a + b + 1) >> 1;
 }
 
 static vmi_inline uint64_t lane_abs(uint64_t a, uint64_t b, unsigned bits)
@@ -286,30 +300,30 @@ DO(xorps, halves, 64, half_xor)
 DO(xorpd, halves, 64, half_xor)
 DO(paddsb, lanes, 8, lane_adds)
 DO(paddsw, lanes, 16, lane_adds)
-DO(paddusb, lanes, 8, lane_addus)
-DO(paddusw, lanes, 16, lane_addus)
+DO(paddusb, halves, 8, half_addus)
+DO(paddusw, halves, 16, half_addus)
 DO(psubsb, lanes, 8, lane_subs)
 DO(psubsw, lanes, 16, lane_subs)
-DO(psubusb, lanes, 8, lane_subus)
-DO(psubusw, lanes, 16, lane_subus)
-DO(pcmpgtb, lanes, 8, lane_gt)
-DO(pcmpgtw, lanes, 16, lane_gt)
-DO(pcmpgtd, lanes, 32, lane_gt)
-DO(pcmpgtq, lanes, 64, lane_gt)
-DO(pmaxsb, lanes, 8, lane_maxs)
-DO(pmaxsw, lanes, 16, lane_maxs)
-DO(pmaxsd, lanes, 32, lane_maxs)
-DO(pmaxub, lanes, 8, lane_maxu)
-DO(pmaxuw, lanes, 16, lane_maxu)
-DO(pmaxud, lanes, 32, lane_maxu)
-DO(pminsb, lanes, 8, lane_mins)
-DO(pminsw, lanes, 16, lane_mins)
-DO(pminsd, lanes, 32, lane_mins)
-DO(pminub, lanes, 8, lane_minu)
-DO(pminuw, lanes, 16, lane_minu)
-DO(pminud, lanes, 32, lane_minu)
-DO(pavgb, lanes, 8, lane_avg)
-DO(pavgw, lanes, 16, lane_avg)
+DO(psubusb, halves, 8, half_subus)
+DO(psubusw, halves, 16, half_subus)
+DO(pcmpgtb, halves, 8, half_gt)
+DO(pcmpgtw, halves, 16, half_gt)
+DO(pcmpgtd, halves, 32, half_gt)
+DO(pcmpgtq, halves, 64, half_gt)
+DO(pmaxsb, halves, 8, half_maxs)
+DO(pmaxsw, halves, 16, half_maxs)
+DO(pmaxsd, halves, 32, half_maxs)
+DO(pmaxub, halves, 8, half_maxu)
+DO(pmaxuw, halves, 16, half_maxu)
+DO(pmaxud, halves, 32, half_maxu)
+DO(pminsb, halves, 8, half_mins)
+DO(pminsw, halves, 16, half_mins)
+DO(pminsd, halves, 32, half_mins)
+DO(pminub, halves, 8, half_minu)
+DO(pminuw, halves, 16, half_minu)
+DO(pminud, halves, 32, half_minu)
+DO(pavgb, halves, 8, half_avg)
+DO(pavgw, halves, 16, half_avg)
 DO(pabsb, lanes, 8, lane_abs)
 DO(pabsw, lanes, 16, lane_abs)
 DO(pabsd, lanes, 32, lane_abs)

@@ -42,7 +42,7 @@ MOVE(lddqu)
 /* -- Parts -------------------------------------------------------------- */
 
 /* Lane 0: a load clears the rest, between registers the rest stays. */
-static void move_scalar(struct vmi_cpu *c, const struct vmi_op *op,
+static vmi_inline void move_scalar(struct vmi_cpu *c, const struct vmi_op *op,
 	unsigned bits)
 {
 	struct vmi_xmm a, b;
@@ -53,7 +53,7 @@ static void move_scalar(struct vmi_cpu *c, const struct vmi_op *op,
 		b = vmi_simd_dst(c, op);
 		to = op->base;
 		if (op->bits & VMI_OPF_MEM) {
-			vmi_write(c, vmi_ea(c, op), vmi_lane(b, 0, bits),
+			vmi_store(c, op, vmi_ea(c, op), vmi_lane(b, 0, bits),
 				bits / 8);
 			return;
 		}
@@ -83,7 +83,8 @@ static void move_half(struct vmi_cpu *c, const struct vmi_op *op, unsigned n)
 
 	if (op->imm & VMI_SIMD_STORE) {
 		vmi_simd_begin(c, op);
-		vmi_write(c, vmi_ea(c, op), c->fpu.xmm[op->reg & 15].q[n], 8);
+		vmi_store(c, op, vmi_ea(c, op),
+			c->fpu.xmm[op->reg & 15].q[n], 8);
 		return;
 	}
 	half = vmi_simd_src(c, op).q[0];
@@ -139,7 +140,7 @@ void vmi_do_movq_xmm(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_simd_begin(c, op);
 	v = vmi_simd_dst(c, op).q[0];
 	if (op->bits & VMI_OPF_MEM)
-		vmi_write(c, vmi_ea(c, op), v, 8);
+		vmi_store(c, op, vmi_ea(c, op), v, 8);
 	else
 		vmi_simd_put(c, op->base, false, vmi_simd_pair(v, 0));
 }
@@ -213,12 +214,19 @@ void vmi_do_movmskpd(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_reg_set(c, op->reg, signs(vmi_simd_src(c, op), 64, 2), 8);
 }
 
+/* The top bits of eight bytes, gathered by adding shifted copies. */
+static uint64_t byte_signs(uint64_t v)
+{
+	return (v & 0x8080808080808080) * 0x0002040810204081 >> 56;
+}
+
 void vmi_do_pmovmskb(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	bool mm = vmi_simd_mm(op);
 	struct vmi_xmm v = vmi_simd_src(c, op);
 
-	vmi_reg_set(c, op->reg, signs(v, 8, mm ? 8 : 16), 8);
+	vmi_reg_set(c, op->reg, byte_signs(v.q[0]) |
+		(mm ? 0 : byte_signs(v.q[1]) << 8), 8);
 	if (mm)
 		vmi_mmx_enter(c);
 }

@@ -64,6 +64,14 @@ void vmi_simd_store_slow(struct vmi_cpu *c, uint64_t linear, struct vmi_xmm v)
 
 struct vmi_xmm vmi_simd_load_part(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	return vmi_simd_pair(vmi_read(c, vmi_ea(c, op),
-		VMI_SIMD_BYTES(op->imm)), 0);
+	uint64_t at = vmi_ea(c, op);
+
+	switch (VMI_SIMD_BYTES(op->imm)) {
+	case 8:
+		return vmi_simd_pair(vmi_load(c, op, at, 8), 0);
+	case 4:
+		return vmi_simd_pair(vmi_load(c, op, at, 4), 0);
+	default:
+		return vmi_simd_pair(vmi_load(c, op, at, 2), 0);
+	}
 }

@@ -28,6 +28,9 @@ extern const struct vmi_value vmi_value_add, vmi_value_or, vmi_value_adc,
 	vmi_value_shr, vmi_value_sar, vmi_value_rol, vmi_value_ror,
 	vmi_value_imul, vmi_value_xchg;
 
+/* 64-bit loads [0] and stores [1] of base + disp: [log2 of bytes]. */
+extern vmi_handler *const vmi_h_mov_plain[2][4];
+
 /* Widening moves: [shape RR or RM][log2 from][log2 to]. */
 extern vmi_handler *const vmi_h_movzx[2][3][4];
 extern vmi_handler *const vmi_h_movsx[2][3][4];

@@ -6,21 +6,20 @@
 #include "lib/soft/insn.h"
 
 /* One that is too long to be executed is none. */
-static int decode(const void *bytes, size_t n, unsigned mode,
-	struct vmi_insn *insn)
+static int decode(
+	const void *bytes, size_t n, unsigned mode, struct vmi_insn *insn)
 {
 	switch (vmi_decode(bytes, n, mode, insn)) {
-	case 0:
-		return 0;
+	case 0: return 0;
 	case -EAGAIN:
 		return vmi_fail(-EAGAIN, "",
 			"the instruction goes on after %zu bytes", n);
 	case -E2BIG:
-		return vmi_fail(-EILSEQ, "",
-			"an instruction has at most 15 bytes");
+		return vmi_fail(
+			-EILSEQ, "", "an instruction has at most 15 bytes");
 	default:
-		return vmi_fail(-EILSEQ, "", "no instruction in %u-bit mode",
-			mode);
+		return vmi_fail(
+			-EILSEQ, "", "no instruction in %u-bit mode", mode);
 	}
 }
 

@@ -31,12 +31,12 @@ struct vmi_x87 {
 };
 
 /* Bits of the status word that are no exception of fp.h. */
-#define VMI_X87_SF	0x0040u
-#define VMI_X87_ES	0x0080u
-#define VMI_X87_B	0x8000u
-#define VMI_X87_TOP	0x3800u
-#define VMI_X87_FLAGS	0x003fu
-#define VMI_X87_CODES	(VMI_FP_C0 | VMI_FP_C1 | VMI_FP_C2 | VMI_FP_C3)
+#define VMI_X87_SF    0x0040u
+#define VMI_X87_ES    0x0080u
+#define VMI_X87_B     0x8000u
+#define VMI_X87_TOP   0x3800u
+#define VMI_X87_FLAGS 0x003fu
+#define VMI_X87_CODES (VMI_FP_C0 | VMI_FP_C1 | VMI_FP_C2 | VMI_FP_C3)
 
 #define VMI_X87_CONTROL_INIT 0x037fu
 
@@ -44,14 +44,18 @@ enum { VMI_X87_VALID, VMI_X87_IS_ZERO, VMI_X87_SPECIAL, VMI_X87_EMPTY };
 
 /* Operands in memory. */
 enum vmi_x87_kind {
-	VMI_X87_F32, VMI_X87_F64, VMI_X87_I16, VMI_X87_I32, VMI_X87_I64
+	VMI_X87_F32,
+	VMI_X87_F64,
+	VMI_X87_I16,
+	VMI_X87_I32,
+	VMI_X87_I64
 };
 
 /* -- Instructions: x87_state.c ------------------------------------------- */
 
 /* #NM, then #MF for what is pending. */
-void vmi_x87_begin(struct vmi_x87 *x, struct vmi_cpu *c,
-	const struct vmi_op *op);
+void vmi_x87_begin(
+	struct vmi_x87 *x, struct vmi_cpu *c, const struct vmi_op *op);
 /* Those checks alone; the first one alone. */
 void vmi_x87_wait(struct vmi_cpu *c);
 void vmi_x87_available(struct vmi_cpu *c);

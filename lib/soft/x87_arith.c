@@ -7,8 +7,8 @@
 #define POPS   0x200u
 
 /* Whether x->op replaces ST(i), and whether it pops then: see form.c. */
-static void registers(struct vmi_cpu *c, const struct vmi_op *op,
-	enum vmi_fpop what)
+static void registers(
+	struct vmi_cpu *c, const struct vmi_op *op, enum vmi_fpop what)
 {
 	unsigned i = vmi_x87_sti(op), dst = op->imm & TO_STI ? i : 0;
 	unsigned src = op->imm & TO_STI ? 0 : i;
@@ -19,8 +19,8 @@ static void registers(struct vmi_cpu *c, const struct vmi_op *op,
 	if (vmi_x87_empty(c, dst) || vmi_x87_empty(c, src))
 		r = vmi_x87_missing(&x);
 	else
-		r = vmi_f80_arith(&x.env, what, vmi_x87_get(c, dst),
-			vmi_x87_get(c, src));
+		r = vmi_f80_arith(
+			&x.env, what, vmi_x87_get(c, dst), vmi_x87_get(c, src));
 	if (vmi_x87_ok(&x)) {
 		vmi_x87_set(c, dst, r);
 		if (op->imm & POPS)
@@ -241,19 +241,16 @@ void vmi_do_fidivr_m32(struct vmi_cpu *c, const struct vmi_op *op)
 
 typedef struct vmi_f80 function(struct vmi_fpenv *env, struct vmi_f80 a);
 
-static void unary(struct vmi_cpu *c, const struct vmi_op *op, function *f,
-	uint16_t codes)
+static void unary(
+	struct vmi_cpu *c, const struct vmi_op *op, function *f, uint16_t codes)
 {
 	struct vmi_f80 r;
 	struct vmi_x87 x;
 
 	vmi_x87_begin(&x, c, op);
-	if (vmi_x87_empty(c, 0)) {
-		r = vmi_x87_missing(&x);
-	} else {
-		x.codes |= codes;
-		r = f(&x.env, vmi_x87_get(c, 0));
-	}
+	x.codes |= codes;
+	r = vmi_x87_empty(c, 0) ? vmi_x87_missing(&x)
+				: f(&x.env, vmi_x87_get(c, 0));
 	if (vmi_x87_ok(&x))
 		vmi_x87_set(c, 0, r);
 	vmi_x87_end(&x);
@@ -307,4 +304,3 @@ void vmi_do_fcos(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unary(c, op, vmi_f80_cos, VMI_FP_C2);
 }
-

@@ -6,7 +6,7 @@
 
 /* How a comparison ends: SDM 2A, FCOM and FCOMI. */
 struct ending {
-	bool signal;  /* IE for quiet NaNs too */
+	bool signal; /* IE for quiet NaNs too */
 	uint8_t pops;
 	bool eflags;
 };
@@ -17,25 +17,31 @@ static uint64_t eflags_of(enum vmi_fpcmp cmp)
 	uint16_t codes = vmi_fp_compare_codes(cmp);
 
 	return (codes & VMI_FP_C3 ? VMI_FLAG_ZF : 0) |
-		(codes & VMI_FP_C2 ? VMI_FLAG_PF : 0) |
-		(codes & VMI_FP_C0 ? VMI_FLAG_CF : 0);
+	       (codes & VMI_FP_C2 ? VMI_FLAG_PF : 0) |
+	       (codes & VMI_FP_C0 ? VMI_FLAG_CF : 0);
 }
 
-static void finish(struct vmi_x87 *x, enum vmi_fpcmp cmp,
-	const struct ending *end)
+/*
+ * SDM 2A, FCOM and FCOMI: an unmasked IE leaves the codes or flags.  Processors
+ * set them whatever is unmasked, to "unordered" after IE; only the pops do not
+ * happen.  FCOMI leaves C1 but in an underflow.
+ */
+static void finish(
+	struct vmi_x87 *x, enum vmi_fpcmp cmp, const struct ending *end)
 {
+	bool ok = vmi_x87_ok(x);
 	unsigned i;
 
-	if (vmi_x87_ok(x)) {
-		if (end->eflags) {
-			vmi_flags_set(x->c, eflags_of(cmp));
-		} else {
-			x->codes |= C0C2C3;
-			x->env.flags |= vmi_fp_compare_codes(cmp);
-		}
-		for (i = 0; i < end->pops; i++)
-			vmi_x87_pop(x->c);
+	if (end->eflags) {
+		vmi_flags_set(x->c, eflags_of(cmp));
+		if (!(x->env.flags & VMI_X87_SF))
+			x->codes = 0;
+	} else {
+		x->codes |= C0C2C3;
+		x->env.flags |= vmi_fp_compare_codes(cmp);
 	}
+	for (i = 0; ok && i < end->pops; i++)
+		vmi_x87_pop(x->c);
 	vmi_x87_end(x);
 }
 
@@ -54,8 +60,8 @@ static void registers(struct vmi_cpu *c, const struct vmi_op *op, unsigned i,
 	finish(&x, cmp, &end);
 }
 
-static enum vmi_fpcmp with(struct vmi_fpenv *env, struct vmi_f80 a,
-	uint64_t v, enum vmi_x87_kind kind)
+static enum vmi_fpcmp with(struct vmi_fpenv *env, struct vmi_f80 a, uint64_t v,
+	enum vmi_x87_kind kind)
 {
 	if (kind == VMI_X87_F32)
 		return vmi_f80_compare_f32(env, a, (uint32_t)v);
@@ -195,8 +201,8 @@ void vmi_do_fxam(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_x87_begin(&x, c, op);
 	x.codes = VMI_X87_CODES;
 	if (vmi_x87_empty(c, 0))
-		x.env.flags = VMI_FP_C3 | VMI_FP_C0 |
-			(a.se & 0x8000 ? VMI_FP_C1 : 0);
+		x.env.flags =
+			VMI_FP_C3 | VMI_FP_C0 | (a.se & 0x8000 ? VMI_FP_C1 : 0);
 	else
 		x.env.flags = vmi_f80_xam(a);
 	vmi_x87_end(&x);

@@ -3,8 +3,9 @@
 #include "lib/soft/x87.h"
 
 /*
- * These are control instructions (SDM 1 5.2.6): the pointers to the last
- * instruction and its operand are of those that are none.
+ * The pointers to the last instruction and its operand are not of these
+ * (SDM 1 8.1.8), but processors count FNOP, FFREE, FINCSTP and FDECSTP among
+ * the others; those run in the common frame.
  */
 
 void vmi_do_fninit(struct vmi_cpu *c, const struct vmi_op *op)
@@ -30,8 +31,11 @@ void vmi_do_fnop_old(struct vmi_cpu *c, const struct vmi_op *op)
 
 void vmi_do_fnop(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	(void)op;
-	vmi_x87_wait(c);
+	struct vmi_x87 x;
+
+	vmi_x87_begin(&x, c, op);
+	x.codes = 0;
+	vmi_x87_end(&x);
 }
 
 void vmi_do_fldcw(struct vmi_cpu *c, const struct vmi_op *op)
@@ -55,27 +59,42 @@ void vmi_do_fnstsw(struct vmi_cpu *c, const struct vmi_op *op)
 		vmi_reg_set(c, VMI_RAX, vmi_x87_status(c), 2);
 }
 
-static void rotate(struct vmi_cpu *c, unsigned by)
+static void rotate(struct vmi_cpu *c, const struct vmi_op *op, unsigned by)
 {
-	vmi_x87_wait(c);
+	struct vmi_x87 x;
+
+	vmi_x87_begin(&x, c, op);
 	c->fpu.top = (uint8_t)vmi_x87_physical(c, by);
-	c->fpu.status &= (uint16_t)~VMI_FP_C1;
+	vmi_x87_end(&x);
 }
 
 void vmi_do_fincstp(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	(void)op;
-	rotate(c, 1);
+	rotate(c, op, 1);
 }
 
 void vmi_do_fdecstp(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	(void)op;
-	rotate(c, 7);
+	rotate(c, op, 7);
+}
+
+static void free_register(struct vmi_cpu *c, const struct vmi_op *op, bool pops)
+{
+	struct vmi_x87 x;
+
+	vmi_x87_begin(&x, c, op);
+	vmi_x87_free(c, vmi_x87_sti(op));
+	if (pops)
+		vmi_x87_pop(c);
+	vmi_x87_end(&x);
 }
 
 void vmi_do_ffree(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	vmi_x87_wait(c);
-	vmi_x87_free(c, vmi_x87_sti(op));
+	free_register(c, op, false);
+}
+
+void vmi_do_ffreep(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	free_register(c, op, true);
 }

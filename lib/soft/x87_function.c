@@ -4,20 +4,20 @@
 
 /* -- ST(0) becomes f(ST(0), ST(1)) --------------------------------------- */
 
-static struct vmi_f80 rem_truncated(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b)
+static struct vmi_f80 rem_truncated(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b)
 {
 	return vmi_f80_rem(env, a, b, false);
 }
 
-static struct vmi_f80 rem_nearest(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b)
+static struct vmi_f80 rem_nearest(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b)
 {
 	return vmi_f80_rem(env, a, b, true);
 }
 
-typedef struct vmi_f80 function2(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 b);
+typedef struct vmi_f80 function2(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 b);
 
 static struct vmi_f80 of_both(struct vmi_x87 *x, function2 *f)
 {
@@ -28,9 +28,14 @@ static struct vmi_f80 of_both(struct vmi_x87 *x, function2 *f)
 	return f(&x->env, vmi_x87_get(c, 0), vmi_x87_get(c, 1));
 }
 
-static void replace(struct vmi_cpu *c, const struct vmi_op *op, function2 *f,
-	uint16_t codes)
+/*
+ * A remainder leaves quotient bits in C0, C3 and C1, or C2 set to say that it
+ * is a partial one; without a number as its result, C0 and C3 stay.
+ */
+static void replace(
+	struct vmi_cpu *c, const struct vmi_op *op, function2 *f, bool is_rem)
 {
+	bool has_quotient = false;
 	struct vmi_f80 r;
 	struct vmi_x87 x;
 
@@ -38,30 +43,34 @@ static void replace(struct vmi_cpu *c, const struct vmi_op *op, function2 *f,
 	r = of_both(&x, f);
 	if (vmi_x87_ok(&x)) {
 		vmi_x87_set(c, 0, r);
-		x.codes |= codes;
+		has_quotient = (r.se & 0x7fff) != 0x7fff;
 	}
+	if (!has_quotient)
+		x.env.flags &= (uint16_t)~VMI_FP_C2;
+	if (is_rem)
+		x.codes |= has_quotient ? VMI_X87_CODES : VMI_FP_C2;
 	vmi_x87_end(&x);
 }
 
 void vmi_do_fprem(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	replace(c, op, rem_truncated, VMI_X87_CODES);
+	replace(c, op, rem_truncated, true);
 }
 
 void vmi_do_fprem1(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	replace(c, op, rem_nearest, VMI_X87_CODES);
+	replace(c, op, rem_nearest, true);
 }
 
 void vmi_do_fscale(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	replace(c, op, vmi_f80_scale, 0);
+	replace(c, op, vmi_f80_scale, false);
 }
 
 /* -- ST(1) becomes f(ST(0), ST(1)), then a pop ---------------------------- */
 
-static void replace_below(struct vmi_cpu *c, const struct vmi_op *op,
-	function2 *f)
+static void replace_below(
+	struct vmi_cpu *c, const struct vmi_op *op, function2 *f)
 {
 	struct vmi_f80 r;
 	struct vmi_x87 x;
@@ -92,24 +101,23 @@ void vmi_do_fpatan(struct vmi_cpu *c, const struct vmi_op *op)
 
 /* -- ST(0) becomes one result, and another is pushed ---------------------- */
 
-typedef struct vmi_f80 function_pair(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 *second);
+typedef struct vmi_f80 function_pair(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 *second);
 
-static void split(struct vmi_cpu *c, const struct vmi_op *op,
-	function_pair *f, uint16_t codes)
+static void split(struct vmi_cpu *c, const struct vmi_op *op, function_pair *f,
+	uint16_t codes)
 {
 	struct vmi_f80 first, second;
 	struct vmi_x87 x;
 
 	vmi_x87_begin(&x, c, op);
-	if (vmi_x87_empty(c, 0)) {
+	x.codes |= codes;
+	if (vmi_x87_empty(c, 0))
 		first = second = vmi_x87_missing(&x);
-	} else if (!vmi_x87_empty(c, 7)) {
+	else if (!vmi_x87_empty(c, 7))
 		first = second = vmi_x87_full(&x);
-	} else {
-		x.codes |= codes;
+	else
 		first = f(&x.env, vmi_x87_get(c, 0), &second);
-	}
 	if (vmi_x87_ok(&x) && !(x.env.flags & VMI_FP_C2)) {
 		vmi_x87_set(c, 0, first);
 		vmi_x87_push(c, second);
@@ -128,8 +136,8 @@ void vmi_do_fsincos(struct vmi_cpu *c, const struct vmi_op *op)
 }
 
 /* The significand is pushed above the exponent. */
-static struct vmi_f80 extract(struct vmi_fpenv *env, struct vmi_f80 a,
-	struct vmi_f80 *significand)
+static struct vmi_f80 extract(
+	struct vmi_fpenv *env, struct vmi_f80 a, struct vmi_f80 *significand)
 {
 	struct vmi_f80 exponent;
 

@@ -28,14 +28,14 @@ static struct image image_of(struct vmi_cpu *c, const struct vmi_op *op)
 	return m;
 }
 
-static uint64_t address_of(const struct vmi_cpu *c, const struct image *m,
-	unsigned n)
+static uint64_t address_of(
+	const struct vmi_cpu *c, const struct image *m, unsigned n)
 {
 	return (m->at + n) & c->amask;
 }
 
-static void words_protected(const struct vmi_fpu *fpu, bool wide,
-	uint32_t word[WORDS])
+static void words_protected(
+	const struct vmi_fpu *fpu, bool wide, uint32_t word[WORDS])
 {
 	uint32_t opcode = wide ? (uint32_t)fpu->opcode << 16 : 0;
 
@@ -72,18 +72,18 @@ static void store_environment(struct vmi_cpu *c, const struct image *m)
 			m->bytes == 2 ? word[i] & 0xffff : word[i], m->bytes);
 }
 
-static void read_environment(struct vmi_cpu *c, const struct image *m,
-	uint32_t word[WORDS])
+static void read_environment(
+	struct vmi_cpu *c, const struct image *m, uint32_t word[WORDS])
 {
 	unsigned i;
 
 	for (i = 0; i < WORDS; i++)
-		word[i] = (uint32_t)vmi_read(c,
-			address_of(c, m, i * m->bytes), m->bytes);
+		word[i] = (uint32_t)vmi_read(
+			c, address_of(c, m, i * m->bytes), m->bytes);
 }
 
-static void load_pointers(struct vmi_fpu *fpu, const struct image *m,
-	const uint32_t word[WORDS])
+static void load_pointers(
+	struct vmi_fpu *fpu, const struct image *m, const uint32_t word[WORDS])
 {
 	uint32_t above = m->bytes == 4 ? 0xffff : 0xf;
 
@@ -101,9 +101,36 @@ static void load_pointers(struct vmi_fpu *fpu, const struct image *m,
 	fpu->opcode = word[4] & 0x7ff;
 }
 
+/*
+ * Registers are not aligned in an image as FLD m80 wants them, and no #AC
+ * comes of that (SDM 3A table 6-7), so they are moved in words.
+ */
+static void store_register(
+	struct vmi_cpu *c, const struct image *m, unsigned n, struct vmi_f80 v)
+{
+	unsigned at = WORDS * m->bytes + 10 * n, i;
+
+	for (i = 0; i < 4; i++)
+		vmi_write(c, address_of(c, m, at + 2 * i),
+			v.man >> 16 * i & 0xffff, 2);
+	vmi_write(c, address_of(c, m, at + 8), v.se, 2);
+}
+
+static struct vmi_f80 read_register(
+	struct vmi_cpu *c, const struct image *m, unsigned n)
+{
+	unsigned at = WORDS * m->bytes + 10 * n, i;
+	struct vmi_f80 v = { 0, 0 };
+
+	for (i = 0; i < 4; i++)
+		v.man |= vmi_read(c, address_of(c, m, at + 2 * i), 2) << 16 * i;
+	v.se = (uint16_t)vmi_read(c, address_of(c, m, at + 8), 2);
+	return v;
+}
+
 /* After the registers, of which tags speak. */
-static void load_environment(struct vmi_cpu *c, const struct image *m,
-	const uint32_t word[WORDS])
+static void load_environment(
+	struct vmi_cpu *c, const struct image *m, const uint32_t word[WORDS])
 {
 	c->fpu.control = 0;
 	vmi_x87_set_status(c, (uint16_t)word[1]);
@@ -136,20 +163,15 @@ void vmi_do_fldenv(struct vmi_cpu *c, const struct vmi_op *op)
 
 void vmi_do_fnsave(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	struct vmi_f80 v;
 	struct image m;
-	unsigned i, at;
+	unsigned i;
 
 	vmi_x87_available(c);
 	m = image_of(c, op);
 	vmi_check(c, m.at, WORDS * m.bytes + 80, VMI_MEM_WRITE);
 	store_environment(c, &m);
-	for (i = 0; i < 8; i++) {
-		at = WORDS * m.bytes + 10 * i;
-		v = vmi_x87_get(c, i);
-		vmi_write(c, address_of(c, &m, at), v.man, 8);
-		vmi_write(c, address_of(c, &m, at + 8), v.se, 2);
-	}
+	for (i = 0; i < 8; i++)
+		store_register(c, &m, i, vmi_x87_get(c, i));
 	vmi_x87_init(c);
 }
 
@@ -164,8 +186,7 @@ void vmi_do_frstor(struct vmi_cpu *c, const struct vmi_op *op)
 	m = image_of(c, op);
 	read_environment(c, &m, word);
 	for (i = 0; i < 8; i++)
-		v[i] = vmi_x87_read80(c,
-			address_of(c, &m, WORDS * m.bytes + 10 * i));
+		v[i] = read_register(c, &m, i);
 	for (i = 0; i < 8; i++)
 		c->fpu.st[((word[1] >> 11) + i) & 7] = v[i];
 	load_environment(c, &m, word);

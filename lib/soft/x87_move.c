@@ -4,7 +4,15 @@
 
 /* -- Loads --------------------------------------------------------------- */
 
-/* Push what a load has read or computed; a stack fault wins over it. */
+/* A denormal is loaded whether DE is masked or not. */
+static void finish_push(struct vmi_x87 *x, struct vmi_f80 v)
+{
+	if (vmi_x87_ok(x) || x->env.flags == VMI_FP_DE)
+		vmi_x87_push(x->c, v);
+	vmi_x87_end(x);
+}
+
+/* Push what was read or computed; a stack that is full wins over it. */
 static void push(struct vmi_x87 *x, struct vmi_f80 v)
 {
 	/* Of both, that the operand is missing is what is reported. */
@@ -12,13 +20,11 @@ static void push(struct vmi_x87 *x, struct vmi_f80 v)
 		x->env.flags = 0;
 		v = vmi_x87_full(x);
 	}
-	if (vmi_x87_ok(x))
-		vmi_x87_push(x->c, v);
-	vmi_x87_end(x);
+	finish_push(x, v);
 }
 
-static void load(struct vmi_cpu *c, const struct vmi_op *op,
-	enum vmi_x87_kind kind)
+static void load(
+	struct vmi_cpu *c, const struct vmi_op *op, enum vmi_x87_kind kind)
 {
 	struct vmi_f80 r;
 	struct vmi_x87 x;
@@ -87,12 +93,14 @@ void vmi_do_fld_sti(struct vmi_cpu *c, const struct vmi_op *op)
 	struct vmi_x87 x;
 
 	vmi_x87_begin(&x, c, op);
-	push(&x, vmi_x87_empty(c, i) ? vmi_x87_missing(&x) :
-		vmi_x87_get(c, i));
+	if (vmi_x87_empty(c, i))
+		finish_push(&x, vmi_x87_missing(&x));
+	else
+		push(&x, vmi_x87_get(c, i));
 }
 
-static void constant(struct vmi_cpu *c, const struct vmi_op *op,
-	enum vmi_fpconst which)
+static void constant(
+	struct vmi_cpu *c, const struct vmi_op *op, enum vmi_fpconst which)
 {
 	struct vmi_x87 x;
 
@@ -146,8 +154,15 @@ struct store {
 
 static unsigned bits_of(enum vmi_x87_kind kind)
 {
-	return kind == VMI_X87_I16 ? 16 :
-		kind == VMI_X87_F32 || kind == VMI_X87_I32 ? 32 : 64;
+	static const uint8_t bits[] = {
+		[VMI_X87_F32] = 32,
+		[VMI_X87_F64] = 64,
+		[VMI_X87_I16] = 16,
+		[VMI_X87_I32] = 32,
+		[VMI_X87_I64] = 64,
+	};
+
+	return bits[kind];
 }
 
 /* The indefinite of each kind: SDM 1 table 4-1 and 4.8.3.7. */
@@ -174,19 +189,19 @@ static uint64_t convert(struct vmi_x87 *x, const struct store *s)
 		return vmi_f80_to_f32(&x->env, a);
 	if (s->kind == VMI_X87_F64)
 		return vmi_f80_to_f64(&x->env, a);
-	return (uint64_t)vmi_f80_to_int(&x->env, a, bits_of(s->kind),
-		s->truncates);
+	return (uint64_t)vmi_f80_to_int(
+		&x->env, a, bits_of(s->kind), s->truncates);
 }
 
 /* Memory is not written where a register would get a biased result. */
 static bool may_store(struct vmi_x87 *x)
 {
 	return vmi_x87_ok(x) &&
-		!(x->env.flags & x->env.unmasked & (VMI_FP_OE | VMI_FP_UE));
+	       !(x->env.flags & x->env.unmasked & (VMI_FP_OE | VMI_FP_UE));
 }
 
-static void store(struct vmi_cpu *c, const struct vmi_op *op,
-	const struct store s)
+static void store(
+	struct vmi_cpu *c, const struct vmi_op *op, const struct store s)
 {
 	struct vmi_x87 x;
 	uint64_t v;
@@ -276,8 +291,8 @@ void vmi_do_fstp_m80(struct vmi_cpu *c, const struct vmi_op *op)
 	struct vmi_x87 x;
 
 	vmi_x87_begin(&x, c, op);
-	store80(&x, vmi_x87_empty(c, 0) ? vmi_x87_missing(&x) :
-		vmi_x87_get(c, 0));
+	store80(&x,
+		vmi_x87_empty(c, 0) ? vmi_x87_missing(&x) : vmi_x87_get(c, 0));
 }
 
 void vmi_do_fbstp(struct vmi_cpu *c, const struct vmi_op *op)
@@ -322,6 +337,18 @@ void vmi_do_fstp_sti(struct vmi_cpu *c, const struct vmi_op *op)
 	copy(c, op, true);
 }
 
+/* No exception: an empty ST(0) is not copied, but popped. */
+void vmi_do_fstpnce(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	struct vmi_x87 x;
+
+	vmi_x87_begin(&x, c, op);
+	if (!vmi_x87_empty(c, 0))
+		vmi_x87_set(c, vmi_x87_sti(op), vmi_x87_get(c, 0));
+	vmi_x87_pop(c);
+	vmi_x87_end(&x);
+}
+
 /* -- Between registers --------------------------------------------------- */
 
 /* An empty register of the two takes part as the indefinite. */
@@ -341,7 +368,10 @@ void vmi_do_fxch(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_x87_end(&x);
 }
 
-/* `cc` is a condition of Jcc.  Whether it holds or not, both must be there. */
+/*
+ * `cc` is a condition of Jcc.  Whether it holds or not, both must be there.
+ * C1 is cleared by an underflow only.
+ */
 static void move_if(struct vmi_cpu *c, const struct vmi_op *op, unsigned cc)
 {
 	unsigned i = vmi_x87_sti(op);
@@ -351,6 +381,8 @@ static void move_if(struct vmi_cpu *c, const struct vmi_op *op, unsigned cc)
 	vmi_x87_begin(&x, c, op);
 	if (vmi_x87_empty(c, 0) || vmi_x87_empty(c, i))
 		v = vmi_x87_missing(&x);
+	else
+		x.codes = 0;
 	if (vmi_x87_ok(&x))
 		vmi_x87_set(c, 0, v);
 	vmi_x87_end(&x);

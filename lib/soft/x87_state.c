@@ -46,8 +46,8 @@ void vmi_do_wait(struct vmi_cpu *c, const struct vmi_op *op)
 
 /* -- Instructions -------------------------------------------------------- */
 
-void vmi_x87_begin(struct vmi_x87 *x, struct vmi_cpu *c,
-	const struct vmi_op *op)
+void vmi_x87_begin(
+	struct vmi_x87 *x, struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint16_t control = c->fpu.control;
 
@@ -60,8 +60,7 @@ void vmi_x87_begin(struct vmi_x87 *x, struct vmi_cpu *c,
 
 bool vmi_x87_ok(struct vmi_x87 *x)
 {
-	uint16_t c1 = x->env.flags & VMI_X87_SF ?
-		x->env.flags & VMI_FP_C1 : 0;
+	uint16_t c1 = x->env.flags & VMI_X87_SF ? x->env.flags & VMI_FP_C1 : 0;
 
 	if (!vmi_fp_settle(&x->env))
 		return true;
@@ -119,8 +118,8 @@ void vmi_x87_end(struct vmi_x87 *x)
 	struct vmi_fpu *fpu = &x->c->fpu;
 	uint16_t mask = VMI_X87_FLAGS | VMI_X87_SF | x->codes;
 
-	fpu->status = (uint16_t)((fpu->status & ~x->codes) |
-		(x->env.flags & mask));
+	fpu->status =
+		(uint16_t)((fpu->status & ~x->codes) | (x->env.flags & mask));
 	vmi_x87_summarise(x->c);
 	remember(x);
 }
@@ -143,8 +142,7 @@ static void set_tag(struct vmi_cpu *c, unsigned physical, unsigned tag)
 {
 	unsigned shift = 2 * physical;
 
-	c->fpu.tags = (uint16_t)((c->fpu.tags & ~(3u << shift)) |
-		tag << shift);
+	c->fpu.tags = (uint16_t)((c->fpu.tags & ~(3u << shift)) | tag << shift);
 }
 
 void vmi_x87_set(struct vmi_cpu *c, unsigned i, struct vmi_f80 v)
@@ -260,12 +258,10 @@ uint64_t vmi_x87_read(struct vmi_x87 *x, enum vmi_x87_kind kind)
 	case VMI_X87_I16:
 		v = vmi_read(x->c, at, 2);
 		return v | (v & 0x8000 ? ~0xffffull : 0);
-	case VMI_X87_F32:
-		return vmi_read(x->c, at, 4);
+	case VMI_X87_F32: return vmi_read(x->c, at, 4);
 	case VMI_X87_I32:
 		v = vmi_read(x->c, at, 4);
 		return v | (v & 0x80000000 ? ~0xffffffffull : 0);
-	default:
-		return vmi_read(x->c, at, 8);
+	default: return vmi_read(x->c, at, 8);
 	}
 }

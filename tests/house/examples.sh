@@ -64,7 +64,7 @@ ended()
 	return "$1"
 }
 
-for page in "$srcdir"/man/*.3; do
+for page in "$srcdir"/man/*.[1-8]; do
 	[ -e "$page" ] || continue
 	extract "$page"
 	for source in "$scratch"/example.*.c; do

@@ -67,7 +67,8 @@ undeclared()
 		file=$header
 		[ -f "$file" ] || file=$srcdir/$header
 		grep -nE '^[a-z].*[ *]vmapi_[a-z0-9_]+\(' "$file" |
-			grep -v VMAPI_API | grep -v '^[0-9]*:static inline'
+			grep -v VMAPI_API |
+			grep -vE '^[0-9]*:(static inline|typedef) '
 	done
 }
 

@@ -157,6 +157,18 @@ static bool f3_given(
 	       theirs->len == s->ours.len;
 }
 
+/* Other encodings of FCOM, FCOMP, FXCH and FSTP; FFREEP and FSTPNCE. */
+static bool x87_alias(
+	const struct sample *s, enum oracle oracle, const struct answer *theirs)
+{
+	static const uint8_t digits[8] = { 0, 8, 0, 0, 12, 2, 4, 15 };
+
+	(void)oracle;
+	(void)theirs;
+	return s->modrm >= 0xc0 &&
+	       digits[s->opcode & 7] >> (s->modrm >> 3 & 7) & 1;
+}
+
 static bool same_length(
 	const struct sample *s, enum oracle oracle, const struct answer *theirs)
 {
@@ -298,8 +310,8 @@ static const struct exception exceptions[] = {
 		"2D table A-3: 0F 0D is NOP Ev where it is no prefetch" },
 	{ BOTH, M0F, 0x18, 0x1f, VALID, INVALID, NULL,
 		"2D table A-3: 0F 18 to 0F 1F are reserved NOPs" },
-	{ BOTH, M1, 0xd8, 0xdf, INVALID, VALID, NULL,
-		"2D tables A-7 to A-22: blank cells are reserved" },
+	{ DISTORM, M1, 0xd9, 0xdf, VALID, INVALID, x87_alias,
+		"2D tables A-10 to A-22: blank cells that processors execute" },
 	{ BOTH, M0F, 0xbc, 0xbd, VALID, EITHER, f3_given,
 		"2B TZCNT: is BSF on processors without it" },
 	{ BOTH, M0F, 0xb9, 0xb9, EITHER, EITHER, NULL,

@@ -135,6 +135,7 @@ static void crosses(const struct test_sse_form *f)
 		op = prepare(f);
 		cpu->r[VMI_RSI] = TEST_SSE_BASE + 4096 - bytes + over;
 		test_sse_readable[1] = test_sse_writable[1] = false;
+		memset(test_sse_memory, 0x5a, sizeof(test_sse_memory));
 		if ((f->row->attr & VMI_A_AL16) && over != bytes) {
 			faults(&op, VMI_GP);
 			continue;
@@ -142,7 +143,7 @@ static void crosses(const struct test_sse_form *f)
 		faults(&op, VMI_PF);
 		CHECK(test_sse_cr2 == TEST_SSE_BASE + 4096);
 		for (n = got = 0; n < sizeof(test_sse_memory); n++)
-			got |= test_sse_memory[n];
+			got |= test_sse_memory[n] ^ 0x5a;
 		CHECK(!got);
 	}
 	op = prepare(f);
@@ -197,6 +198,35 @@ static void test_unmasked(void)
 	CHECK(test_sse_execute(&op) == VMI_UD);
 	CHECK(cpu->fpu.mxcsr == 0x0fae);
 	CHECK(cpu->fpu.xmm[0].q[1] == 0x3f8000003f800000);
+}
+
+/* -- Masked stores ------------------------------------------------------ */
+
+/* maskmovdqu xmm0, xmm1, eight bytes on each side of a page's end. */
+static void test_masked(void)
+{
+	static const uint8_t code[] = { 0x66, 0x0f, 0xf7, 0xc1 };
+	struct vmi_op op = operation(code, 4);
+	uint8_t *at = test_sse_memory + 4096 - 8;
+
+	about = "maskmovdqu";
+	test_sse_reset(false);
+	test_sse_writable[1] = false;
+	memset(test_sse_memory, 0, sizeof(test_sse_memory));
+	cpu->r[VMI_RDI] = TEST_SSE_BASE + 4096 - 8;
+	cpu->fpu.xmm[0] = vmi_simd_pair(0x1716151413121110,
+		0x1f1e1d1c1b1a1918);
+	cpu->fpu.xmm[1] = vmi_simd_pair(~0ull, 0x80ull << 56);
+	faults(&op, VMI_PF);
+	CHECK(test_sse_cr2 == TEST_SSE_BASE + 4096 + 7);
+	CHECK(get(at, 8) == 0);
+	cpu->fpu.xmm[1] = vmi_simd_pair(0x80007f00000000ff, 0x7f);
+	CHECK(test_sse_execute(&op) == 0);
+	CHECK(get(at, 8) == 0x1700000000000010);
+	test_sse_writable[1] = true;
+	cpu->fpu.xmm[1] = vmi_simd_pair(0, 0x80ull << 56);
+	CHECK(test_sse_execute(&op) == 0);
+	CHECK(get(at + 8, 8) == 0x1f00000000000000);
 }
 
 /* -- MMX ---------------------------------------------------------------- */
@@ -452,6 +482,7 @@ int main(void)
 {
 	test_faults();
 	test_unmasked();
+	test_masked();
 	test_mmx();
 	test_fxsave();
 	test_narrow();

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Makes the benchmark guest: build.sh OUTPUT, with $CC, $srcdir, $OBJCOPY.
+#
+# It is 64-bit code in an ELF of 32 bits, which is what QEMU's multiboot
+# loader takes.
+
+set -eu
+
+output=$1
+here=${srcdir:-.}/bench
+flags="-O2 -m64 -mno-red-zone -ffreestanding -fno-pic -fno-pie -no-pie
+	-fno-stack-protector -fno-asynchronous-unwind-tables
+	-fcf-protection=none -fno-tree-loop-distribute-patterns
+	-fno-tree-vectorize -Wall -Wextra -nostdlib -static"
+integer=-mgeneral-regs-only
+
+rm -f "$output"*.o
+for source in start.S guest.c integer.c mixed.c system.c matrix.c; do
+	case $source in
+	*.c)	more=$integer ;;
+	*)	more= ;;
+	esac
+	[ $source != matrix.c ] || more=-msse2
+	# shellcheck disable=SC2086
+	${CC:-gcc} $flags $more -c -o "$output-$source.o" "$here/$source"
+done
+# shellcheck disable=SC2086
+${CC:-gcc} $flags -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+	-Wl,-T,"$here/guest.ld" -o "$output.64" "$output"-*.o
+"${OBJCOPY:-objcopy}" -O elf32-i386 "$output.64" "$output"
+rm -f "$output"-*.o "$output.64"

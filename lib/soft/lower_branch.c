@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Near branches and the stack, where it is flat; fused comparisons. */
+#include "lib/soft/lower.h"
+
+/* Whether the stack is flat and the operand as wide as its pointer. */
+static bool plain_stack(const struct builder *b)
+{
+	if (b->block->key & VMI_KEY_64)
+		return b->insn.opsize == 8;
+	return (b->block->key & VMI_KEY_FLAT) &&
+		(b->block->key & VMI_KEY_SS32) && b->insn.opsize == 4;
+}
+
+static void stack_op(struct builder *b, unsigned code, vmi_handler *run,
+	uint8_t reg)
+{
+	struct vmi_op *op = vmi_lower_emit(b, code, run);
+
+	op->reg = reg;
+	op->imm = b->insn.imm;
+	op->size = vmi_log2(b->insn.opsize);
+	op->bits = VMI_SS << 4;
+	vmi_lower_note(b, op)->sees = true;
+}
+
+static bool emit_push(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	bool wide = i->opsize == 8;
+
+	if (!plain_stack(b) || vmi_operand_is_memory(i, 0))
+		return false;
+	if (vmi_operand_is_imm(i, 0))
+		stack_op(b, VMI_EXEC_push, wide ? vmi_h_push_i8 :
+			vmi_h_push_i4, 0);
+	else
+		stack_op(b, VMI_EXEC_push, wide ? vmi_h_push_r8 :
+			vmi_h_push_r4, vmi_operand_number(i, 0));
+	return true;
+}
+
+static bool emit_pop(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+
+	if (!plain_stack(b) || vmi_operand_is_memory(i, 0))
+		return false;
+	stack_op(b, VMI_EXEC_pop, i->opsize == 8 ? vmi_h_pop_r8 :
+		vmi_h_pop_r4, vmi_operand_number(i, 0));
+	return true;
+}
+
+void vmi_lower_links(struct builder *b)
+{
+	struct vmi_op *op = vmi_lower_emit(b, VMI_INNER_LINKS, vmi_h_end);
+
+	memset(op, 0, sizeof(*op));
+	b->ended = true;
+}
+
+/* The distance of a direct branch from the block's start, if it fits. */
+static bool branch_distance(const struct builder *b, int32_t *distance)
+{
+	int64_t d = (int64_t)b->insn.imm + b->ip + b->insn.len;
+
+	*distance = (int32_t)d;
+	/* A 16-bit operand size truncates the target: not here. */
+	return d == (int32_t)d && (b->insn.opsize != 2 ||
+		(b->block->key & VMI_KEY_MODE) == VMI_KEY_64);
+}
+
+static bool can_fuse(struct builder *b, struct vmi_op *prev)
+{
+	unsigned shape = prev->size >> 4;
+
+	if (prev->n + 1u != b->n_insns || (prev->code != VMI_EXEC_cmp &&
+		prev->code != VMI_EXEC_test) || !vmi_lower_note(b, prev)->value)
+		return false;
+	return (prev->size & 15) <= 3 && shape < VMI_SHAPES;
+}
+
+/* cmp or test with a memory operand: load it first, compare registers. */
+static struct vmi_op *unfold_memory(struct builder *b, struct vmi_op *prev)
+{
+	unsigned shape = prev->size >> 4, width = prev->size & 15;
+	struct vmi_op was = *prev, *op;
+	struct note note = *vmi_lower_note(b, prev);
+
+	if (shape == VMI_RR || shape == VMI_RI)
+		return prev;
+	prev->code = VMI_EXEC_mov;
+	prev->reg = VMI_R_T1;
+	prev->size = (uint8_t)(width | VMI_RM << 4);
+	prev->run = vmi_value_mov.h[VMI_RM][width][0];
+	*vmi_lower_note(b, prev) = (struct note){ .sees = true };
+	op = vmi_lower_emit(b, was.code, NULL);
+	op->ip = was.ip;
+	op->n = was.n;
+	op->len = was.len;
+	op->imm = was.imm;
+	op->reg = shape == VMI_RM ? was.reg : VMI_R_T1;
+	op->base = shape == VMI_RM ? VMI_R_T1 : was.reg;
+	op->size = (uint8_t)(width | (shape == VMI_MI ? VMI_RI : VMI_RR) << 4);
+	note.sees = false;
+	*vmi_lower_note(b, op) = note;
+	return op;
+}
+
+static bool fuse(struct builder *b, int32_t distance)
+{
+	struct vmi_op *prev = &b->block->ops[b->n_ops - 1];
+	unsigned shape;
+
+	if (!can_fuse(b, prev))
+		return false;
+	prev = unfold_memory(b, prev);
+	shape = prev->size >> 4;
+	prev->run = vmi_h_cmpjcc[prev->code == VMI_EXEC_test]
+		[shape == VMI_RI][prev->size & 15][b->insn.opcode & 15];
+	prev->scale = b->insn.opcode & 15;
+	prev->index = (uint8_t)(prev->code == VMI_EXEC_test);
+	prev->code = VMI_INNER_CMPJCC;
+	prev->disp = distance;
+	prev->len = (uint8_t)(b->ip - prev->ip + b->insn.len);
+	*vmi_lower_note(b, prev) = (struct note){ .kills = VMI_F_ARITH };
+	vmi_lower_links(b);
+	return true;
+}
+
+static bool emit_jcc(struct builder *b)
+{
+	unsigned cc = b->insn.opcode & 15;
+	int32_t distance;
+	struct vmi_op *op;
+
+	if (!branch_distance(b, &distance))
+		return false;
+	if (b->n_ops > 1 && fuse(b, distance))
+		return true;
+	op = vmi_lower_emit(b, VMI_EXEC_jcc, cc == 4 ? vmi_h_jz : cc == 5 ? vmi_h_jnz :
+		vmi_h_jcc);
+	op->imm = cc;
+	op->disp = distance;
+	vmi_lower_note(b, op)->reads = VMI_F_ARITH;
+	vmi_lower_links(b);
+	return true;
+}
+
+/* The register that holds where an indirect branch leads: T1 if loaded. */
+static uint8_t branch_target(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	unsigned width = vmi_log2(i->opsize);
+	struct address a;
+	struct vmi_op *op;
+
+	if (!vmi_operand_is_memory(i, 0))
+		return i->rm;
+	a = vmi_address_resolve(b, i->opsize, VMI_MEM_READ);
+	op = vmi_lower_emit(b, VMI_EXEC_mov, vmi_value_mov.h[VMI_RM][width][0]);
+	vmi_address_set(op, &a);
+	op->reg = VMI_R_T1;
+	op->size = (uint8_t)(width | VMI_RM << 4);
+	op->bits = (uint8_t)(VMI_OPF_MEM | i->seg << 4);
+	vmi_lower_note(b, op)->sees = true;
+	return VMI_R_T1;
+}
+
+static bool emit_jmp(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	int32_t distance;
+	struct vmi_op *op;
+	uint8_t target;
+
+	if (vmi_operands[i->row->op[0]].kind != VMI_OPK_REL) {
+		if (i->opsize == 2)
+			return false;
+		target = branch_target(b);
+		op = vmi_lower_emit(b, VMI_EXEC_jmp, vmi_h_jmp_r);
+		op->base = target;
+		op->size = vmi_log2(i->opsize);
+		b->ended = true;
+		return true;
+	}
+	if (!branch_distance(b, &distance))
+		return false;
+	op = vmi_lower_emit(b, VMI_EXEC_jmp, vmi_h_jmp);
+	op->disp = distance;
+	vmi_lower_links(b);
+	return true;
+}
+
+static bool emit_call(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	bool wide = i->opsize == 8;
+	int32_t distance = 0;
+	struct vmi_op *op;
+	uint8_t target;
+
+	if (!plain_stack(b))
+		return false;
+	if (vmi_operands[i->row->op[0]].kind != VMI_OPK_REL) {
+		target = branch_target(b);
+		op = vmi_lower_emit(b, VMI_EXEC_call, wide ? vmi_h_call_r8 :
+			vmi_h_call_r4);
+		op->base = target;
+		b->ended = true;
+	} else {
+		if (!branch_distance(b, &distance))
+			return false;
+		op = vmi_lower_emit(b, VMI_EXEC_call, wide ? vmi_h_call8 : vmi_h_call4);
+		op->disp = distance;
+	}
+	op->size = vmi_log2(i->opsize);
+	op->bits = VMI_SS << 4;
+	vmi_lower_note(b, op)->sees = true;
+	if (!b->ended)
+		vmi_lower_links(b);
+	return true;
+}
+
+static bool emit_ret(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	struct vmi_op *op;
+
+	if (!plain_stack(b))
+		return false;
+	op = vmi_lower_emit(b, VMI_EXEC_ret, i->opsize == 8 ? vmi_h_ret8 : vmi_h_ret4);
+	op->imm = i->row->op[0] == VMI_OP_Iw ? i->imm : 0;
+	op->size = vmi_log2(i->opsize);
+	op->bits = VMI_SS << 4;
+	vmi_lower_note(b, op)->sees = true;
+	b->ended = true;
+	return true;
+}
+
+bool vmi_lower_branch(struct builder *b)
+{
+	switch (b->insn.row->exec) {
+	case VMI_EXEC_push: return emit_push(b);
+	case VMI_EXEC_pop: return emit_pop(b);
+	case VMI_EXEC_jcc: return emit_jcc(b);
+	case VMI_EXEC_jmp: return emit_jmp(b);
+	case VMI_EXEC_call: return emit_call(b);
+	case VMI_EXEC_ret: return emit_ret(b);
+	default: return false;
+	}
+}

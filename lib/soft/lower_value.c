@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* Value operations: one handler for the operands' shape and width. */
+#include "lib/soft/lower.h"
+
+static uint64_t immediate(const struct vmi_insn *i, unsigned n)
+{
+	return vmi_operands[i->row->op[n]].kind == VMI_OPK_ONE ? 1 : i->imm;
+}
+
+static void note_flags(struct builder *b, const struct vmi_op *op)
+{
+	const struct vmi_row *row = b->insn.row;
+	struct note *note = vmi_lower_note(b, op);
+
+	note->reads = row->tested & VMI_F_ARITH;
+	note->sets = (row->written | row->undefined) & VMI_F_ARITH;
+	note->kills = note->sets;
+	/* A count of 0 leaves the flags, and one in CL may be 0. */
+	if ((row->attr & VMI_A_FKEEP) && !(vmi_operand_is_imm(&b->insn, 1) &&
+		(op->imm & ((op->size & 15) == 3 ? 63 : 31)))) {
+		note->reads = VMI_F_ARITH;
+		note->kills = 0;
+	}
+	if (op->bits & VMI_OPF_MEM)
+		note->sees = true;
+}
+
+static enum vmi_shape shape_of(const struct vmi_insn *i, int mem)
+{
+	if (mem == 0)
+		return vmi_operand_is_imm(i, 1) ? VMI_MI : VMI_MR;
+	if (mem == 1)
+		return VMI_RM;
+	return vmi_operand_is_imm(i, 1) ? VMI_RI : VMI_RR;
+}
+
+/* Operand 1 op= operand 2, or operand 1 alone: false if no handler fits. */
+static bool emit_value(struct builder *b, const struct vmi_value *value)
+{
+	const struct vmi_insn *i = &b->insn;
+	int mem = vmi_operand_memory(i);
+	enum vmi_shape shape = shape_of(i, mem);
+	unsigned width = vmi_operand_log2(i);
+	struct address a = { 0 };
+	uint8_t regs[2];
+	struct vmi_op *op;
+
+	if (!value || width > 3 || !value->h[shape][width][1] ||
+		(i->prefixes & VMI_PFX_LOCK))
+		return false;
+	if (mem >= 0)
+		a = vmi_address_resolve(b, 1u << width, vmi_operand_access(i, mem));
+	regs[0] = mem == 0 ? VMI_NOREG : vmi_operand_register(b, 0);
+	regs[1] = mem == 1 ? VMI_NOREG : vmi_operand_register(b, 1);
+	op = vmi_lower_emit(b, i->row->exec, NULL);
+	op->size = (uint8_t)(width | shape << 4);
+	op->bits = (uint8_t)(i->seg << 4);
+	op->imm = vmi_operand_is_imm(i, 1) ? immediate(i, 1) : 0;
+	op->reg = vmi_reg_or_zero(mem == 0 ? regs[1] : regs[0]);
+	op->base = vmi_reg_or_zero(regs[1]);
+	if (mem >= 0) {
+		vmi_address_set(op, &a);
+		op->bits |= VMI_OPF_MEM;
+	}
+	vmi_lower_note(b, op)->value = value;
+	note_flags(b, op);
+	vmi_operand_put_back_written(b);
+	return true;
+}
+
+static bool emit_extend(struct builder *b,
+	vmi_handler *const table[2][3][4])
+{
+	const struct vmi_insn *i = &b->insn;
+	unsigned to = vmi_log2(vmi_operand_bytes(i, 0));
+	unsigned from = vmi_log2(vmi_operand_bytes(i, 1));
+	bool mem = vmi_operand_is_memory(i, 1);
+	struct address a = { 0 };
+	struct vmi_op *op;
+	uint8_t src = VMI_R_ZERO;
+
+	if (!table[mem][from][to])
+		return false;
+	if (mem)
+		a = vmi_address_resolve(b, 1u << from, VMI_MEM_READ);
+	else
+		src = vmi_operand_register(b, 1);
+	op = vmi_lower_emit(b, i->row->exec, table[mem][from][to]);
+	op->reg = vmi_operand_number(i, 0);
+	op->size = (uint8_t)(to | from << 4);
+	op->bits = (uint8_t)(i->seg << 4);
+	op->base = src;
+	if (mem) {
+		vmi_address_set(op, &a);
+		op->bits |= VMI_OPF_MEM;
+		vmi_lower_note(b, op)->sees = true;
+	}
+	return true;
+}
+
+static bool emit_lea(struct builder *b)
+{
+	static vmi_handler *const by_size[4] = { NULL, vmi_h_lea16,
+		vmi_h_lea32, vmi_h_lea64 };
+	const struct vmi_insn *i = &b->insn;
+	struct address a;
+	struct vmi_op *op;
+
+	if (i->addrsize < i->opsize) {
+		a = vmi_address_raw(b);
+		if (i->rip_relative)
+			return false;
+		vmi_address_ea(b, &a, vmi_h_ea);
+		a = vmi_address_after_ea(VMI_R_ZERO);
+	} else if (i->rip_relative) {
+		a = vmi_address_raw(b);
+		if (i->disp > INT32_MAX - 4096)
+			return false;
+		a.base = VMI_R_BLOCK;
+		a.disp += b->ip + i->len;
+	} else {
+		a = vmi_address_raw(b);
+	}
+	op = vmi_lower_emit(b, VMI_EXEC_lea, by_size[vmi_log2(i->opsize)]);
+	vmi_address_set(op, &a);
+	op->reg = i->reg;
+	op->size = vmi_log2(i->opsize);
+	return true;
+}
+
+static bool emit_cmov(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	bool mem = vmi_operand_is_memory(i, 1);
+	struct address a = { 0 };
+	struct vmi_op *op;
+
+	if (mem)
+		a = vmi_address_resolve(b, i->opsize, VMI_MEM_READ);
+	op = vmi_lower_emit(b, VMI_EXEC_cmovcc, vmi_h_cmov[mem][vmi_log2(i->opsize)]);
+	op->reg = i->reg;
+	op->base = i->rm;
+	op->size = vmi_log2(i->opsize);
+	op->bits = (uint8_t)(i->seg << 4);
+	if (mem) {
+		vmi_address_set(op, &a);
+		op->bits |= VMI_OPF_MEM;
+	}
+	op->imm = i->opcode & 15;
+	vmi_lower_note(b, op)->reads = VMI_F_ARITH;
+	vmi_lower_note(b, op)->sees = mem;
+	return true;
+}
+
+static bool emit_setcc(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	struct vmi_op *op;
+	uint8_t reg;
+
+	if (vmi_operand_is_memory(i, 0))
+		return false;
+	reg = vmi_operand_register(b, 0);
+	op = vmi_lower_emit(b, VMI_EXEC_setcc, vmi_h_setcc);
+	op->reg = op->base = reg;
+	op->imm = i->opcode & 15;
+	vmi_lower_note(b, op)->reads = VMI_F_ARITH;
+	vmi_operand_put_back(b, 0);
+	return true;
+}
+
+static bool emit_nop(struct builder *b)
+{
+	vmi_lower_emit(b, VMI_EXEC_nop, vmi_h_nop);
+	return true;
+}
+
+/* r = r/m * imm; the two-operand form is an ordinary one. */
+static bool emit_imul(struct builder *b)
+{
+	const struct vmi_insn *i = &b->insn;
+	struct vmi_op *op;
+
+	if (i->row->op[2] == VMI_OP__)
+		return emit_value(b, &vmi_value_imul);
+	if (vmi_operand_is_memory(i, 1))
+		return false;
+	op = vmi_lower_emit(b, VMI_EXEC_imul, NULL);
+	op->reg = i->reg;
+	op->base = i->rm;
+	op->imm = i->imm;
+	op->size = (uint8_t)(vmi_log2(i->opsize) | VMI_RI << 4);
+	vmi_lower_note(b, op)->value = &vmi_value_imul;
+	note_flags(b, op);
+	return true;
+}
+
+bool vmi_lower_value(struct builder *b)
+{
+	switch (b->insn.row->exec) {
+	case VMI_EXEC_movzx: return emit_extend(b, vmi_h_movzx);
+	case VMI_EXEC_movsx:
+	case VMI_EXEC_movsxd: return emit_extend(b, vmi_h_movsx);
+	case VMI_EXEC_lea: return emit_lea(b);
+	case VMI_EXEC_cmovcc: return emit_cmov(b);
+	case VMI_EXEC_setcc: return emit_setcc(b);
+	case VMI_EXEC_nop: return emit_nop(b);
+	case VMI_EXEC_imul: return emit_imul(b);
+	default:
+		return emit_value(b, vmi_values[b->insn.row->exec]);
+	}
+}

@@ -22,7 +22,8 @@
 #define ARENA_BYTES  (48u << 20)
 #define HASH_BITS    15
 #define PAGE_BITS    12
-#define PATCH_LIMIT  64 /* kills after which a page is not cached */
+#define PATCH_LIMIT  64
+#define PATCH_WINDOW 1000000
 
 struct code_page {
 	struct code_page *hash_next;
@@ -30,7 +31,8 @@ struct code_page {
 	_Atomic(uint8_t) *flag;
 	struct vmi_codeblock *blocks;
 	uint64_t lines; /* one bit per 64 bytes that some block covers */
-	unsigned kills;
+	unsigned patches;
+	uint64_t window; /* that they were counted in */
 	bool shaken; /* the other vcpus know that it is code */
 };
 
@@ -40,6 +42,7 @@ struct vmi_cache {
 	uint8_t *arena;
 	size_t used;
 	uint64_t jump_generation;
+	uint64_t flushes;
 	uint64_t jump_base; /* of the code segment that the jumps are in */
 	uint32_t jump_limit;
 	struct vmi_jump jumps[VMI_JUMPS];
@@ -252,10 +255,33 @@ static bool overlaps(const struct vmi_codeblock *b, const uint8_t *host,
 	return host < b->host + b->bytes && b->host < host + bytes;
 }
 
-static void kill_overlapping(struct vmi_cpu *c, struct code_page *p,
+/*
+ * A page that keeps being patched is decoded every time: more than so many
+ * patches within so many instructions.
+ */
+static uint64_t patch_window(const struct vmi_cpu *c)
+{
+	return c->icount / PATCH_WINDOW;
+}
+
+static void count_patch(const struct vmi_cpu *c, struct code_page *p)
+{
+	if (p->window != patch_window(c))
+		p->patches = 0;
+	p->window = patch_window(c);
+	p->patches++;
+}
+
+static bool is_patched(const struct vmi_cpu *c, const struct code_page *p)
+{
+	return p->patches > PATCH_LIMIT && p->window == patch_window(c);
+}
+
+static bool kill_overlapping(struct vmi_cpu *c, struct code_page *p,
 	const uint8_t *host, uint64_t bytes)
 {
 	struct vmi_codeblock **at, *b;
+	bool killed = false;
 
 	p->lines = 0;
 	for (at = &p->blocks; (b = *at) != NULL;) {
@@ -266,8 +292,9 @@ static void kill_overlapping(struct vmi_cpu *c, struct code_page *p,
 		}
 		*at = b->page_next;
 		block_kill(c, b);
-		p->kills++;
+		killed = true;
 	}
+	return killed;
 }
 
 static const uint8_t *page_of(const uint8_t *host)
@@ -276,15 +303,21 @@ static const uint8_t *page_of(const uint8_t *host)
 }
 
 /*
- * The flag goes when nobody has blocks of the page any more: the others have
- * been told to forget theirs, and flag the page anew when they decode it.
+ * The flag goes when nobody has blocks of the page any more.  The running
+ * block counts, dead or in no cache as it may be: what it does next may be
+ * to write to itself.  With other vcpus the flag goes before they are told
+ * to forget theirs: then whoever decodes the page again flags it anew and
+ * takes the right to write from all, while a flag that went afterwards could
+ * be that of blocks made in between.
  */
 static void page_unmark(struct vmi_cpu *c, const uint8_t *host)
 {
 	struct code_page *p = page_find(c->cache, host);
 
-	if (p && !p->blocks)
-		atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+	if (!p || p->blocks ||
+		(c->enter && page_of(block_of(c->enter)->host) == p->host))
+		return;
+	atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
 }
 
 void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
@@ -293,11 +326,12 @@ void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
 
 	if (c->enter && overlaps(block_of(c->enter), host, bytes))
 		truncate_running(c, block_of(c->enter));
-	if (p && (p->lines & lines_of(host, bytes)))
-		kill_overlapping(c, p, host, bytes);
+	if (p && (p->lines & lines_of(host, bytes)) &&
+		kill_overlapping(c, p, host, bytes))
+		count_patch(c, p);
+	page_unmark(c, host);
 	if (!alone(c))
 		vmi_mail_page_written(c, page_of(host));
-	page_unmark(c, host);
 }
 
 void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
@@ -336,6 +370,7 @@ void vmi_code_flush(struct vmi_cpu *c)
 	for (i = 0; i < vmi_array_len(cache->pages); i++)
 		cache->pages[i] = NULL;
 	cache->used = 0;
+	cache->flushes++;
 	vmi_jumps_flush(c);
 }
 
@@ -456,6 +491,25 @@ const struct vmi_op *vmi_block_step(struct vmi_cpu *c, unsigned limit)
 	return decode_scratch(c, &f, limit);
 }
 
+/*
+ * The page of a fetch, flagged; NULL: no memory for its flags.
+ * While hands are shaken the cache may be given up, and the page with it.
+ */
+static struct code_page *page_ready(struct vmi_cpu *c, const struct fetch *f)
+{
+	struct code_page *p;
+	uint64_t flushes;
+
+	do {
+		flushes = c->cache->flushes;
+		p = page_make(c, f->host, f->ram, f->page);
+		if (!p)
+			return NULL;
+		page_mark(c, p);
+	} while (flushes != c->cache->flushes);
+	return p;
+}
+
 static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	const struct fetch *f)
 {
@@ -466,10 +520,11 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	if (ARENA_BYTES - c->cache->used < sizeof(c->cache->scratch) +
 		sizeof(*p) + 64)
 		vmi_code_flush(c);
-	p = page_make(c, f->host, f->ram, f->page);
-	if (!p || p->kills > PATCH_LIMIT)
+	p = page_ready(c, f);
+	if (!p) /* its own stores would not be seen */
+		return decode_scratch(c, f, 1);
+	if (is_patched(c, p))
 		return decode_scratch(c, f, VMI_BLOCK_INSNS);
-	page_mark(c, p);
 	used = c->cache->used;
 	b = arena_take(c->cache, sizeof(c->cache->scratch));
 	block_init(c, b, f->host);
@@ -563,7 +618,7 @@ const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 	const struct vmi_op *op, unsigned k)
 {
 	struct vmi_links *links = (struct vmi_links *)(uintptr_t)(op + 1);
-	uint64_t generation = c->cache->jump_generation;
+	uint64_t flushes = c->cache->flushes;
 	struct vmi_codeblock *from = block_of(c->enter), *to;
 	int64_t distance = way(op, k);
 	const struct vmi_op *next;
@@ -573,7 +628,7 @@ const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 		return jump_again(c);
 	next = vmi_block_jump(c);
 	if (next->run != vmi_h_enter ||
-		generation != c->cache->jump_generation)
+		flushes != c->cache->flushes)
 		return next; /* nothing there, or `from` is no more */
 	to = block_of(next);
 	/*

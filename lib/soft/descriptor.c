@@ -225,7 +225,7 @@ void vmi_do_arpl(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_need_protected(c);
 	if (op->bits & VMI_OPF_MEM) {
 		at = vmi_ea(c, op);
-		to = vmi_read_rmw(c, at, 2);
+		to = vmi_read(c, at, 2); /* written only if less */
 	} else {
 		to = vmi_reg(c, op->base, 2);
 	}

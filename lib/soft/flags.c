@@ -23,7 +23,7 @@ static uint64_t szp(uint64_t res, unsigned log2)
 
 uint64_t vmi_flags_szp(uint64_t res, unsigned bytes)
 {
-	return szp(res, (unsigned)__builtin_ctz(bytes));
+	return szp(res, vmi_ctz(bytes));
 }
 
 /* CF and AF from the carries out of each bit, OF from the two topmost. */

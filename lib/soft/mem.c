@@ -88,15 +88,22 @@ static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	c->tlb_used[who] = true;
 }
 
+/* #GP, or #SS through SS: SDM 1 3.3.7.1. */
+static void need_canonical(struct vmi_cpu *c, uint64_t linear,
+	unsigned access)
+{
+	if (!canonical(c, linear))
+		vmi_raise_code(c, c->op && vmi_op_seg(c->op) == VMI_SS &&
+			access != VMI_MEM_EXEC ? VMI_EXC_SS : VMI_GP, 0);
+}
+
 static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	unsigned access, enum vmi_tlb_kind who)
 {
 	struct vmi_walk w;
 	struct page p;
 
-	if (!canonical(c, linear))
-		vmi_raise_code(c, c->op && vmi_op_seg(c->op) == VMI_SS &&
-			access != VMI_MEM_EXEC ? VMI_EXC_SS : VMI_GP, 0);
+	need_canonical(c, linear, access);
 	w = vmi_walk(c, linear, access, who, true);
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
@@ -157,7 +164,8 @@ static uint64_t load_split(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	struct page p;
 	unsigned i, n;
 
-	/* Both pages fault before either is read. */
+	/* Both addresses, then both pages, fault before either is read. */
+	need_canonical(c, wrap(c, linear + bytes - 1), access);
 	translate(c, linear, access, who);
 	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), access, who);
 	for (i = 0; i < bytes; i += n) {
@@ -176,6 +184,7 @@ static void store_split(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	uint64_t at;
 	unsigned i, n;
 
+	need_canonical(c, wrap(c, linear + bytes - 1), VMI_MEM_WRITE);
 	translate(c, linear, VMI_MEM_WRITE, who);
 	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), VMI_MEM_WRITE,
 		who);
@@ -187,11 +196,15 @@ static void store_split(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	}
 }
 
-/* Alignment checking: CR0.AM, EFLAGS.AC, CPL 3 (SDM 3A 6.15, #AC). */
+/*
+ * Alignment checking: CR0.AM, EFLAGS.AC, CPL 3 (SDM 3A 6.15, #AC).  It comes
+ * before page faults, but after the address is known to be canonical.
+ */
 static void check_alignment(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
 {
 	if ((linear & (bytes - 1)) && c->cpl == 3 && (c->cr0 & VMI_CR0_AM) &&
-		(c->rflags & VMI_FLAG_AC))
+		(c->rflags & VMI_FLAG_AC) && canonical(c, linear) &&
+		canonical(c, linear + bytes - 1))
 		vmi_raise_code(c, VMI_AC, 0);
 }
 
@@ -275,6 +288,7 @@ void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 {
 	uint64_t at, last = linear + bytes - 1;
 
+	need_canonical(c, wrap(c, last), access);
 	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
 		translate(c, wrap(c, at), access, c->who);
 		if ((at | 0xfff) >= (last | 0xfff))
@@ -337,27 +351,22 @@ static struct vmi_seen host_cas(uint8_t *p, uint64_t expected,
 
 	switch (bytes) {
 	case 1:
-		s.swapped = __atomic_compare_exchange_n(p, &b,
-			(uint8_t)desired, false, __ATOMIC_SEQ_CST,
-			__ATOMIC_SEQ_CST);
+		s.swapped = vmi_atomic_cas(p, &b, (uint8_t)desired);
 		s.value = b;
 		break;
 	case 2:
-		s.swapped = __atomic_compare_exchange_n((uint16_t *)(void *)p,
-			&w, htole16((uint16_t)desired), false,
-			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		s.swapped = vmi_atomic_cas((uint16_t *)(void *)p, &w,
+			htole16((uint16_t)desired));
 		s.value = le16toh(w);
 		break;
 	case 4:
-		s.swapped = __atomic_compare_exchange_n((uint32_t *)(void *)p,
-			&d, htole32((uint32_t)desired), false,
-			__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		s.swapped = vmi_atomic_cas((uint32_t *)(void *)p, &d,
+			htole32((uint32_t)desired));
 		s.value = le32toh(d);
 		break;
 	default:
-		s.swapped = __atomic_compare_exchange_n((uint64_t *)(void *)p,
-			&q, htole64(desired), false, __ATOMIC_SEQ_CST,
-			__ATOMIC_SEQ_CST);
+		s.swapped = vmi_atomic_cas((uint64_t *)(void *)p, &q,
+			htole64(desired));
 		s.value = le64toh(q);
 		break;
 	}

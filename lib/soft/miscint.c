@@ -93,12 +93,12 @@ void vmi_do_bound(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned bytes = vmi_op_size(op);
 	uint64_t at = vmi_ea(c, op);
-	int64_t low = extended(vmi_read(c, at, bytes), bytes);
-	int64_t high = extended(vmi_read(c, (at + bytes) & c->amask, bytes),
-		bytes);
 	int64_t index = extended(vmi_reg(c, op->reg, bytes), bytes);
 
-	if (index < low || index > high)
+	if (index < extended(vmi_read(c, at, bytes), bytes))
+		vmi_raise(c, VMI_BR);
+	at = (at + bytes) & c->amask;
+	if (index > extended(vmi_read(c, at, bytes), bytes))
 		vmi_raise(c, VMI_BR);
 }
 
@@ -123,6 +123,8 @@ void vmi_do_cmpxchg8b(struct vmi_cpu *c, const struct vmi_op *op)
 	uint64_t desired = low_halves(c, VMI_RCX, VMI_RBX);
 	uint64_t at = vmi_ea(c, op), seen;
 
+	if (op->bits & VMI_OPF_LOCK)
+		vmi_check(c, at, 8, VMI_MEM_WRITE);
 	if ((op->bits & VMI_OPF_LOCK) && vmi_host(c, at, 1, VMI_MEM_READ)) {
 		seen = vmi_cas(c, op, at, expected, desired, 8).value;
 	} else {

@@ -125,9 +125,10 @@ static void repeat(struct vmi_cpu *c, const struct vmi_op *op,
 {
 	unsigned bytes = port_bytes(op);
 
+	/* Permission is asked for even if nothing is to be done. */
+	vmi_io_check(c, (uint16_t)c->r[VMI_RDX], bytes);
 	if (!vmi_str_count(c, op))
 		return;
-	vmi_io_check(c, (uint16_t)c->r[VMI_RDX], bytes);
 	for (;;) {
 		one(c, op, bytes);
 		if (!vmi_str_did(c, op, 1))

@@ -345,7 +345,8 @@ static vmi_inline void add_across(struct sse_fp *f, enum vmi_fpkind kind,
 	unsigned n, lanes = 128 / sse_width(kind);
 
 	for (n = 0; n < lanes; n++)
-		r[n] = distance == 1 ? lane_add(f, kind, t[n ^ 1], t[n]) :
+		r[n] = lanes == 2 ? lane_add(f, kind, t[n], t[n ^ 1]) :
+			distance == 1 ? lane_add(f, kind, t[n ^ 1], t[n]) :
 			lane_add(f, kind, t[n], t[n ^ 2]);
 	memcpy(t, r, sizeof(r));
 }

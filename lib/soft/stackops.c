@@ -191,7 +191,7 @@ void vmi_do_enter(struct vmi_cpu *c, const struct vmi_op *op)
 	}
 	if (level)
 		sp = vmi_push_at(c, sp, frame, bytes);
-	vmi_reg_set(c, VMI_RBP, frame, vmi_stack_size(c));
+	vmi_reg_set(c, VMI_RBP, frame, bytes);
 	vmi_sp_set(c, sp - room);
 }
 

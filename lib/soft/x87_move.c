@@ -15,7 +15,8 @@ static void finish_push(struct vmi_x87 *x, struct vmi_f80 v)
 /* Push what was read or computed; a stack that is full wins over it. */
 static void push(struct vmi_x87 *x, struct vmi_f80 v)
 {
-	if (!vmi_x87_empty(x->c, 7)) {
+	/* Of both, that the operand is missing is what is reported. */
+	if (!vmi_x87_empty(x->c, 7) && !(x->env.flags & VMI_X87_SF)) {
 		x->env.flags = 0;
 		v = vmi_x87_full(x);
 	}

@@ -20,7 +20,7 @@
 #include "tests/vectors/vec.h"
 
 /* One block in so many is executed on the host as well. */
-#define SAMPLE 16
+#define SAMPLE 4
 #define SHOWN  5 /* cases printed of a row */
 
 struct recorded {
@@ -40,8 +40,7 @@ static const unsigned modes[] = { 64, 32 };
 static struct {
 	unsigned long cases, on_host, faults;
 	unsigned differ, blocks, bad_blocks, unrecorded;
-	unsigned succeeded, faulted, covered; /* rows */
-	bool quiet;
+	unsigned succeeded, faulted, unlisted; /* rows */
 } count;
 
 struct tally {
@@ -61,7 +60,7 @@ static struct vec_out of_host, of_soft;
 static void differ(struct tally *t)
 {
 	count.differ++;
-	if (t->shown++ < SHOWN && !count.quiet)
+	if (t->shown++ < SHOWN)
 		vec_print(&now, &of_host, &of_soft);
 }
 
@@ -73,6 +72,8 @@ static bool run_block(struct block *b, struct tally *t)
 	unsigned i;
 
 	vec_seed(&r, b->row, b->mode, b->number);
+	if (b->host)
+		vec_host_block();
 	for (i = 0; i < VEC_CASES; i++) {
 		const struct vec_out *out = b->host ? &of_host : &of_soft;
 
@@ -169,10 +170,50 @@ static void check_mode(const struct vec_row *row, unsigned mode, bool all,
 		return;
 	}
 	count.bad_blocks += bad;
-	if (bad && !count.quiet)
+	if (bad)
 		printf("%s %s,%s,%s %u-bit: %u of %u blocks differ from "
 			"those recorded\n", row->name, row->op[0], row->op[1],
 			row->op[2], mode, bad, VEC_BLOCKS);
+}
+
+#define FAULTS(exec, reason) { #exec, reason, false },
+static struct {
+	const char *exec, *reason;
+	bool seen;
+} faulting[] = {
+#include "tests/vectors/faulting.h"
+};
+#undef FAULTS
+
+#define NFAULTING (sizeof(faulting) / sizeof(faulting[0]))
+
+/* A row of which nothing succeeded is to be listed with the reason. */
+static void check_faulting(const struct vec_row *row, const struct tally *t)
+{
+	size_t i;
+
+	for (i = 0; i < NFAULTING; i++) {
+		if (!strcmp(faulting[i].exec, row->exec) && t->fault) {
+			faulting[i].seen = true;
+			return;
+		}
+	}
+	printf("%s %s: %s\n", row->map, row->name, t->fault ?
+		"never succeeds" : "no vector");
+	count.unlisted++;
+}
+
+/* And what is listed is such a row. */
+static void check_listed(void)
+{
+	size_t i;
+
+	for (i = 0; i < NFAULTING; i++) {
+		if (faulting[i].seen)
+			continue;
+		printf("%s: listed, and succeeds\n", faulting[i].exec);
+		count.unlisted++;
+	}
 }
 
 static void check_row(const struct vec_row *row, bool all)
@@ -183,15 +224,14 @@ static void check_row(const struct vec_row *row, bool all)
 	for (m = 0; m < sizeof(modes) / sizeof(modes[0]); m++)
 		if (vec_row_has_mode(row, modes[m]))
 			check_mode(row, modes[m], all, &t);
+	if (!t.ok)
+		check_faulting(row, &t);
 	count.succeeded += t.ok != 0;
 	count.faulted += t.fault != 0;
-	count.covered += t.ok + t.fault != 0;
-	if (t.shown && !count.quiet)
+	if (t.shown)
 		printf("%s %s %s,%s,%s: %u cases differ\n", row->map,
 			row->name, row->op[0], row->op[1], row->op[2],
 			t.shown);
-	if (all && !count.quiet)
-		return;
 }
 
 static int check(bool all, const char *only)
@@ -201,14 +241,18 @@ static int check(bool all, const char *only)
 	for (i = 0; i < vec_nrows; i++)
 		if (!only || !strcmp(only, vec_rows[i].exec))
 			check_row(&vec_rows[i], all);
+	if (!only)
+		check_listed();
 	printf("%lu cases, %lu of them on the host as well: %u differ\n",
 		count.cases, count.on_host, count.differ);
 	printf("%u blocks: %u differ from those recorded, %u rows and modes "
 		"not recorded\n", count.blocks, count.bad_blocks,
 		count.unrecorded);
-	printf("rows: %u succeeded, %u faulted, of %zu\n", count.succeeded,
-		count.faulted, vec_nrows);
-	return count.differ || count.bad_blocks || count.unrecorded;
+	printf("rows: %u succeeded, %u faulted, of %zu; %zu operations are "
+		"listed as always faulting\n", count.succeeded,
+		count.faulted, vec_nrows, NFAULTING);
+	return count.differ || count.bad_blocks || count.unrecorded ||
+		count.unlisted;
 }
 
 int main(int argc, char **argv)

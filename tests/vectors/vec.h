@@ -118,6 +118,8 @@ void vec_soft_run(const struct vec_case *c, struct vec_out *out);
 /* The processor that the test runs on; -ENOTSUP where it is no x86-64. */
 int vec_host_open(void);
 bool vec_host_can(const struct vec_row *row, unsigned mode);
+/* Before a block of cases: what signals do not carry. */
+void vec_host_block(void);
 void vec_host_run(const struct vec_case *c, struct vec_out *out);
 
 /* -- What is compared: vec_compare.c ------------------------------------- */

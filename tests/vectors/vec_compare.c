@@ -8,6 +8,8 @@
 
 #define FLAGS_COMPARED UINT64_C(0x254dd5) /* arithmetic, DF, NT, RF, AC, ID */
 
+#define SS		       12
+#define GP		       13
 #define PF		       14
 #define RF		       0x10000u
 
@@ -31,6 +33,20 @@ static bool is_exec(const struct vec_case *c, const char *const *names)
 }
 
 /*
+ * Condition codes after a stack fault (0x40) or an exception that is not
+ * masked (0x80): the SDM has comparisons leave them, processors do not.
+ */
+static void x87_codes(uint8_t *fx, bool approximate)
+{
+	uint8_t *status = fx + VEC_FX_FSW;
+
+	if (status[0] & 0xc0)
+		status[1] &= (uint8_t)~0x45u;
+	if ((status[0] & 0x80) || approximate)
+		status[1] &= (uint8_t)~0x02u;
+}
+
+/*
  * FOP, FIP and FDP are what the last x87 instruction left, which processors
  * keep in different ways; the selectors are gone (SDM 1 8.1.8).
  */
@@ -40,8 +56,17 @@ static void canonical_fx(const struct vec_case *c, uint8_t *fx)
 	static const char *const approximate[] = { "rcpps", "rcpss",
 		"rsqrtps", "rsqrtss", "fsin", "fcos", "fsincos", "fptan",
 		"fpatan", "f2xm1", "fyl2x", "fyl2xp1", NULL };
+	/* The SDM does not say what becomes of C1, or of any if NaN. */
+	static const char *const keep[] = { "fcmovb", "fcmove", "fcmovbe",
+		"fcmovu", "fcmovnb", "fcmovne", "fcmovnbe", "fcmovnu",
+		"fcomi", "fcomip", "fucomi", "fucomip", "ffree", NULL };
+	static const char *const remainders[] = { "fprem", "fprem1", NULL };
 	unsigned i;
 
+	x87_codes(fx, is_exec(c, approximate) || is_exec(c, keep));
+	if (is_exec(c, remainders) && fx[VEC_FX_ST + 8] == 0xff &&
+		(fx[VEC_FX_ST + 9] & 0x7f) == 0x7f)
+		fx[VEC_FX_FSW + 1] &= (uint8_t)~0x47u;
 	memset(fx + VEC_FX_FOP, 0, VEC_FX_MXCSR - VEC_FX_FOP);
 	memset(fx + VEC_FX_MASK, 0, 4);
 	fx[VEC_FX_FTW + 1] = 0;
@@ -104,6 +129,12 @@ uint32_t vec_undefined(const struct vec_case *c)
 	return c->insn.row->undefined | by_count;
 }
 
+/* A fault of an address: #SS, #GP. */
+static bool is_address(uint8_t vector)
+{
+	return vector == SS || vector == GP;
+}
+
 /*
  * A fetch that fails where the instruction led to is the next one's.  Which
  * of several accesses is tried first is the processor's affair, and so is
@@ -117,7 +148,11 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 		"fnsave", "fldenv", "fnstenv", "fxsave", "fxrstor", "xsave",
 		"xrstor", "xsaveopt", "enter", "pusha", NULL };
 	static const char *const frames[] = { "pusha", "enter", "fnsave",
-		"fnstenv", "fxsave", "xsave", "xsaveopt", "call_far", NULL };
+		"fnstenv", "fxsave", "xsave", "xsaveopt", "call_far", "call", "fstp_m80", "fbstp", NULL };
+	static const char *const any[] = { "cmps", "maskmovq", "maskmovdqu",
+		"fbld", "fxsave", "fxrstor", "xsave", "xsaveopt", "xrstor",
+		NULL };
+	static const char *const partial[] = { "popa", NULL };
 
 	if (out->vector == VEC_NO_FAULT)
 		return;
@@ -133,6 +168,15 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 		out->code &= ~1u;
 	if (is_exec(c, several))
 		out->cr2 &= ~UINT64_C(0xfff);
+	if (is_exec(c, any))
+		out->vector = is_address(out->vector) ? PF : out->vector,
+		out->code = 0, out->cr2 = 0;
+	if (c->insn.row->attr & VMI_A_MMXOP)
+		memset(out->state.fx, 0, VEC_FX_MXCSR);
+	if (c->insn.row->attr & VMI_A_MMXOP)
+		memset(out->state.fx + VEC_FX_ST, 0, 128);
+	if (is_exec(c, partial))
+		memset(out->state.r, 0, sizeof(out->state.r));
 	if (is_exec(c, frames))
 		memcpy(out->mem, c->mem, sizeof(out->mem));
 }
@@ -143,17 +187,32 @@ static uint16_t canonical_null(uint16_t selector)
 	return selector > 3 ? selector : 0;
 }
 
+/* What is another value each time: that it was written is compared. */
+static void canonical_time(const struct vec_case *c, struct vec_state *s)
+{
+	if (!strncmp(c->row->exec, "rdtsc", 5))
+		s->r[0] = s->r[VEC_DX] = 0;
+	if (!strcmp(c->row->exec, "rdrand"))
+		s->r[c->insn.rm & 15] = 0;
+}
+
 void vec_canonical(const struct vec_case *c, struct vec_out *out)
 {
+	static const char *const comparisons[] = { "fcomi", "fcomip",
+		"fucomi", "fucomip", NULL };
 	uint64_t flags = FLAGS_COMPARED;
 	unsigned i;
 
 	canonical_fault(c, out);
+	canonical_time(c, &out->state);
 	out->state.ds = canonical_null(out->state.ds);
 	out->state.es = canonical_null(out->state.es);
 	out->state.gs = canonical_null(out->state.gs);
 	if (out->vector == VEC_NO_FAULT)
 		flags &= ~(uint64_t)vec_undefined(c);
+	/* As for the condition codes. */
+	if (is_exec(c, comparisons) && (out->state.fx[VEC_FX_FSW] & 0x80))
+		flags &= ~(uint64_t)VMI_F_ARITH;
 	out->state.rflags &= flags;
 	canonical_fx(c, out->state.fx);
 	if (c->insn.mode != 64) {

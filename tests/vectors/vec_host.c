@@ -183,7 +183,7 @@ static uint64_t aside(const uint8_t *bytes, unsigned n, uint64_t rax)
 }
 
 /* What the context does not hold: DS, ES, GS. */
-static void set_segments(void)
+void vec_host_block(void)
 {
 	static const uint8_t ds[] = { 0x8e, 0xd8 }, es[] = { 0x8e, 0xc0 };
 
@@ -233,7 +233,7 @@ void vec_host_run(const struct vec_case *c, struct vec_out *out)
 	if (!changes_segments(c->row))
 		return;
 	get_segments(&out->state);
-	set_segments();
+	vec_host_block();
 }
 
 bool vec_host_can(const struct vec_row *row, unsigned mode)
@@ -242,7 +242,7 @@ bool vec_host_can(const struct vec_row *row, unsigned mode)
 	static const char *const never[] = { "syscall", "sysenter", "vmcall",
 		"vmmcall", "sgdt", "sidt", "smsw", "sldt", "str", "rdfsbase",
 		"wrfsbase", "lfs", "cpuid", "rdtsc", "rdtscp", "rdpmc",
-		"rdrand", "xgetbv", "int1" };
+		"rdrand", "xgetbv", "int1", "invpcid" };
 	unsigned i;
 
 	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++)
@@ -273,10 +273,12 @@ static int map_pages(void)
 
 	if (fd < 0 || ftruncate(fd, 4 * VEC_PAGE))
 		return -errno;
-	host.code = map_page(VEC_CODE, all | PROT_EXEC, fd, 0);
-	if (!host.code)
+	host.code = mmap(NULL, VEC_PAGE, all, MAP_SHARED, fd, 0);
+	if (host.code == MAP_FAILED)
 		return -errno;
 	memset(host.code, VEC_FILLER, VEC_PAGE);
+	if (!map_page(VEC_CODE, PROT_READ | PROT_EXEC, fd, 0))
+		return -errno;
 	for (i = 0; i < VEC_PAGES; i++) {
 		off_t offset = (off_t)(VEC_PAGE * (i + 1));
 
@@ -330,7 +332,7 @@ int vec_host_open(void)
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], &sa, NULL))
 			return -errno;
-	set_segments();
+	vec_host_block();
 	host.has_32 = try_32();
 	if (!host.has_32)
 		printf("the host runs no 32-bit code\n");
@@ -349,6 +351,10 @@ bool vec_host_can(const struct vec_row *row, unsigned mode)
 	(void)row;
 	(void)mode;
 	return false;
+}
+
+void vec_host_block(void)
+{
 }
 
 void vec_host_run(const struct vec_case *c, struct vec_out *out)

@@ -57,11 +57,26 @@ static uint64_t mask_of(unsigned bytes)
 	return bytes >= 8 ? ~0ull : (1ull << (8 * bytes)) - 1;
 }
 
+/*
+ * Rows that are not to fault in memory: UD0, of which processors differ in
+ * whether they look there, and x87 ones that may raise an exception of their
+ * own instead.
+ */
+static bool is_plain(const struct vec_case *c)
+{
+	return !strcmp(c->row->exec, "ud0") ||
+		!strncmp(c->row->exec, "maskmov", 7) ||
+		((c->insn.row->attr & VMI_A_FPUOP) &&
+		(~c->in.fx[VEC_FX_FCW] & 0x3f));
+}
+
 /* Where a memory operand is to be. */
 static uint64_t pick_target(const struct vec_case *c, struct vec_random *r)
 {
 	uint64_t offset = 0x200 + (vec_below(r, 0xc00) & ~15u);
 
+	if ((c->in.rflags & FLAG_AC) || is_plain(c))
+		return VEC_DATA + offset + vec_below(r, 16);
 	switch (vec_below(r, 32)) {
 	case 0: return VEC_DATA - 16 + vec_below(r, 16);
 	case 1:
@@ -70,6 +85,8 @@ static uint64_t pick_target(const struct vec_case *c, struct vec_random *r)
 	case 4: return VEC_FIXED + VEC_PAGE - 1 - vec_below(r, 16);
 	case 5: return VEC_DATA + VEC_PAGE + offset;
 	case 6:
+		if (c->insn.mode == 64 && !strncmp(c->row->op[0], "M", 2))
+			return UINT64_C(0x0000800000000000);
 		if (c->insn.mode == 64)
 			return UINT64_C(0x0000800000000000) - 8 +
 				vec_below(r, 16);
@@ -156,7 +173,8 @@ static uint64_t pick_branch(const struct vec_case *c, struct vec_random *r)
 	case 1:
 		return c->insn.mode == 64 ? UINT64_C(0x8000000000000000) :
 			VEC_CODE - 1;
-	default: return target - c->in.rip < 16 ? target + 32 : target;
+	default:
+		return target - c->in.rip + 16 < 32 ? target + 32 : target;
 	}
 }
 
@@ -166,11 +184,10 @@ static void aim_branch(struct vec_case *c, struct vec_random *r)
 	uint64_t to = VEC_CODE + vec_below(r, VEC_PAGE);
 
 	if (bytes == 1)
-		to = c->in.rip + 2 + vec_below(r, 256) - 128;
+		to = c->in.rip + c->insn.len + vec_below(r, 256) - 128;
 	if (to - (c->in.rip - 16) < 32)
-		to += 64;
+		to = c->in.rip + 17 + vec_below(r, 64);
 	to -= c->in.rip + c->insn.len;
-	set_disp(c, to, 0);
 	for (unsigned i = 0; i < bytes; i++)
 		c->bytes[c->insn.len - bytes + i] = (uint8_t)(to >> (8 * i));
 }
@@ -206,7 +223,8 @@ static void poke_far(struct vec_case *c, uint64_t address,
 	bool pops = is_exec(c, (const char *const[]){ "ret_far", "iret",
 		NULL });
 
-	poke(c, address, pick_branch(c, r), step);
+	poke(c, address, VEC_CODE + (c->in.rip + 32 + vec_below(r, 4000)) %
+		VEC_PAGE, step);
 	poke(c, address + step, vec_below(r, 3) ? c->in.cs :
 		pick_selector(r), pops ? step : 2);
 	if (!pops)
@@ -229,6 +247,8 @@ static const char *const selected[] = { "mov_sreg_r", "pop_sreg", "lar",
 	"lsl", "verr", "verw", "arpl", "lds", "les", "lfs", "lgs", "lss",
 	NULL };
 static const char *const stack_flags[] = { "popf", NULL };
+static const char *const images[] = { "fxsave", "fxrstor", "xsave",
+	"xsaveopt", "xrstor", NULL };
 static const char *const areas[] = { "xsave", "xsaveopt", "xrstor", NULL };
 
 /* Dividends whose quotient has a chance to fit. */
@@ -265,6 +285,17 @@ static void set_operand(struct vec_case *c, uint64_t at, uint64_t v,
 		poke(c, at, v, bytes);
 }
 
+/* Areas that can be loaded: a valid MXCSR and header (SDM 1 13.4.2). */
+static void poke_area(struct vec_case *c, uint64_t at, struct vec_random *r)
+{
+	poke(c, at + VEC_FX_MXCSR, vec_random(r) & 0xffff, 4);
+	if (is_exec(c, areas)) {
+		poke(c, at + 512, vec_random(r) & 3, 8);
+		for (unsigned i = 520; i < 576; i += 8)
+			poke(c, at + i, 0, 8);
+	}
+}
+
 /* What the operand at `at` (or in a register, or on the stack) shall be. */
 static void mend_values(struct vec_case *c, uint64_t at,
 	struct vec_random *r)
@@ -290,10 +321,8 @@ static void mend_values(struct vec_case *c, uint64_t at,
 	/* Neither TF nor, which the host's kernel minds, NT. */
 	if (is_exec(c, stack_flags))
 		poke(c, sp, vec_random(r) & ~UINT64_C(0x4100), 8);
-	if (is_exec(c, areas)) {
-		c->in.r[0] &= 3;
-		c->in.r[2] = 0;
-	}
+	if (is_exec(c, images) && vec_below(r, 8))
+		poke_area(c, at, r);
 }
 
 static void make_registers(struct vec_case *c, struct vec_random *r)
@@ -317,6 +346,51 @@ static void make_registers(struct vec_case *c, struct vec_random *r)
 		c->in.rip = VEC_CODE + VEC_PAGE - 1 - vec_below(r, 16);
 }
 
+/*
+ * Alignment is not checked, or not in one way, where there are several
+ * accesses, #GP for alignment, and in 16-bit addresses, which fault.
+ */
+static void mend_alignment(struct vec_case *c)
+{
+	static const char *const never[] = { "fxsave", "fxrstor", "xsave",
+		"xsaveopt", "xrstor", "pusha", "popa", "enter", "leave",
+		"fnsave", "fnstenv", "frstor", "fldenv", "fld_m80",
+		"fstp_m80", "fbld", "fbstp", "pop_sreg", "ret_far", "iret",
+		"call_far", "jmp_far", "lds", "les", "lfs", "lgs", "lss",
+		"cmpxchg16b", "lddqu", "bound", "maskmovq", "maskmovdqu",
+		NULL };
+
+	if (is_exec(c, never) || (c->insn.row->attr & (VMI_A_AL16 |
+		VMI_A_STR)) || c->insn.addrsize == 2 ||
+		(c->insn.prefixes & VMI_PFX_LOCK))
+		c->in.rflags &= ~(uint64_t)FLAG_AC;
+}
+
+/* What pops selectors reads two bytes or more of each. */
+static void mend_stack(struct vec_case *c)
+{
+	static const char *const pops[] = { "pop_sreg", "ret_far", "iret",
+		NULL };
+
+	if (is_exec(c, pops) && (c->in.r[VEC_SP] & 0xfff) > 0xf00)
+		c->in.r[VEC_SP] -= 0x100;
+}
+
+/* No exception pending or to come, where two would compete. */
+static void mend_x87(struct vec_case *c)
+{
+	bool null = c->insn.mode != 64 && c->insn.seg_override;
+
+	/* A denormal that is not masked: loaded here, not loaded there. */
+	if (!strncmp(c->row->exec, "fld_m", 5))
+		c->in.fx[VEC_FX_FCW] |= 2;
+	if (!null && strcmp(c->row->exec, "cvtpi2ps"))
+		return;
+	c->in.fx[VEC_FX_FCW] |= 0x3f;
+	c->in.fx[VEC_FX_FSW] &= 0x7f;
+	c->in.fx[VEC_FX_FSW + 1] &= 0x7f;
+}
+
 static void make_mode(struct vec_case *c, unsigned mode)
 {
 	unsigned i;
@@ -329,6 +403,19 @@ static void make_mode(struct vec_case *c, unsigned mode)
 		return;
 	for (i = 0; i < 16; i++)
 		c->in.r[i] = i < 8 ? (uint32_t)c->in.r[i] : 0;
+}
+
+/* Of 16 bits shifted by more, SDM 2B SHLD leaves all undefined. */
+static void mend_count(struct vec_case *c)
+{
+	if (strcmp(c->row->exec, "shld") && strcmp(c->row->exec, "shrd"))
+		return;
+	if (c->insn.opsize != 2)
+		return;
+	if (!strcmp(c->row->op[2], "CL"))
+		c->in.r[VEC_CX] &= ~16ull;
+	else
+		c->bytes[c->insn.len - 1] &= 0xef;
 }
 
 /* Strings, XLAT, MASKMOV, LEAVE, ENTER: registers that the opcode implies. */
@@ -344,6 +431,13 @@ static void mend_implied(struct vec_case *c, struct vec_random *r)
 		c->in.r[VEC_SI] = pick_target(c, r) - seg_base(c);
 		c->in.r[VEC_DI] = pick_target(c, r);
 		c->in.r[VEC_CX] = vec_below(r, 12);
+		/* What is above 32-bit addresses at a count of 0 varies. */
+		c->in.r[VEC_SI] &= mask_of(c->insn.addrsize > 4 ? 8 : 4);
+		c->in.r[VEC_DI] &= mask_of(c->insn.addrsize > 4 ? 8 : 4);
+	}
+	if (is_exec(c, areas)) {
+		c->in.r[0] &= 3;
+		c->in.r[VEC_DX] = 0;
 	}
 	if (is_exec(c, uses_rdi))
 		c->in.r[VEC_DI] = pick_target(c, r) - seg_base(c);
@@ -376,6 +470,21 @@ static void add_lock(struct vec_case *c)
 	c->len++;
 }
 
+/* Whether memory is looked at at all, and for what, varies. */
+static bool is_vague(const struct vec_case *c)
+{
+	if (c->insn.seg_override && (!strcmp(c->row->exec, "ud0") ||
+		!strcmp(c->row->exec, "arpl")))
+		return true;
+	/* EDX:EAX chooses components, of which the host has more. */
+	if (is_exec(c, areas))
+		return c->insn.addrsize == 2 || c->insn.base == 0 ||
+			c->insn.base == VEC_DX || c->insn.index == 0 ||
+			c->insn.index == VEC_DX;
+	return c->insn.addrsize == 2 &&
+		!strncmp(c->row->exec, "maskmov", 7);
+}
+
 bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned mode,
 	struct vec_random *r)
 {
@@ -388,16 +497,26 @@ bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned mode,
 	memory = (c->insn.has_modrm && c->insn.mod != 3 &&
 		!(c->insn.row->attr & VMI_A_NOMOD)) ||
 		has_kind(c, VMI_OPK_MOFFS);
+	if (is_vague(c))
+		return vec_make(c, row, mode, r);
 	make_registers(c, r);
 	make_mode(c, mode);
 	vec_values(c, r);
+	mend_alignment(c);
+	mend_stack(c);
+	mend_x87(c);
 	at = pick_target(c, r);
+	if (is_exec(c, images) && vec_below(r, 8))
+		at &= ~UINT64_C(63);
+	if (is_exec(c, areas))
+		at = VEC_DATA + 0x200 + vec_below(r, 0xa0) * 16;
 	mend_implied(c, r);
 	if (memory)
 		aim(c, at);
 	if (mode != 64)
 		for (unsigned i = 0; i < 8; i++)
 			c->in.r[i] = (uint32_t)c->in.r[i];
+	mend_count(c);
 	mend_values(c, at, r);
 	if (has_kind(c, VMI_OPK_REL))
 		aim_branch(c, r);

@@ -70,7 +70,7 @@ static void make_tables(void)
 	put(AT_PML4 + 8 * 256, AT_PDPT_HIGH | 3, 8);
 	put(AT_PDPT, AT_PD | 7, 8);
 	put(AT_PD + 8 * (VEC_BASE >> 21), AT_PT | 7, 8);
-	put(AT_PT + 8 * 0x00, AT_CODE | 7, 8);
+	put(AT_PT + 8 * 0x00, AT_CODE | 5, 8);
 	put(AT_PT + 8 * 0x10, (AT_DATA + 0 * VEC_PAGE) | 7, 8);
 	put(AT_PT + 8 * 0x12, (AT_DATA + 1 * VEC_PAGE) | 5, 8);
 	put(AT_PT + 8 * 0x20, (AT_DATA + 2 * VEC_PAGE) | 7, 8);
@@ -120,7 +120,7 @@ static void make_system(struct vmi_x86_system *s, bool is_64)
 	s->segments[9].limit = 4095;
 	s->cr0 = 0x80050033; /* PG AM WP NE ET MP PE */
 	s->cr3 = AT_PML4;
-	s->cr4 = 0x50e20 & ~0x2000u; /* PAE OSFXSR OSXMMEXCPT UMIP FSGSBASE OSXSAVE */
+	/* PAE OSFXSR OSXMMEXCPT UMIP FSGSBASE OSXSAVE */
 	s->cr4 = 0x20 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 	s->efer = 0xd01; /* NXE LMA LME SCE */
 }

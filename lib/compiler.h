@@ -19,6 +19,21 @@ __extension__ typedef __int128 vmi_i128;
 #define vmi_container_of(ptr, type, member)                                    \
 	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
+/* Bits, of a value that is not 0. */
+#define vmi_ctz(v)   ((unsigned)__builtin_ctz(v))
+#define vmi_clz64(v) ((unsigned)__builtin_clzll(v))
+
+/*
+ * Atomic accesses to what C does not call _Atomic: guest memory.  A load and
+ * a store are relaxed, a compare-and-swap is sequentially consistent and
+ * leaves in *expected what it found.
+ */
+#define vmi_atomic_load(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
+#define vmi_atomic_store(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define vmi_atomic_cas(p, expected, desired)                                   \
+	__atomic_compare_exchange_n(p, expected, desired, 0, __ATOMIC_SEQ_CST, \
+		__ATOMIC_SEQ_CST)
+
 #define vmi_array_len(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

@@ -52,6 +52,75 @@ AC_DEFUN([VMI_WITH_CHECK], [
 	AM_CONDITIONAL([CHECK], [test $vmi_check = yes])
 ])
 
+# VMI_TEST_LIBS
+# What some tests compare the library with: disassemblers for the decoder,
+# MPFR for the transcendental functions. distorm3 has no .pc file.
+AC_DEFUN([VMI_TEST_LIBS], [
+	vmi_oracles=no
+	vmi_mpfr=no
+	AS_IF([test "x$cross_compiling" != xyes], [
+		PKG_CHECK_MODULES([CAPSTONE], [capstone], [
+			AC_CHECK_HEADER([distorm3/distorm.h], [
+				AC_CHECK_LIB([distorm3],
+					[distorm_version], [vmi_oracles=yes])
+			])
+		], [:])
+		PKG_CHECK_MODULES([MPFR], [mpfr], [vmi_mpfr=yes], [:])
+	])
+	AC_SUBST([VMI_ORACLES], [$vmi_oracles])
+	AC_SUBST([VMI_MPFR], [$vmi_mpfr])
+	AM_CONDITIONAL([ORACLES], [test $vmi_oracles = yes])
+	AM_CONDITIONAL([MPFR], [test $vmi_mpfr = yes])
+	AS_IF([test "$vmi_oracles$vmi_mpfr" != yesyes], [AC_MSG_NOTICE(
+[some tests are left out: decoder against others $vmi_oracles, MPFR $vmi_mpfr
+ (Debian: apt-get install libcapstone-dev libdistorm3-dev libmpfr-dev)])])
+])
+
+# VMI_ATOMICS
+# Where the compiler has no instruction for an atomic access of one or two
+# bytes (GCC 12 on riscv64), it calls libatomic.
+AC_DEFUN([VMI_ATOMICS], [
+	vmi_save_LIBS=$LIBS
+	vmi_save_CFLAGS=$CFLAGS
+	AC_CACHE_CHECK([for the library of atomics], [vmi_cv_atomics], [
+		vmi_cv_atomics=no
+		for lib in '' -latomic; do
+			LIBS="$vmi_save_LIBS $lib"
+			AC_LINK_IFELSE([_VMI_ATOMICS_PROGRAM], [
+				vmi_cv_atomics=${lib:-none}
+				break
+			])
+		done
+	])
+	LIBS=$vmi_save_LIBS
+	CFLAGS=$vmi_save_CFLAGS
+	AS_CASE([$vmi_cv_atomics],
+		[no], [AC_MSG_ERROR([no atomic accesses of 1 to 8 bytes])],
+		[-l*], [VMI_LIBS="$VMI_LIBS $vmi_cv_atomics"])
+])
+
+AC_DEFUN([_VMI_ATOMICS_PROGRAM], [AC_LANG_PROGRAM([[
+#include <stdint.h>
+
+struct all {
+	uint8_t b;
+	uint16_t w;
+	uint32_t d;
+	uint64_t q;
+};
+
+static int swap(struct all *a, struct all *x)
+{
+	return __atomic_compare_exchange_n(&a->b, &x->b, 1, 0, 5, 5) +
+		__atomic_compare_exchange_n(&a->w, &x->w, 1, 0, 5, 5) +
+		__atomic_compare_exchange_n(&a->d, &x->d, 1, 0, 5, 5) +
+		__atomic_compare_exchange_n(&a->q, &x->q, 1, 0, 5, 5);
+}
+]], [[
+	struct all a = { 0 }, x = { 0 };
+	return swap(&a, &x) != 4;
+]])])
+
 # VMI_THREADS
 AC_DEFUN([VMI_THREADS], [
 	vmi_save_LIBS=$LIBS

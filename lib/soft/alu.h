@@ -72,29 +72,27 @@ static vmi_inline uint64_t vmi_alu_xor(struct vmi_cpu *c, uint64_t a,
 	return vmi_alu_logic(c, a ^ b, bytes, live);
 }
 
-/* Flags of a sum with a carry, from the carries out of each bit. */
-vmi_noinline void vmi_carry_flags(struct vmi_cpu *c, uint64_t res,
-	uint64_t carries, unsigned bytes);
-
 static vmi_inline uint64_t vmi_alu_adc(struct vmi_cpu *c, uint64_t a,
 	uint64_t b, unsigned bytes, bool live)
 {
-	uint64_t cf = vmi_flags(c) & VMI_FLAG_CF;
+	uint64_t cf = vmi_carry(c);
 	uint64_t r = vmi_trunc(a + b + cf, bytes);
 
 	if (live)
-		vmi_carry_flags(c, r, (a & b) | ((a | b) & ~r), bytes);
+		vmi_cc(c, cf ? VMI_CC_ADC : VMI_CC_ADD, bytes, r,
+			vmi_trunc(b, bytes));
 	return r;
 }
 
 static vmi_inline uint64_t vmi_alu_sbb(struct vmi_cpu *c, uint64_t a,
 	uint64_t b, unsigned bytes, bool live)
 {
-	uint64_t cf = vmi_flags(c) & VMI_FLAG_CF;
+	uint64_t cf = vmi_carry(c);
 	uint64_t r = vmi_trunc(a - b - cf, bytes);
 
 	if (live)
-		vmi_carry_flags(c, r, (~a & b) | ((~a | b) & r), bytes);
+		vmi_cc(c, cf ? VMI_CC_SBB : VMI_CC_SUB, bytes, r,
+			vmi_trunc(b, bytes));
 	return r;
 }
 
@@ -131,13 +129,5 @@ static vmi_inline uint64_t vmi_alu_not(struct vmi_cpu *c, uint64_t a,
 	(void)live;
 	return vmi_trunc(~a, bytes);
 }
-
-/*
- * Shifts, SDM 2B: the count is masked to 5 or 6 bits, and a count of 0
- * changes nothing.  OF is defined for a count of 1; for others it is left as
- * processors leave it: the same formula.
- */
-vmi_noinline uint64_t vmi_shift_flags(struct vmi_cpu *c, unsigned code,
-	uint64_t a, unsigned count, unsigned bytes);
 
 #endif

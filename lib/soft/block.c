@@ -15,6 +15,7 @@
  */
 #include "lib/soft/block.h"
 
+#include "lib/soft/dump.h"
 #include "lib/soft/engine.h"
 #include "lib/soft/soft.h"
 #include "lib/sys/sys.h"
@@ -22,7 +23,8 @@
 #define ARENA_BYTES  (48u << 20)
 #define HASH_BITS    15
 #define PAGE_BITS    12
-#define PATCH_LIMIT  64 /* kills after which a page is not cached */
+#define PATCH_LIMIT  64
+#define PATCH_WINDOW 1000000
 
 struct code_page {
 	struct code_page *hash_next;
@@ -30,7 +32,8 @@ struct code_page {
 	_Atomic(uint8_t) *flag;
 	struct vmi_codeblock *blocks;
 	uint64_t lines; /* one bit per 64 bytes that some block covers */
-	unsigned kills;
+	unsigned patches;
+	uint64_t window; /* that they were counted in */
 	bool shaken; /* the other vcpus know that it is code */
 };
 
@@ -40,6 +43,7 @@ struct vmi_cache {
 	uint8_t *arena;
 	size_t used;
 	uint64_t jump_generation;
+	uint64_t flushes;
 	uint64_t jump_base; /* of the code segment that the jumps are in */
 	uint32_t jump_limit;
 	struct vmi_jump jumps[VMI_JUMPS];
@@ -53,7 +57,8 @@ struct vmi_cache *vmi_cache_create(void)
 
 	if (!cache)
 		return NULL;
-	cache->arena = vmi_zalloc_aligned(64, ARENA_BYTES);
+	/* Not cleared: most guests never touch most of it. */
+	cache->arena = vmi_sys->alloc_aligned(64, ARENA_BYTES);
 	if (!cache->arena) {
 		vmi_free(cache);
 		return NULL;
@@ -220,14 +225,16 @@ static void hash_remove(struct vmi_cache *cache, struct vmi_codeblock *b)
 /* What follows the current instruction in the running block is stale. */
 static void truncate_running(struct vmi_cpu *c, struct vmi_codeblock *b)
 {
-	unsigned i = 0;
+	unsigned i, last = b->n_ops;
 
 	if (!c->op || c->op < b->ops || c->op >= b->ops + b->n_ops)
 		return;
+	if (vmi_op_has_links(&b->ops[last - 2]))
+		last--; /* the links are left alone */
 	i = (unsigned)(c->op - b->ops) + 1;
-	while (i < b->n_ops && b->ops[i].n == c->op->n)
+	while (i < last && b->ops[i].n == c->op->n)
 		i++;
-	for (; i < b->n_ops; i++)
+	for (; i < last; i++)
 		b->ops[i].run = vmi_h_end;
 }
 
@@ -251,10 +258,33 @@ static bool overlaps(const struct vmi_codeblock *b, const uint8_t *host,
 	return host < b->host + b->bytes && b->host < host + bytes;
 }
 
-static void kill_overlapping(struct vmi_cpu *c, struct code_page *p,
+/*
+ * A page that keeps being patched is decoded every time: more than so many
+ * patches within so many instructions.
+ */
+static uint64_t patch_window(const struct vmi_cpu *c)
+{
+	return c->icount / PATCH_WINDOW;
+}
+
+static void count_patch(const struct vmi_cpu *c, struct code_page *p)
+{
+	if (p->window != patch_window(c))
+		p->patches = 0;
+	p->window = patch_window(c);
+	p->patches++;
+}
+
+static bool is_patched(const struct vmi_cpu *c, const struct code_page *p)
+{
+	return p->patches > PATCH_LIMIT && p->window == patch_window(c);
+}
+
+static bool kill_overlapping(struct vmi_cpu *c, struct code_page *p,
 	const uint8_t *host, uint64_t bytes)
 {
 	struct vmi_codeblock **at, *b;
+	bool killed = false;
 
 	p->lines = 0;
 	for (at = &p->blocks; (b = *at) != NULL;) {
@@ -265,8 +295,9 @@ static void kill_overlapping(struct vmi_cpu *c, struct code_page *p,
 		}
 		*at = b->page_next;
 		block_kill(c, b);
-		p->kills++;
+		killed = true;
 	}
+	return killed;
 }
 
 static const uint8_t *page_of(const uint8_t *host)
@@ -275,15 +306,21 @@ static const uint8_t *page_of(const uint8_t *host)
 }
 
 /*
- * The flag goes when nobody has blocks of the page any more: the others have
- * been told to forget theirs, and flag the page anew when they decode it.
+ * The flag goes when nobody has blocks of the page any more.  The running
+ * block counts, dead or in no cache as it may be: what it does next may be
+ * to write to itself.  With other vcpus the flag goes before they are told
+ * to forget theirs: then whoever decodes the page again flags it anew and
+ * takes the right to write from all, while a flag that went afterwards could
+ * be that of blocks made in between.
  */
 static void page_unmark(struct vmi_cpu *c, const uint8_t *host)
 {
 	struct code_page *p = page_find(c->cache, host);
 
-	if (p && !p->blocks)
-		atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+	if (!p || p->blocks ||
+		(c->enter && page_of(block_of(c->enter)->host) == p->host))
+		return;
+	atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
 }
 
 void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
@@ -292,11 +329,12 @@ void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
 
 	if (c->enter && overlaps(block_of(c->enter), host, bytes))
 		truncate_running(c, block_of(c->enter));
-	if (p && (p->lines & lines_of(host, bytes)))
-		kill_overlapping(c, p, host, bytes);
+	if (p && (p->lines & lines_of(host, bytes)) &&
+		kill_overlapping(c, p, host, bytes))
+		count_patch(c, p);
+	page_unmark(c, host);
 	if (!alone(c))
 		vmi_mail_page_written(c, page_of(host));
-	page_unmark(c, host);
 }
 
 void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
@@ -335,6 +373,7 @@ void vmi_code_flush(struct vmi_cpu *c)
 	for (i = 0; i < vmi_array_len(cache->pages); i++)
 		cache->pages[i] = NULL;
 	cache->used = 0;
+	cache->flushes++;
 	vmi_jumps_flush(c);
 }
 
@@ -411,6 +450,18 @@ static const uint8_t *fetch_rest(struct vmi_cpu *c, uint64_t rip)
 	return vmi_fetch_page(c, fetch_linear(c, rip), &ram, &page);
 }
 
+/* With VMAPI_TRACE_INSN every instruction comes through here. */
+static void trace(struct vmi_cpu *c, const struct vmi_codeblock *b,
+	const uint8_t *bytes, size_t avail)
+{
+	unsigned mask = c->vm->vm.ctx->trace_mask;
+
+	if (vmi_unlikely(mask & VMAPI_TRACE_BLOCK))
+		vmi_trace_block(c, b);
+	if (vmi_unlikely(mask & VMAPI_TRACE_INSN))
+		vmi_trace_insn(c, bytes, avail);
+}
+
 /* Decode into the scratch block, reading the next page where it must. */
 static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const struct fetch *f, unsigned limit)
@@ -421,8 +472,10 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const uint8_t *next;
 
 	block_init(c, b, f->host);
-	if (vmi_translate(c, b, f->host, f->avail, limit) == 0)
+	if (vmi_translate(c, b, f->host, f->avail, limit) == 0) {
+		trace(c, b, f->host, f->avail);
 		return b->ops;
+	}
 	memcpy(bytes, f->host, first);
 	next = fetch_rest(c, c->rip + first);
 	if (!next)
@@ -430,6 +483,7 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	else
 		memcpy(bytes + first, next, VMI_INSN_MAX);
 	vmi_translate(c, b, bytes, first + VMI_INSN_MAX, 1);
+	trace(c, b, bytes, first + VMI_INSN_MAX);
 	return b->ops;
 }
 
@@ -455,6 +509,25 @@ const struct vmi_op *vmi_block_step(struct vmi_cpu *c, unsigned limit)
 	return decode_scratch(c, &f, limit);
 }
 
+/*
+ * The page of a fetch, flagged; NULL: no memory for its flags.
+ * While hands are shaken the cache may be given up, and the page with it.
+ */
+static struct code_page *page_ready(struct vmi_cpu *c, const struct fetch *f)
+{
+	struct code_page *p;
+	uint64_t flushes;
+
+	do {
+		flushes = c->cache->flushes;
+		p = page_make(c, f->host, f->ram, f->page);
+		if (!p)
+			return NULL;
+		page_mark(c, p);
+	} while (flushes != c->cache->flushes);
+	return p;
+}
+
 static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	const struct fetch *f)
 {
@@ -465,10 +538,11 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	if (ARENA_BYTES - c->cache->used < sizeof(c->cache->scratch) +
 		sizeof(*p) + 64)
 		vmi_code_flush(c);
-	p = page_make(c, f->host, f->ram, f->page);
-	if (!p || p->kills > PATCH_LIMIT)
+	p = page_ready(c, f);
+	if (!p) /* its own stores would not be seen */
+		return decode_scratch(c, f, 1);
+	if (is_patched(c, p))
 		return decode_scratch(c, f, VMI_BLOCK_INSNS);
-	page_mark(c, p);
 	used = c->cache->used;
 	b = arena_take(c->cache, sizeof(c->cache->scratch));
 	block_init(c, b, f->host);
@@ -479,6 +553,8 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	c->cache->used = used;
 	arena_take(c->cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
 	block_insert(c, b, p);
+	if (vmi_unlikely(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_BLOCK))
+		vmi_trace_block(c, b);
 	return b->ops;
 }
 
@@ -540,17 +616,39 @@ static bool cached(const struct vmi_cpu *c, const struct vmi_codeblock *b)
 	return (const uint8_t *)b != c->cache->scratch && !b->dead;
 }
 
+/* As vmi_block_jump(), where it led before if nothing changed since. */
+static const struct vmi_op *jump_again(struct vmi_cpu *c)
+{
+	uint64_t rip = c->r[VMI_R_BLOCK];
+	const struct vmi_jump *j = jump_slot(c, rip);
+
+	if (j->rip == rip && j->tag == c->jump_tag)
+		return j->op;
+	return vmi_block_jump(c);
+}
+
+static bool leaves_page(const struct vmi_codeblock *from, int64_t distance)
+{
+	int64_t at = (int64_t)((uintptr_t)from->host & 0xfff) + distance;
+
+	return at < 0 || at > 0xfff;
+}
+
 const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 	const struct vmi_op *op, unsigned k)
 {
 	struct vmi_links *links = (struct vmi_links *)(uintptr_t)(op + 1);
-	uint64_t generation = c->cache->jump_generation;
+	uint64_t flushes = c->cache->flushes;
 	struct vmi_codeblock *from = block_of(c->enter), *to;
 	int64_t distance = way(op, k);
-	const struct vmi_op *next = vmi_block_jump(c);
+	const struct vmi_op *next;
 
+	/* Page tables decide: such branches are never linked. */
+	if (leaves_page(from, distance))
+		return jump_again(c);
+	next = vmi_block_jump(c);
 	if (next->run != vmi_h_enter ||
-		generation != c->cache->jump_generation)
+		flushes != c->cache->flushes)
 		return next; /* nothing there, or `from` is no more */
 	to = block_of(next);
 	/*

@@ -304,6 +304,7 @@ static void deliver(struct vmi_cpu *c, const struct vmi_event *event,
 		.flags = flags,
 	};
 
+	vmi_soft_trace_event(c, event);
 	c->delivering = true;
 	c->previous = event->kind == VMI_EV_EXCEPTION ? event->vector : BENIGN;
 	if (!(c->cr0 & VMI_CR0_PE))

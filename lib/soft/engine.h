@@ -53,7 +53,8 @@ void vmi_cr_write(struct vmi_cpu *c, unsigned cr, uint64_t v);
 int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value);
 int vmi_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value,
 	bool host);
-size_t vmi_msr_list(uint32_t *indices, size_t n); /* how many there are */
+/* Those that this vcpu has; returns how many there are. */
+size_t vmi_msr_list(struct vmi_cpu *c, uint32_t *indices, size_t n);
 
 /* cpuid.c: the model. `out` eax ebx ecx edx. */
 void vmi_cpuid(struct vmi_cpu *c, uint32_t leaf, uint32_t subleaf,
@@ -71,6 +72,9 @@ void vmi_cr8_write(struct vmi_cpu *c, uint64_t v);
 
 /* All that was cached of code and addresses is void. */
 void vmi_code_flush(struct vmi_cpu *c);
+
+/* Tell the trace of an event on its way to the guest. */
+void vmi_soft_trace_event(struct vmi_cpu *c, const struct vmi_event *event);
 
 void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
 	vmi_printf(2, 3);

@@ -23,7 +23,7 @@ static uint64_t szp(uint64_t res, unsigned log2)
 
 uint64_t vmi_flags_szp(uint64_t res, unsigned bytes)
 {
-	return szp(res, (unsigned)__builtin_ctz(bytes));
+	return szp(res, vmi_ctz(bytes));
 }
 
 /* CF and AF from the carries out of each bit, OF from the two topmost. */
@@ -48,10 +48,12 @@ uint64_t vmi_flags_compute(uint32_t kind, uint64_t res, uint64_t src)
 
 	switch (kind & ~3u) {
 	case VMI_CC_ADD:
-		a = res - src;
+	case VMI_CC_ADC:
+		a = res - src - ((kind & ~3u) == VMI_CC_ADC);
 		return f | from_carries((a & src) | ((a | src) & ~res), log2);
 	case VMI_CC_SUB:
-		a = res + src;
+	case VMI_CC_SBB:
+		a = res + src + ((kind & ~3u) == VMI_CC_SBB);
 		return f | from_carries((~a & src) | ((~a | src) & res), log2);
 	case VMI_CC_INC:
 		return f | src | (res == sign_bit(log2) ? VMI_FLAG_OF : 0) |
@@ -62,6 +64,8 @@ uint64_t vmi_flags_compute(uint32_t kind, uint64_t res, uint64_t src)
 			((res & 15) == 15 ? VMI_FLAG_AF : 0);
 	case VMI_CC_LOGIC:
 		return f;
+	case VMI_CC_SHIFT:
+		return f | src;
 	default:
 		return res;
 	}
@@ -101,21 +105,35 @@ static bool cond_of_sub(const struct vmi_cpu *c, unsigned cc)
 	}
 }
 
+/* And after a result that left CF and OF clear. */
+static bool cond_of_logic(const struct vmi_cpu *c, unsigned cc)
+{
+	uint64_t r = c->cc_res << (64 - (8u << (c->cc_kind & 3)));
+
+	switch (cc >> 1) {
+	case 2:
+	case 3: return r == 0;
+	case 4:
+	case 6: return (int64_t)r < 0;
+	case 7: return (int64_t)r <= 0;
+	default: return cond_of_flags(vmi_flags(c), cc);
+	}
+}
+
 bool vmi_cond(const struct vmi_cpu *c, unsigned cc)
 {
 	bool holds;
 
-	if ((c->cc_kind & ~3u) == VMI_CC_SUB)
+	switch (c->cc_kind & ~3u) {
+	case VMI_CC_SUB:
 		holds = cond_of_sub(c, cc);
-	else
+		break;
+	case VMI_CC_LOGIC:
+		holds = cond_of_logic(c, cc);
+		break;
+	default:
 		holds = cond_of_flags(vmi_flags(c), cc);
+		break;
+	}
 	return holds != (bool)(cc & 1);
-}
-
-void vmi_carry_flags(struct vmi_cpu *c, uint64_t res, uint64_t carries,
-	unsigned bytes)
-{
-	unsigned log2 = (unsigned)__builtin_ctz(bytes);
-
-	vmi_flags_set(c, szp(res, log2) | from_carries(carries, log2));
 }

@@ -16,7 +16,10 @@ enum {
 	VMI_CC_SUB = 2 << 2,  /* res = a - src; cmp, neg */
 	VMI_CC_LOGIC = 3 << 2, /* CF = OF = AF = 0 */
 	VMI_CC_INC = 4 << 2,  /* src: CF as it was */
-	VMI_CC_DEC = 5 << 2
+	VMI_CC_DEC = 5 << 2,
+	VMI_CC_ADC = 6 << 2,  /* res = a + src + 1 */
+	VMI_CC_SBB = 7 << 2,  /* res = a - src - 1 */
+	VMI_CC_SHIFT = 8 << 2 /* src: CF and OF; AF = 0; imul, too */
 };
 
 /* The flags in their places in RFLAGS. */
@@ -26,6 +29,19 @@ static inline uint64_t vmi_flags(const struct vmi_cpu *c)
 {
 	return c->cc_kind == VMI_CC_FLAGS ? c->cc_res :
 		vmi_flags_compute(c->cc_kind, c->cc_res, c->cc_src);
+}
+
+/* CF, as 0 or 1. */
+static inline uint64_t vmi_carry(const struct vmi_cpu *c)
+{
+	switch (c->cc_kind & ~3u) {
+	case VMI_CC_ADD:
+		return c->cc_res < c->cc_src;
+	case VMI_CC_ADC:
+		return c->cc_res <= c->cc_src;
+	default:
+		return vmi_flags(c) & VMI_FLAG_CF;
+	}
 }
 
 /* Replace all six. */

@@ -7,13 +7,6 @@
  * CF and OF say that the product did not fit; the others are undefined (SDM
  * 2A IMUL) and left as a result without carry leaves them.
  */
-static vmi_noinline void product_flags(struct vmi_cpu *c, uint64_t res,
-	bool lost, unsigned bytes)
-{
-	vmi_flags_set(c, vmi_flags_szp(res, bytes) |
-		(lost ? VMI_FLAG_CF | VMI_FLAG_OF : 0));
-}
-
 static vmi_inline uint64_t product(struct vmi_cpu *c, uint64_t a, uint64_t b,
 	unsigned bytes, bool live)
 {
@@ -22,7 +15,9 @@ static vmi_inline uint64_t product(struct vmi_cpu *c, uint64_t a, uint64_t b,
 	uint64_t r = vmi_trunc((uint64_t)p, bytes);
 
 	if (live)
-		product_flags(c, r, p != (int64_t)vmi_sext(r, bytes), bytes);
+		vmi_cc(c, VMI_CC_SHIFT, bytes, r,
+			p != (int64_t)vmi_sext(r, bytes) ?
+				VMI_FLAG_CF | VMI_FLAG_OF : 0);
 	return r;
 }
 

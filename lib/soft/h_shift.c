@@ -3,6 +3,12 @@
 #include "lib/soft/alu.h"
 #include "lib/soft/value.h"
 
+/* A shift that was made; constants but for a, n and r. */
+struct shift {
+	uint64_t a, r;
+	unsigned n, code, bytes;
+};
+
 static vmi_inline uint64_t shift_shl(uint64_t a, unsigned n, unsigned bytes)
 {
 	return vmi_trunc(a << n, bytes);
@@ -33,10 +39,11 @@ static vmi_inline uint64_t shift_ror(uint64_t a, unsigned n, unsigned bytes)
 }
 
 /*
- * OF is defined for a count of 1 (SDM 2B).  For others processors leave what
- * a count of 1 would have given.
+ * Flags, SDM 2B: the count is masked to 5 or 6 bits, and a count of 0 changes
+ * nothing.  OF is defined for a count of 1; for others processors leave what
+ * a count of 1 would have given.  `a` is the operand, `r` the result of n.
  */
-static bool overflow(unsigned code, uint64_t a, unsigned bits)
+static vmi_inline bool overflow(unsigned code, uint64_t a, unsigned bits)
 {
 	bool top = (a >> (bits - 1)) & 1, next = (a >> (bits - 2)) & 1;
 
@@ -48,42 +55,42 @@ static bool overflow(unsigned code, uint64_t a, unsigned bits)
 	}
 }
 
-uint64_t vmi_shift_flags(struct vmi_cpu *c, unsigned code, uint64_t a,
-	unsigned n, unsigned bytes)
+/* The last bit that was shifted out. */
+static vmi_inline bool shifted_out(unsigned code, uint64_t a, unsigned n,
+	unsigned bytes)
 {
 	unsigned bits = bytes * 8;
-	uint64_t r, cf, keep = 0;
 
 	switch (code) {
-	case VMI_EXEC_rol:
-		r = shift_rol(a, n, bytes);
-		cf = r & 1;
-		break;
-	case VMI_EXEC_ror:
-		r = shift_ror(a, n, bytes);
-		cf = (r >> (bits - 1)) & 1;
-		break;
 	case VMI_EXEC_shl:
-		r = shift_shl(a, n, bytes);
-		cf = n <= bits ? (a >> (bits - n)) & 1 : 0;
-		break;
+		return n <= bits && ((a >> (bits - n)) & 1);
 	case VMI_EXEC_shr:
-		r = shift_shr(a, n, bytes);
-		cf = (a >> (n - 1)) & 1;
-		break;
+		return (a >> (n - 1)) & 1;
 	default:
-		r = shift_sar(a, n, bytes);
-		cf = ((uint64_t)((int64_t)vmi_sext(a, bytes) >> (n - 1))) & 1;
-		break;
+		return ((int64_t)vmi_sext(a, bytes) >> (n - 1)) & 1;
 	}
-	/* Rotates touch CF and OF alone. */
-	if (code == VMI_EXEC_rol || code == VMI_EXEC_ror)
-		keep = vmi_flags(c) & ~(VMI_FLAG_CF | VMI_FLAG_OF);
+}
+
+/* Rotates touch CF and OF alone: out of line, since they make the flags. */
+vmi_noinline static void rotate_flags(struct vmi_cpu *c, bool cf, bool of)
+{
+	vmi_flags_set(c, (vmi_flags(c) & ~(VMI_FLAG_CF | VMI_FLAG_OF)) |
+		(cf ? VMI_FLAG_CF : 0) | (of ? VMI_FLAG_OF : 0));
+}
+
+static vmi_inline void shift_flags(struct vmi_cpu *c, struct shift s)
+{
+	unsigned bits = s.bytes * 8;
+	bool of = overflow(s.code, s.a, bits);
+
+	if (s.code == VMI_EXEC_rol)
+		rotate_flags(c, s.r & 1, of);
+	else if (s.code == VMI_EXEC_ror)
+		rotate_flags(c, (s.r >> (bits - 1)) & 1, of);
 	else
-		keep = vmi_flags_szp(r, bytes);
-	vmi_flags_set(c, keep | (cf ? VMI_FLAG_CF : 0) |
-		(overflow(code, a, bits) ? VMI_FLAG_OF : 0));
-	return r;
+		vmi_cc(c, VMI_CC_SHIFT, s.bytes, s.r,
+			(shifted_out(s.code, s.a, s.n, s.bytes) ?
+				VMI_FLAG_CF : 0) | (of ? VMI_FLAG_OF : 0));
 }
 
 #define SHAPES "lib/soft/shift_shapes.h"

@@ -5,6 +5,10 @@
 
 #include <endian.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "lib/compiler.h"
 
 /*
  * An aligned access is one relaxed atomic; an unaligned one is bytes, which
@@ -18,7 +22,7 @@ static vmi_inline uint64_t vmi_host_load(const uint8_t *p, unsigned bytes)
 	uint64_t q;
 
 	if (bytes == 1) {
-		q = __atomic_load_n(p, __ATOMIC_RELAXED);
+		q = vmi_atomic_load(p);
 	} else if ((uintptr_t)p & (bytes - 1)) {
 		q = 0;
 		if (bytes == 2) {
@@ -32,14 +36,14 @@ static vmi_inline uint64_t vmi_host_load(const uint8_t *p, unsigned bytes)
 			q = le64toh(q);
 		}
 	} else if (bytes == 2) {
-		q = le16toh(__atomic_load_n((const uint16_t *)(const void *)p,
-			__ATOMIC_RELAXED));
+		q = le16toh(vmi_atomic_load(
+			(const uint16_t *)(const void *)p));
 	} else if (bytes == 4) {
-		q = le32toh(__atomic_load_n((const uint32_t *)(const void *)p,
-			__ATOMIC_RELAXED));
+		q = le32toh(vmi_atomic_load(
+			(const uint32_t *)(const void *)p));
 	} else {
-		q = le64toh(__atomic_load_n((const uint64_t *)(const void *)p,
-			__ATOMIC_RELAXED));
+		q = le64toh(vmi_atomic_load(
+			(const uint64_t *)(const void *)p));
 	}
 	atomic_thread_fence(memory_order_acquire);
 	return q;
@@ -53,16 +57,16 @@ static vmi_inline void vmi_host_store(uint8_t *p, uint64_t v, unsigned bytes)
 
 	atomic_thread_fence(memory_order_release);
 	if (bytes == 1)
-		__atomic_store_n(p, (uint8_t)v, __ATOMIC_RELAXED);
+		vmi_atomic_store(p, (uint8_t)v);
 	else if ((uintptr_t)p & (bytes - 1))
 		memcpy(p, bytes == 2 ? (void *)&w :
 			bytes == 4 ? (void *)&d : (void *)&q, bytes);
 	else if (bytes == 2)
-		__atomic_store_n((uint16_t *)(void *)p, w, __ATOMIC_RELAXED);
+		vmi_atomic_store((uint16_t *)(void *)p, w);
 	else if (bytes == 4)
-		__atomic_store_n((uint32_t *)(void *)p, d, __ATOMIC_RELAXED);
+		vmi_atomic_store((uint32_t *)(void *)p, d);
 	else
-		__atomic_store_n((uint64_t *)(void *)p, q, __ATOMIC_RELAXED);
+		vmi_atomic_store((uint64_t *)(void *)p, q);
 }
 
 #endif

@@ -37,7 +37,7 @@ struct address {
 
 static inline uint8_t vmi_log2(unsigned bytes)
 {
-	return (uint8_t)__builtin_ctz(bytes ? bytes : 1);
+	return (uint8_t)vmi_ctz(bytes ? bytes : 1);
 }
 
 static inline uint8_t vmi_reg_or_zero(uint8_t reg)

@@ -196,6 +196,33 @@ static uint64_t *slot(struct vmi_cpu *c, const struct stored *s)
 	return (uint64_t *)(void *)((char *)c + s->offset);
 }
 
+/*
+ * A processor whose local APIC is the application's, or is none, keeps
+ * IA32_APIC_BASE all the same: SDM 3A 11.4.4.
+ */
+static int apic_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
+{
+	int r = vmi_apic_msr_read(c, index, value);
+
+	if (r != -ENOENT || index != MSR_APIC_BASE)
+		return r;
+	*value = c->apic_base;
+	return 0;
+}
+
+static int apic_write(struct vmi_cpu *c, uint32_t index, uint64_t value)
+{
+	const uint64_t phys = (1ull << VMI_PHYS_BITS) - 1;
+	int r = vmi_apic_msr_write(c, index, value);
+
+	if (r != -ENOENT || index != MSR_APIC_BASE)
+		return r;
+	if (value & ~(phys & ~0xfffull) & ~0xd00ull)
+		return -EINVAL;
+	c->apic_base = value;
+	return 0;
+}
+
 static int read_other(uint32_t index, uint64_t *value)
 {
 	const uint64_t *v = find_constant(index);
@@ -215,7 +242,7 @@ int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
 		return 0;
 	}
 	if (is_apic(index))
-		return vmi_apic_msr_read(c, index, value);
+		return apic_read(c, index, value);
 	switch (index) {
 	case MSR_TSC:
 		*value = vmi_tsc(c);
@@ -311,7 +338,7 @@ int vmi_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value,
 	const struct stored *s = find_stored(index);
 
 	if (is_apic(index))
-		return vmi_apic_msr_write(c, index, value);
+		return apic_write(c, index, value);
 	if (!s)
 		return write_other(c, index, value, host);
 	if (!value_ok(s->check, value))
@@ -320,7 +347,7 @@ int vmi_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value,
 	return 0;
 }
 
-/* The n-th MSR there is. */
+/* The n-th MSR that a processor may have. */
 static uint32_t nth(size_t n)
 {
 	if (n < vmi_array_len(special))
@@ -334,12 +361,20 @@ static uint32_t nth(size_t n)
 	return ignored[n - vmi_array_len(constant)];
 }
 
-size_t vmi_msr_list(uint32_t *indices, size_t n)
+/* Which of them this one has, depends on its local APIC. */
+size_t vmi_msr_list(struct vmi_cpu *c, uint32_t *indices, size_t n)
 {
-	size_t i, count = vmi_array_len(special) + vmi_array_len(stored) +
+	const size_t all = vmi_array_len(special) + vmi_array_len(stored) +
 		vmi_array_len(constant) + vmi_array_len(ignored);
+	size_t i, count = 0;
+	uint64_t value;
 
-	for (i = 0; i < count && i < n; i++)
-		indices[i] = nth(i);
+	for (i = 0; i < all; i++) {
+		if (vmi_msr_read(c, nth(i), &value))
+			continue;
+		if (count < n)
+			indices[count] = nth(i);
+		count++;
+	}
 	return count;
 }

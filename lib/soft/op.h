@@ -74,6 +74,20 @@ struct vmi_links {
 	uintptr_t next[2]; /* in the list of links to that block */
 };
 
+/*
+ * Whether the operation is a direct branch, whose links lie behind it: bytes
+ * that are no operation.  Branches through a register name it in `base`,
+ * helpers have a form in `scale`.
+ */
+static inline bool vmi_op_has_links(const struct vmi_op *op)
+{
+	if (op->code == VMI_INNER_CMPJCC)
+		return true;
+	return (op->code == VMI_EXEC_jcc || op->code == VMI_EXEC_jmp ||
+		op->code == VMI_EXEC_call) && op->base == VMI_R_ZERO &&
+		op->scale == 0 && !(op->bits & VMI_OPF_MEM);
+}
+
 static vmi_inline unsigned vmi_op_size(const struct vmi_op *op)
 {
 	return 1u << (op->size & 15);

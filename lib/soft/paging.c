@@ -50,12 +50,10 @@ static bool entry_set(uint8_t *p, unsigned bytes, uint64_t seen, uint64_t bits)
 	uint32_t old4 = htole32((uint32_t)seen);
 
 	if (bytes == 8)
-		return __atomic_compare_exchange_n(
-			(uint64_t *)(void *)p, &old8, htole64(seen | bits),
-			false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	return __atomic_compare_exchange_n((uint32_t *)(void *)p, &old4,
-		htole32((uint32_t)(seen | bits)), false, __ATOMIC_SEQ_CST,
-		__ATOMIC_SEQ_CST);
+		return vmi_atomic_cas((uint64_t *)(void *)p, &old8,
+			htole64(seen | bits));
+	return vmi_atomic_cas((uint32_t *)(void *)p, &old4,
+		htole32((uint32_t)(seen | bits)));
 }
 
 /* Bits that must be zero in a present entry, leaf or not. */

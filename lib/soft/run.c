@@ -62,7 +62,8 @@ void vmi_raise_page(struct vmi_cpu *c, uint32_t code, uint64_t linear)
 bool vmi_element_done(struct vmi_cpu *c)
 {
 	vmi_dev_done(c);
-	return atomic_load_explicit(&c->event, memory_order_relaxed);
+	return (c->rflags & VMI_FLAG_TF) ||
+		atomic_load_explicit(&c->event, memory_order_relaxed);
 }
 
 void vmi_again(struct vmi_cpu *c)
@@ -195,6 +196,7 @@ static void deliver_pending(struct soft_vcpu *v)
 	}
 	if (c->fault_pending) {
 		c->fault_pending = false;
+		c->halted = false; /* the trap of a HLT ends it */
 		vmi_deliver_fault(c);
 		return;
 	}
@@ -244,7 +246,8 @@ static void execute(struct vmi_cpu *c, const struct vmi_op *op)
 static bool must_step(const struct vmi_cpu *c)
 {
 	return c->shadow || (c->rflags & (VMI_FLAG_TF | VMI_FLAG_RF)) ||
-		c->io.replay;
+		c->io.replay ||
+		(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_INSN);
 }
 
 /* What the instruction began with. */
@@ -252,6 +255,12 @@ struct before {
 	bool tf, rf;
 	uint8_t shadow;
 };
+
+static void single_step_trap(struct vmi_cpu *c)
+{
+	c->fault = (struct vmi_fault){ .vector = VMI_DB, .dr6 = 0x4000 };
+	c->fault_pending = true;
+}
 
 /* A single-step trap, if the instruction began with TF: SDM 3B 17.3.1.4. */
 static void after_step(struct vmi_cpu *c, const struct before *was)
@@ -262,11 +271,17 @@ static void after_step(struct vmi_cpu *c, const struct before *was)
 		c->rflags &= ~VMI_FLAG_RF;
 	vmi_dev_done(c);
 	/* INT n has cleared TF on its way into the handler: no trap. */
-	if (was->tf && !(c->shadow & 1) && !c->delivered) {
-		c->fault = (struct vmi_fault){ .vector = VMI_DB,
-			.dr6 = 0x4000 };
-		c->fault_pending = true;
-	}
+	if (was->tf && !(c->shadow & 1) && !c->delivered)
+		single_step_trap(c);
+}
+
+/* A repeated instruction stopped after an element, which TF traps too. */
+static void after_element(struct vmi_cpu *c)
+{
+	if (!(c->rflags & VMI_FLAG_TF))
+		return;
+	c->shadow = 0;
+	single_step_trap(c);
 }
 
 static int step(struct vmi_cpu *c)
@@ -321,8 +336,12 @@ static int guest(struct soft_vcpu *v)
 		undo(&v->cpu);
 		return why;
 	}
-	if (wants_delivery(c) && !c->io.replay)
+	if (wants_delivery(c) && !c->io.replay) {
 		deliver_pending(v);
+		/* Another event comes before the handler's first instruction. */
+		if (wants_delivery(c))
+			return WENT_ON;
+	}
 	if (c->shutdown || c->halted || c->budget <= 0)
 		return WENT_ON;
 	if (must_step(c))
@@ -362,6 +381,7 @@ static void exit_io(struct soft_vcpu *v, struct vmapi_exit *x)
 		memcpy(x->u.mmio.data, v->io_data, 8);
 	}
 	v->vcpu.unanswered = !e->is_write;
+	v->vcpu.unsettled = e->is_write;
 	v->vcpu.answer_bytes = e->is_write ? 0 : e->bytes;
 }
 
@@ -507,6 +527,9 @@ static bool after_guest(struct soft_vcpu *v, int why, struct vmapi_exit *x)
 		vmi_dev_done(c);
 		c->fault_pending = true;
 		return false;
+	case VMI_LEAVE_AGAIN:
+		after_element(c);
+		return false;
 	case VMI_LEAVE_EXIT:
 		exit_io(v, x);
 		return true;
@@ -549,6 +572,7 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 			return;
 		}
 		slice_set(c, left < SLICE ? (int64_t)left : SLICE);
+		vmi_dev_done(c); /* the log tells executions by the budget */
 		if (after_guest(v, guest(v), x))
 			return;
 		if (c->budget <= 0)
@@ -566,6 +590,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	x->reason = VMAPI_EXIT_NONE;
 	x->flags = 0;
 	x->native = 0;
+	memset(&x->u, 0, sizeof(x->u));
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
 	if (!finish_io(v, x)) {

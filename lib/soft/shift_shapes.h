@@ -18,10 +18,11 @@ static const struct vmi_op *H(ri)(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned n = op->imm & MASK;
 	uint64_t a = vmi_reg(c, op->reg, BYTES);
+	uint64_t r = COMPUTE(a, n, BYTES);
 
 	if (LIVE && n)
-		vmi_shift_flags(c, CODE, a, n, BYTES);
-	vmi_reg_set(c, op->reg, COMPUTE(a, n, BYTES), BYTES);
+		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
+	vmi_reg_set(c, op->reg, r, BYTES);
 	return vmi_next(c, op);
 }
 
@@ -29,10 +30,11 @@ static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned n = c->r[VMI_RCX] & MASK;
 	uint64_t a = vmi_reg(c, op->reg, BYTES);
+	uint64_t r = COMPUTE(a, n, BYTES);
 
 	if (LIVE && n)
-		vmi_shift_flags(c, CODE, a, n, BYTES);
-	vmi_reg_set(c, op->reg, COMPUTE(a, n, BYTES), BYTES);
+		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
+	vmi_reg_set(c, op->reg, r, BYTES);
 	return vmi_next(c, op);
 }
 
@@ -41,10 +43,11 @@ static const struct vmi_op *H(mi)(struct vmi_cpu *c, const struct vmi_op *op)
 	unsigned n = op->imm & MASK;
 	uint64_t at = vmi_ea(c, op);
 	uint64_t a = vmi_load_rmw(c, op, at, BYTES);
+	uint64_t r = COMPUTE(a, n, BYTES);
 
-	vmi_store(c, op, at, COMPUTE(a, n, BYTES), BYTES);
+	vmi_store(c, op, at, r, BYTES);
 	if (LIVE && n)
-		vmi_shift_flags(c, CODE, a, n, BYTES);
+		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
 	return vmi_next(c, op);
 }
 
@@ -53,10 +56,11 @@ static const struct vmi_op *H(mr)(struct vmi_cpu *c, const struct vmi_op *op)
 	unsigned n = c->r[VMI_RCX] & MASK;
 	uint64_t at = vmi_ea(c, op);
 	uint64_t a = vmi_load_rmw(c, op, at, BYTES);
+	uint64_t r = COMPUTE(a, n, BYTES);
 
-	vmi_store(c, op, at, COMPUTE(a, n, BYTES), BYTES);
+	vmi_store(c, op, at, r, BYTES);
 	if (LIVE && n)
-		vmi_shift_flags(c, CODE, a, n, BYTES);
+		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
 	return vmi_next(c, op);
 }
 

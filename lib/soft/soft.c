@@ -124,6 +124,22 @@ void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
 		line);
 }
 
+void vmi_soft_trace_event(struct vmi_cpu *c, const struct vmi_event *event)
+{
+	static const char *const kinds[] = {
+		[VMI_EV_EXTERNAL] = "interrupt", [VMI_EV_NMI] = "NMI",
+		[VMI_EV_EXCEPTION] = "exception", [VMI_EV_INT] = "INT",
+		[VMI_EV_INT3] = "INT",
+	};
+
+	if (vmi_is_traced(c->vm->vm.ctx, VMAPI_TRACE_IRQ))
+		vmi_trace(c->vm->vm.ctx, VMAPI_TRACE_IRQ,
+			"vcpu %u: %s %u, code %#x, at rip %#llx", c->index,
+			kinds[event->kind], event->vector,
+			event->has_code ? event->code : 0,
+			(unsigned long long)event->return_rip);
+}
+
 /* -- VM ----------------------------------------------------------------- */
 
 static int soft_vm_init(struct vmapi_vm *vm)
@@ -363,8 +379,7 @@ static int soft_cpuid_supported(struct vmapi_vm *vm,
 static int soft_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
 	size_t *count)
 {
-	(void)vcpu;
-	*count = vmi_msr_list(indices, n);
+	*count = vmi_msr_list(&vmi_soft_vcpu(vcpu)->cpu, indices, n);
 	return 0;
 }
 

@@ -142,6 +142,7 @@ void engine_open(struct engine *e, unsigned irqchip)
 		.bytes = ENGINE_RAM, .name = "main" };
 	void *pointer;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* said even if it then hangs */
 	memset(e, 0, sizeof(*e));
 	e->exit.size = sizeof(e->exit);
 	engine_must(vmapi_open("soft", 0, &e->ctx));

@@ -22,7 +22,7 @@
 #include <distorm3/distorm.h>
 #include <distorm3/mnemonics.h>
 
-#include "insn.h"
+#include "lib/soft/insn.h"
 
 enum { SIZE = 24, SHOWN = 20, NAME = 40 };
 
@@ -280,7 +280,7 @@ static bool agree(const struct answer *ours, const struct answer *theirs,
 static bool explained(const struct sample *s, enum oracle oracle,
 	const struct answer *theirs);
 
-#include "decode_exceptions.h"
+#include "tests/soft/decode_exceptions.h"
 
 /*
  * Whether capstone can be asked for operands: at most one of 66, F2 and F3,

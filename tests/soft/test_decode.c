@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "insn.h"
+#include "lib/soft/insn.h"
 
 /* The columns that an encoding is made of. */
 struct columns {
@@ -37,7 +37,7 @@ struct columns {
 	{ #map, opcode, #pfx, #mod, #reg, #rm, #size, #mode, #name,            \
 		{ #op1, #op2, #op3 }, #exec, true },
 static const struct columns table[] = {
-#include "insn.def"
+#include "lib/soft/insn.def"
 };
 #undef INSN
 #undef ALSO
@@ -407,7 +407,7 @@ static const struct {
 	const char *map;
 	unsigned opcode;
 } cells[] = {
-#include "insn.def"
+#include "lib/soft/insn.def"
 };
 #undef INSN
 #undef ALSO
@@ -443,7 +443,7 @@ static const struct {
 	unsigned opcode;
 	const char *reason;
 } absent[] = {
-#include "insn.def"
+#include "lib/soft/insn.def"
 };
 #undef INSN
 #undef ALSO
@@ -472,7 +472,7 @@ static void check_absent(void)
 static const struct {
 	const char *how, *token;
 } execs[] = {
-#include "exec.def"
+#include "lib/soft/exec.def"
 };
 #undef EXEC
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "insn.h"
+#include "lib/soft/insn.h"
 
 enum { ES = VMI_ES, CS, SS, DS, FS, GS };
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs a soft-float test case on the processor itself, where it is an x86. */
-#if defined(__x86_64__)
-#define _GNU_SOURCE
-#endif
 #include "tests/soft/test_fp_cases.h"
 
 #if !defined(__x86_64__)

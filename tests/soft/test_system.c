@@ -676,7 +676,7 @@ static void identity(void)
 	expect("beyond", out[0], 1000);
 	vmi_cpuid(&cpu, 4, 9, out);
 	expect("no such cache", out[0], 0);
-	n = vmi_msr_list(list, vmi_array_len(list));
+	n = vmi_msr_list(&cpu, list, vmi_array_len(list));
 	for (i = 0; i < n; i++) {
 		v = ~0ull;
 		expect("msr read", (uint64_t)vmi_msr_read(&cpu, list[i], &v),

@@ -126,7 +126,7 @@ static void narrow(struct walk *w, unsigned level, uint64_t entry)
 static bool walk(struct walk *w)
 {
 	uint64_t table = w->sregs.cr3 & ENTRY_GPA;
-	uint64_t entry, mask;
+	uint64_t entry, mask = 0;
 	unsigned level;
 
 	if (w->paging.levels == 3)
@@ -135,9 +135,7 @@ static bool walk(struct walk *w)
 		if (!entry_at(w, level, table, &entry) || !(entry & ENTRY_P))
 			return false;
 		narrow(w, level, entry);
-		mask = ((uint64_t)1
-			       << (12 + (level - 1) * w->paging.index_bits)) -
-		       1;
+		mask = (1ull << (12 + (level - 1) * w->paging.index_bits)) - 1;
 		table = entry & ENTRY_GPA;
 		if (level == 1)
 			break;

@@ -63,8 +63,7 @@ static inline unsigned vmi_fp_clz(vmi_u128 v)
 {
 	uint64_t hi = (uint64_t)(v >> 64);
 
-	return hi ? (unsigned)__builtin_clzll(hi)
-		  : 64 + (unsigned)__builtin_clzll((uint64_t)v);
+	return hi ? vmi_clz64(hi) : 64 + vmi_clz64((uint64_t)v);
 }
 
 /* Shift right, folding what is lost into bit 0. */

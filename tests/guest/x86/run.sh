@@ -37,6 +37,10 @@ options()
 	done
 }
 
+# Under an emulator everything takes longer.
+seconds=60
+[ -z "${EMULATOR-}" ] || seconds=250
+
 # One guest on one backend: backend file status option...
 guest()
 {
@@ -50,7 +54,9 @@ guest()
 	while IFS= read -r word; do
 		set -- "$@" "$word"
 	done <"$scratch/options"
-	timeout 60 "$boot" --backend "$backend" --mem 32M \
+	# EMULATOR is words.
+	# shellcheck disable=SC2086
+	timeout "$seconds" ${EMULATOR-} "$boot" --backend "$backend" --mem 32M \
 		--kernel "$guests/$file" "$@" </dev/null \
 		>"$scratch/$backend.$name" 2>"$scratch/errors"
 	status=$?
@@ -62,7 +68,8 @@ guest()
 }
 
 printf module >"$scratch/module"
-tests/boot/backends >"$scratch/backends" || exit 1
+# shellcheck disable=SC2086
+${EMULATOR-} tests/boot/backends >"$scratch/backends" || exit 1
 [ -s "$scratch/backends" ] || { echo "no backend"; exit 1; }
 [ -f "$guests/hello.elf" ] || {
 	echo "no compiler for x86 guests here"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernels of the benchmark guest: each does its work, returns a checksum. */
+/* The kernels of the benchmark guest: each works and returns a checksum. */
 #ifndef BENCH_KERNEL_H
 #define BENCH_KERNEL_H
 

@@ -152,6 +152,18 @@ static int choose(const char *name, struct choice *choice)
 
 /* -- Contexts ----------------------------------------------------------- */
 
+/*
+ * Whoever takes advice that does not exist ignores it all: emulators of the
+ * system calls do, and would wipe no page.
+ */
+static bool wiped_on_fork(void *page, size_t bytes)
+{
+	const int nonsense = 0x7fff;
+
+	return vmi_sys->madvise(page, bytes, nonsense) &&
+		!vmi_sys->madvise(page, bytes, MADV_WIPEONFORK);
+}
+
 /* Without a page that is wiped on fork, getpid() tells as well, slower. */
 static void watch_forks(struct vmapi *ctx)
 {
@@ -164,7 +176,7 @@ static void watch_forks(struct vmapi *ctx)
 	ctx->pid = vmi_sys->getpid();
 	if (vmi_sys->mmap(&what, &page))
 		return;
-	if (vmi_sys->madvise(page, what.bytes, MADV_WIPEONFORK)) {
+	if (!wiped_on_fork(page, what.bytes)) {
 		vmi_sys->munmap(page, what.bytes);
 		return;
 	}

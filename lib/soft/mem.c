@@ -67,12 +67,19 @@ static bool canonical(const struct vmi_cpu *c, uint64_t linear)
 		(uint64_t)((int64_t)(linear << 16) >> 16) == linear;
 }
 
+static struct vmi_tlb_entry *entry_of(struct vmi_cpu *c, uint64_t linear,
+	enum vmi_tlb_kind who)
+{
+	uint64_t n = linear >> 12;
+
+	return &c->tlbs[who][(n ^ (n >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1)];
+}
+
 static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	const struct vmi_walk *w, const struct page *p)
 {
-	uint64_t page = linear & VMI_PAGE_MASK, n = linear >> 12;
-	struct vmi_tlb_entry *e = &c->tlbs[who][
-		(n ^ (n >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1)];
+	uint64_t page = linear & VMI_PAGE_MASK;
+	struct vmi_tlb_entry *e = entry_of(c, linear, who);
 
 	e->read = page;
 	e->write = w->write && !p->readonly && !p->code ? page : VMI_TLB_NONE;
@@ -204,8 +211,12 @@ static void check_alignment(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
 static uint64_t load_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned access, enum vmi_tlb_kind who)
 {
+	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
 	struct page p;
 
+	if (access == VMI_MEM_WRITE ? vmi_may_write(e, linear, bytes) :
+		vmi_may_read(e, linear, bytes))
+		return vmi_host_load(vmi_tlb_host(e, linear), bytes);
 	if (crosses(linear, bytes))
 		return load_split(c, linear, bytes, access, who);
 	p = translate(c, linear, access, who);
@@ -215,8 +226,13 @@ static uint64_t load_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 static void store_as(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes, enum vmi_tlb_kind who)
 {
+	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
 	struct page p;
 
+	if (vmi_may_write(e, linear, bytes)) {
+		vmi_host_store(vmi_tlb_host(e, linear), value, bytes);
+		return;
+	}
 	if (crosses(linear, bytes)) {
 		store_split(c, linear, value, bytes, who);
 		return;

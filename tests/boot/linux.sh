@@ -26,7 +26,7 @@ boots()
 		--stats </dev/null >"$scratch/out" 2>"$scratch/err"
 	status=$?
 	tr -d '\r' <"$scratch/out" >"$scratch/text"
-	[ "$status" -eq 0 ] && said "^Linux .*, $1 processor(s), " &&
+	[ "$status" -eq 0 ] && said "^Linux .*, $1 processor.s., " &&
 		said 'poweroff: the shell is left out' &&
 		said 'reboot: Power down' && ! said 'BUG:|Oops|soft lockup' &&
 		grep -E 'instructions|cpu seconds' "$scratch/err" && return

@@ -190,6 +190,12 @@ void vmi_cr8_write(struct vmi_cpu *c, uint64_t v)
 	c->cr8 = v;
 }
 
+void vmi_soft_trace_event(struct vmi_cpu *c, const struct vmi_event *event)
+{
+	(void)c;
+	(void)event;
+}
+
 void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
 {
 	(void)c;

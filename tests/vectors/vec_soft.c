@@ -14,6 +14,7 @@
 
 #include "lib/arch/x86_state.h"
 #include "lib/soft/state.h"
+#include "tests/vectors/vec_system.h"
 #include "tests/vectors/vec_values.h"
 
 #define RAM    0x200000u
@@ -289,4 +290,77 @@ void vec_soft_run(const struct vec_case *c, struct vec_out *out)
 			vmapi_exit_name(exit.reason));
 	store(out);
 	write_code(c->in.rip, NULL, c->len);
+}
+
+/* -- Privilege level 0 -------------------------------------------------- */
+
+void vec_soft_system_items(uint64_t item[VEC_SYS_ITEMS])
+{
+	memset(item, 0, VEC_SYS_ITEMS * sizeof(*item));
+	item[VEC_SYS_RFLAGS] = 2;
+	item[VEC_SYS_CR0] = soft.system[1].cr0;
+	item[VEC_SYS_GDTR] = KERNEL + AT_GDT;
+	item[VEC_SYS_IDTR] = KERNEL + AT_IDT;
+	item[VEC_SYS_GS_BASE] = VEC_GS;
+}
+
+static void system_load(const struct vec_system *s)
+{
+	struct vmapi_x86_events events = { 0 };
+	struct vmi_x86_gprs g = { .rip = VEC_CODE,
+		.rflags = s->item[VEC_SYS_RFLAGS] };
+	struct vmi_x86_system sys = soft.system[1];
+
+	memset(soft.mem + AT_DATA, 0, VEC_PAGE);
+	put(AT_DATA, s->item[VEC_SYS_MEMORY], 8);
+	write_code(VEC_CODE, s->bytes, s->len);
+	g.r[0] = s->item[VEC_SYS_RAX];
+	g.r[VEC_CX] = s->item[VEC_SYS_RCX];
+	g.r[VEC_DX] = s->item[VEC_SYS_RDX];
+	g.r[VEC_BX] = VEC_DATA;
+	g.r[VEC_SP] = KERNEL + AT_KSTACK_END - 0x100;
+	sys.segments[VMI_CS] = segment(CS_KERNEL, 0xa09b);
+	sys.segments[VMI_SS] = segment(0x18, 0xc093);
+	sys.cr0 = s->item[VEC_SYS_CR0];
+	sys.cr2 = s->item[VEC_SYS_CR2];
+	set_block(VMI_BLOCK_EVENTS, &events, sizeof(events));
+	set_block(VMI_BLOCK_GPRS, &g, sizeof(g));
+	set_block(VMI_BLOCK_SYSTEM, &sys, sizeof(sys));
+}
+
+static void system_store(struct vec_system *s)
+{
+	struct vmi_x86_gprs g;
+	struct vmi_x86_system sys;
+
+	get_block(VMI_BLOCK_GPRS, &g, sizeof(g));
+	get_block(VMI_BLOCK_SYSTEM, &sys, sizeof(sys));
+	s->rip = g.rip;
+	s->item[VEC_SYS_RAX] = g.r[0];
+	s->item[VEC_SYS_RCX] = g.r[VEC_CX];
+	s->item[VEC_SYS_RDX] = g.r[VEC_DX];
+	s->item[VEC_SYS_RFLAGS] = g.rflags;
+	s->item[VEC_SYS_CR0] = sys.cr0;
+	s->item[VEC_SYS_CR2] = sys.cr2;
+	s->item[VEC_SYS_GDTR] = sys.segments[8].base;
+	s->item[VEC_SYS_IDTR] = sys.segments[9].base;
+	s->item[VEC_SYS_GS_BASE] = sys.segments[VMI_GS].base;
+	s->item[VEC_SYS_MEMORY] = get(AT_DATA, 8);
+}
+
+void vec_soft_system(struct vec_system *s)
+{
+	static const uint8_t answer[4] = { 0x5a, 0x5a, 0x5a, 0x5a };
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	system_load(s);
+	must(vmapi_vcpu_run_limit(soft.vcpu, 1, &exit), "running");
+	if (exit.reason == VMAPI_EXIT_IO) {
+		if (exit.flags & VMAPI_EXIT_ANSWER)
+			must(vmapi_vcpu_complete(soft.vcpu, answer,
+				exit.u.io.width), "answering");
+		must(vmapi_vcpu_settle(soft.vcpu, &exit), "settling");
+	}
+	system_store(s);
+	write_code(VEC_CODE, NULL, s->len);
 }

@@ -221,6 +221,33 @@ static void stepped_alike(void)
 	engine_close(&e);
 }
 
+/* Every limit from a new start, with decoding and with what it left. */
+static void limits(void)
+{
+	uint64_t a[STEPS];
+	struct engine e;
+	unsigned n, i;
+
+	engine_about("a limit of any length");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	begin(&e, CODE(mixture));
+	n = by_limit(&e, a);
+	for (i = 0; i < 2 * n; i++) {
+		if (i == n) { /* from here on with a cache of new blocks */
+			engine_close(&e);
+			engine_open(&e, VMAPI_IRQCHIP_NONE);
+		}
+		begin(&e, CODE(mixture));
+		EQUAL(engine_step(&e, i % n + 1), VMAPI_EXIT_LIMIT);
+		EQUAL(e.exit.retired, i % n + 1);
+		EQUAL(engine_get(e.vcpu, VMAPI_X86_RIP), a[i % n]);
+	}
+	begin(&e, CODE(mixture));
+	EQUAL(engine_step(&e, n + 1), VMAPI_EXIT_HALT);
+	EQUAL(e.exit.retired, n + 1);
+	engine_close(&e);
+}
+
 struct traps {
 	const char *name;
 	const uint8_t *code;
@@ -408,6 +435,7 @@ static void woken(const char *name, enum how how)
 int main(void)
 {
 	stepped_alike();
+	limits();
 	trapped();
 	trap_once("TF and int n", CODE(software), 0x40, 2);
 	trap_once("TF by popf", CODE(popped), DB, 2);

@@ -11,6 +11,12 @@ static bool plain_stack(const struct builder *b)
 		(b->block->key & VMI_KEY_SS32) && b->insn.opsize == 4;
 }
 
+/* A branch beyond the code segment's end faults itself: left to helpers. */
+static bool plain_code(const struct builder *b)
+{
+	return b->block->cs_limit == UINT32_MAX;
+}
+
 static void stack_op(struct builder *b, unsigned code, vmi_handler *run,
 	uint8_t reg)
 {
@@ -65,7 +71,7 @@ static bool branch_distance(const struct builder *b, int32_t *distance)
 
 	*distance = (int32_t)d;
 	/* A 16-bit operand size truncates the target: not here. */
-	return d == (int32_t)d && (b->insn.opsize != 2 ||
+	return d == (int32_t)d && plain_code(b) && (b->insn.opsize != 2 ||
 		(b->block->key & VMI_KEY_MODE) == VMI_KEY_64);
 }
 
@@ -83,13 +89,15 @@ static bool can_fuse(struct builder *b, struct vmi_op *prev)
 static struct vmi_op *unfold_memory(struct builder *b, struct vmi_op *prev)
 {
 	unsigned shape = prev->size >> 4, width = prev->size & 15;
+	/* Operand 1 may be in T1 already: AH to BH. */
+	uint8_t loaded = shape == VMI_RM ? VMI_R_T2 : VMI_R_T1;
 	struct vmi_op was = *prev, *op;
 	struct note note = *vmi_lower_note(b, prev);
 
 	if (shape == VMI_RR || shape == VMI_RI)
 		return prev;
 	prev->code = VMI_EXEC_mov;
-	prev->reg = VMI_R_T1;
+	prev->reg = loaded;
 	prev->size = (uint8_t)(width | VMI_RM << 4);
 	prev->run = vmi_value_mov.h[VMI_RM][width][0];
 	*vmi_lower_note(b, prev) = (struct note){ .sees = true };
@@ -98,8 +106,8 @@ static struct vmi_op *unfold_memory(struct builder *b, struct vmi_op *prev)
 	op->n = was.n;
 	op->len = was.len;
 	op->imm = was.imm;
-	op->reg = shape == VMI_RM ? was.reg : VMI_R_T1;
-	op->base = shape == VMI_RM ? VMI_R_T1 : was.reg;
+	op->reg = shape == VMI_RM ? was.reg : loaded;
+	op->base = shape == VMI_RM ? loaded : was.reg;
 	op->size = (uint8_t)(width | (shape == VMI_MI ? VMI_RI : VMI_RR) << 4);
 	note.sees = false;
 	*vmi_lower_note(b, op) = note;
@@ -174,7 +182,7 @@ static bool emit_jmp(struct builder *b)
 	uint8_t target;
 
 	if (vmi_operands[i->row->op[0]].kind != VMI_OPK_REL) {
-		if (i->opsize == 2)
+		if (i->opsize == 2 || !plain_code(b))
 			return false;
 		target = branch_target(b);
 		op = vmi_lower_emit(b, VMI_EXEC_jmp, vmi_h_jmp_r);
@@ -199,7 +207,7 @@ static bool emit_call(struct builder *b)
 	struct vmi_op *op;
 	uint8_t target;
 
-	if (!plain_stack(b))
+	if (!plain_stack(b) || !plain_code(b))
 		return false;
 	if (vmi_operands[i->row->op[0]].kind != VMI_OPK_REL) {
 		target = branch_target(b);
@@ -226,7 +234,7 @@ static bool emit_ret(struct builder *b)
 	const struct vmi_insn *i = &b->insn;
 	struct vmi_op *op;
 
-	if (!plain_stack(b))
+	if (!plain_stack(b) || !plain_code(b))
 		return false;
 	op = vmi_lower_emit(b, VMI_EXEC_ret, i->opsize == 8 ? vmi_h_ret8 : vmi_h_ret4);
 	op->imm = i->row->op[0] == VMI_OP_Iw ? i->imm : 0;

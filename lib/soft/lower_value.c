@@ -16,8 +16,8 @@ static void note_flags(struct builder *b, const struct vmi_op *op)
 	note->sets = (row->written | row->undefined) & VMI_F_ARITH;
 	note->kills = note->sets;
 	/* A count of 0 leaves the flags, and one in CL may be 0. */
-	if ((row->attr & VMI_A_FKEEP) && !(vmi_operand_is_imm(&b->insn, 1) &&
-		(op->imm & ((op->size & 15) == 3 ? 63 : 31)))) {
+	if ((row->attr & VMI_A_FKEEP) && (!vmi_operand_is_imm(&b->insn, 1) ||
+		!(op->imm & ((op->size & 15) == 3 ? 63 : 31)))) {
 		note->reads = VMI_F_ARITH;
 		note->kills = 0;
 	}

@@ -143,7 +143,7 @@ static struct vmi_walk no_paging(uint64_t linear)
 }
 
 struct step {
-	uint8_t *host;
+	uint8_t *host; /* NULL: a ROM, which keeps its bits */
 	uint64_t entry;
 };
 
@@ -195,6 +195,8 @@ static struct vmi_walk walk_once(struct vmi_cpu *c, uint64_t linear,
 		if (!path[n].host) /* no RAM there reads as ones */
 			return fault(c, access, who, VMI_PF_P | VMI_PF_RSVD);
 		entry = entry_load(path[n].host, mode->entry_bytes);
+		if (!writable)
+			path[n].host = NULL;
 		path[n++].entry = entry;
 		if (!(entry & PTE_P))
 			return fault(c, access, who, 0);
@@ -213,7 +215,7 @@ static struct vmi_walk walk_once(struct vmi_cpu *c, uint64_t linear,
 		want = PTE_A;
 		if (i == n - 1 && access == VMI_MEM_WRITE)
 			want |= PTE_D;
-		if ((path[i].entry & want) != want &&
+		if (path[i].host && (path[i].entry & want) != want &&
 		    !entry_set(path[i].host, mode->entry_bytes, path[i].entry,
 			    want)) {
 			*retry = true;

@@ -99,6 +99,18 @@ static void choose_plain(const struct builder *b, struct vmi_op *op)
 		op->run = vmi_h_mov_plain[1][width];
 }
 
+/*
+ * What writes memory may write the code behind it, and then other code than
+ * that which was decoded looks at its flags.
+ */
+static bool stores(const struct vmi_op *op)
+{
+	unsigned shape = op->size >> 4;
+
+	return (shape == VMI_MR || shape == VMI_MI) &&
+		op->code != VMI_EXEC_cmp && op->code != VMI_EXEC_test;
+}
+
 static void find_dead_flags(struct builder *b)
 {
 	unsigned live = VMI_F_ARITH, i = b->n_ops;
@@ -109,7 +121,8 @@ static void find_dead_flags(struct builder *b)
 		op = &b->block->ops[i];
 		note = &b->notes[i];
 		if (note->value)
-			choose(b, op, note->sets & live);
+			choose(b, op, note->sets & (stores(op) ?
+				VMI_F_ARITH : live));
 		if (op->bits & VMI_OPF_MEM)
 			choose_plain(b, op);
 		live = (live & ~note->kills) | note->reads;

@@ -7,6 +7,31 @@ static const uint8_t crossing[] = {
 	0xb8, 0x78, 0x56, 0x34, 0x12, 0xf4,
 };
 
+/* nop; jmp .+0x20000 */
+static const uint8_t jump_far_off[] = {
+	0x90, 0xe9, 0xfb, 0xff, 0x01, 0x00,
+};
+
+/* nop; call .+0x20000 */
+static const uint8_t call_far_off[] = {
+	0x90, 0xe8, 0xfb, 0xff, 0x01, 0x00,
+};
+
+/* mov eax, 0x30000; jmp eax */
+static const uint8_t jump_reg[] = {
+	0xb8, 0x00, 0x00, 0x03, 0x00, 0xff, 0xe0,
+};
+
+/* cmp eax, eax; je .+0x20000 */
+static const uint8_t jcc_far_off[] = {
+	0x39, 0xc0, 0x0f, 0x84, 0xfa, 0xff, 0x01, 0x00,
+};
+
+/* mov eax, 0x30000; call eax */
+static const uint8_t call_reg[] = {
+	0xb8, 0x00, 0x00, 0x03, 0x00, 0xff, 0xd0,
+};
+
 /* mov eax, 0x100; jmp eax */
 static const uint8_t same_rip[] = {
 	0xb8, 0x00, 0x01, 0x00, 0x00, 0xff, 0xe0,
@@ -83,6 +108,7 @@ static const uint8_t leaves[] = {
 };
 
 #define PF 14
+#define GP 13
 
 #define DATA  ENGINE_DATA
 #define NEXT  (ENGINE_DATA + 0x1000) /* the page that faults */
@@ -242,6 +268,39 @@ static void page_faults(void)
 	}
 }
 
+/* -- The end of the code segment ---------------------------------------- */
+
+/* Near branches beyond it fault themselves: SDM 2A, CALL, JMP, Jcc. */
+static void limit(const char *name, const uint8_t *code, size_t bytes,
+	unsigned at)
+{
+	struct vmapi_x86_segment cs = { .limit = 0x1ffff, .attributes = 0x409b,
+		.selector = ENGINE_CODE32 };
+	struct vmapi_reg reg = { .tag = VMAPI_X86_CS, .data = &cs,
+		.bytes = sizeof(cs) };
+	struct engine e;
+
+	engine_about(name);
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_load(&e, code, bytes);
+	engine_must(vmapi_regs_set(e.vcpu, &reg, 1, NULL, 0));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), GP);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RSP), ENGINE_STACK - 16);
+	EQUAL(engine_peek(&e, ENGINE_STACK - 16, 4), 0);
+	EQUAL(engine_peek(&e, ENGINE_STACK - 12, 4), ENGINE_CODE + at);
+	engine_close(&e);
+}
+
+static void limits(void)
+{
+	limit("jmp beyond the limit", CODE(jump_far_off), 1);
+	limit("call beyond the limit", CODE(call_far_off), 1);
+	limit("jcc beyond the limit", CODE(jcc_far_off), 2);
+	limit("jmp reg beyond the limit", CODE(jump_reg), 5);
+	limit("call reg beyond the limit", CODE(call_reg), 5);
+}
+
 /* -- One RIP in two segments -------------------------------------------- */
 
 static void two_bases(void)
@@ -277,6 +336,7 @@ static void two_bases(void)
 int main(void)
 {
 	page_faults();
+	limits();
 	two_bases();
 	return engine_result();
 }

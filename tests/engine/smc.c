@@ -59,6 +59,14 @@ static const uint8_t next_block[] = {
 };
 
 /*
+ * xor eax, eax; sub dword ptr [rip], ecx; add ecx, ecx; xor edx, edx; hlt
+ */
+static const uint8_t dead_flags[] = {
+	0x31, 0xc0, 0x29, 0x0d, 0x00, 0x00, 0x00, 0x00, 0x01, 0xc9, 0x31, 0xd2,
+	0xf4,
+};
+
+/*
  * xor ebx, ebx; again:; mov dword ptr [rdi], ebx; mov eax, 0x11111111; cmp
  * eax, ebx; jne bad; inc ebx; cmp ebx, 300; jne again; hlt; bad:; hlt
  */
@@ -191,6 +199,8 @@ static const struct row rows[] = {
 		VMAPI_X86_RBX, ROUNDS },
 	{ "the linked block", CODE(next_block), 64, 0, 0, 0, 0, 0,
 		VMAPI_X86_RBX, ROUNDS },
+	{ "flags that the new code reads", CODE(dead_flags), 64, 0, 0,
+		0x417133f2, 0, 0, VMAPI_X86_RAX, 1 },
 	{ "through another gpa", CODE(via_alias), 64, ALIAS_GPA + 5, 0, 0, 0,
 		0, VMAPI_X86_RBX, ROUNDS },
 	{ "through another linear address", CODE(via_alias), 64,

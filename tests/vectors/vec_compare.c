@@ -148,7 +148,8 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 		"fnsave", "fldenv", "fnstenv", "fxsave", "fxrstor", "xsave",
 		"xrstor", "xsaveopt", "enter", "pusha", NULL };
 	static const char *const frames[] = { "pusha", "enter", "fnsave",
-		"fnstenv", "fxsave", "xsave", "xsaveopt", "call_far", "call", "fstp_m80", "fbstp", NULL };
+		"fnstenv", "fxsave", "xsave", "xsaveopt", "call_far", "call",
+		"fstp_m80", "fbstp", NULL };
 	static const char *const any[] = { "cmps", "maskmovq", "maskmovdqu",
 		"fbld", "fxsave", "fxrstor", "xsave", "xsaveopt", "xrstor",
 		NULL };
@@ -168,13 +169,16 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 		out->code &= ~1u;
 	if (is_exec(c, several))
 		out->cr2 &= ~UINT64_C(0xfff);
-	if (is_exec(c, any))
-		out->vector = is_address(out->vector) ? PF : out->vector,
-		out->code = 0, out->cr2 = 0;
-	if (c->insn.row->attr & VMI_A_MMXOP)
+	if (is_exec(c, any)) {
+		if (is_address(out->vector))
+			out->vector = PF;
+		out->code = 0;
+		out->cr2 = 0;
+	}
+	if (c->insn.row->attr & VMI_A_MMXOP) {
 		memset(out->state.fx, 0, VEC_FX_MXCSR);
-	if (c->insn.row->attr & VMI_A_MMXOP)
 		memset(out->state.fx + VEC_FX_ST, 0, 128);
+	}
 	if (is_exec(c, partial))
 		memset(out->state.r, 0, sizeof(out->state.r));
 	if (is_exec(c, frames))

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A second consumer of operations, which knows no handler.
+ *
+ * It reads an operation's code, shape, size and bits, as a code generator
+ * would, and computes with lib/soft/alu_ref.h: no laziness, no fusion, all
+ * flags always, dead or not.  Where the code alone does not tell a helper's
+ * form from a value operation's shape, `run` is compared, never called.
+ */
+#include "tests/engine/naive.h"
+
+#include "lib/soft/alu_ref.h"
+#include "lib/soft/operand.h"
+#include "lib/soft/value.h"
+
+enum next { ON, LEFT, STRANGE };
+
+static void flags_set(struct vmi_cpu *c, uint64_t flags)
+{
+	vmi_flags_set(c, flags);
+}
+
+/* -- Value operations --------------------------------------------------- */
+
+struct value {
+	unsigned bytes;
+	uint64_t at, a, b;
+	bool memory, writes;
+};
+
+static bool writes(unsigned exec)
+{
+	return exec != VMI_EXEC_cmp && exec != VMI_EXEC_test;
+}
+
+static bool is_shift(unsigned exec)
+{
+	return exec == VMI_EXEC_shl || exec == VMI_EXEC_shr ||
+		exec == VMI_EXEC_sar || exec == VMI_EXEC_rol ||
+		exec == VMI_EXEC_ror;
+}
+
+/* Operands by the shape; the destination's memory is read as it is written. */
+static struct value operands(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned shape = op->size >> 4;
+	struct value v = { .bytes = vmi_op_size(op),
+		.writes = writes(op->code) };
+
+	v.memory = shape == VMI_MR || shape == VMI_MI;
+	if (v.memory) {
+		v.at = vmi_ea(c, op);
+		if (op->code != VMI_EXEC_mov)
+			v.a = v.writes ? vmi_read_rmw(c, v.at, v.bytes) :
+				vmi_read(c, v.at, v.bytes);
+	} else {
+		v.a = vmi_reg(c, op->reg, v.bytes);
+	}
+	if (shape == VMI_RI || shape == VMI_MI)
+		v.b = op->imm;
+	else if (shape == VMI_RM)
+		v.b = vmi_read(c, vmi_ea(c, op), v.bytes);
+	else
+		v.b = vmi_reg(c, shape == VMI_MR ? op->reg : op->base,
+			v.bytes);
+	if (is_shift(op->code) && (shape == VMI_RR || shape == VMI_MR))
+		v.b = c->r[VMI_RCX] & 0xff;
+	if (op->code == VMI_EXEC_imul && shape == VMI_RI)
+		v.a = vmi_reg(c, op->base, v.bytes);
+	return v;
+}
+
+static enum next value(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	struct value v = operands(c, op);
+	uint64_t flags = vmi_flags(c), r = v.b;
+
+	if (op->code == VMI_EXEC_xchg) {
+		vmi_reg_set(c, op->base, v.a, v.bytes);
+		vmi_reg_set(c, op->reg, v.b, v.bytes);
+		return ON;
+	}
+	if (op->code != VMI_EXEC_mov)
+		r = vmi_alu(op->code, v.a, v.b, v.bytes, flags, &flags);
+	/* Undefined (SDM 2A, IMUL): the handlers have that of the result. */
+	if (op->code == VMI_EXEC_imul && !r)
+		flags |= VMI_FLAG_ZF;
+	if (v.memory && v.writes)
+		vmi_write(c, v.at, r, v.bytes);
+	else if (v.writes)
+		vmi_reg_set(c, op->reg, r, v.bytes);
+	flags_set(c, flags);
+	return ON;
+}
+
+static uint64_t sign_extend(uint64_t v, unsigned bytes)
+{
+	unsigned shift = 64 - 8 * bytes;
+
+	return (uint64_t)((int64_t)(v << shift) >> shift);
+}
+
+/* MOVZX and the like: the high half of `size` is log2 of what is read. */
+static enum next widen(struct vmi_cpu *c, const struct vmi_op *op,
+	bool is_signed)
+{
+	unsigned from = 1u << (op->size >> 4);
+	uint64_t v = op->bits & VMI_OPF_MEM ? vmi_read(c, vmi_ea(c, op), from) :
+		vmi_reg(c, op->base, from);
+
+	vmi_reg_set(c, op->reg, is_signed ? sign_extend(v, from) : v,
+		vmi_op_size(op));
+	return ON;
+}
+
+/* SDM 1 appendix B, from the flags alone. */
+static bool holds(uint64_t f, unsigned cc)
+{
+	bool c = f & VMI_FLAG_CF, z = f & VMI_FLAG_ZF;
+	bool l = !!(f & VMI_FLAG_SF) != !!(f & VMI_FLAG_OF);
+	bool is[8] = { f & VMI_FLAG_OF, c, z, c || z, f & VMI_FLAG_SF,
+		f & VMI_FLAG_PF, l, l || z };
+
+	return is[cc >> 1 & 7] != (cc & 1);
+}
+
+static enum next conditional_move(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned bytes = vmi_op_size(op);
+	uint64_t v = op->bits & VMI_OPF_MEM ?
+		vmi_read(c, vmi_ea(c, op), bytes) :
+		vmi_reg(c, op->base, bytes);
+
+	if (!holds(vmi_flags(c), op->imm & 15))
+		v = vmi_reg(c, op->reg, bytes);
+	vmi_reg_set(c, op->reg, v, bytes);
+	return ON;
+}
+
+static enum next address(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	uint64_t v = c->r[op->base] + (c->r[op->index] << op->scale) +
+		(uint64_t)(int64_t)op->disp;
+
+	vmi_reg_set(c, op->reg, v, vmi_op_size(op));
+	return ON;
+}
+
+/* -- Branches and the stack --------------------------------------------- */
+
+static enum next go(struct vmi_cpu *c, uint64_t rip)
+{
+	c->rip = c->mode == 64 ? rip : (uint32_t)rip;
+	return LEFT;
+}
+
+static enum next go_direct(struct vmi_cpu *c, const struct vmi_op *op,
+	bool taken)
+{
+	return go(c, taken ? c->r[VMI_R_BLOCK] + (uint64_t)(int64_t)op->disp :
+		vmi_op_next_rip(c, op));
+}
+
+static void push(struct vmi_cpu *c, uint64_t v, unsigned bytes)
+{
+	uint64_t sp = c->r[VMI_RSP] - bytes;
+
+	if (bytes == 4)
+		sp = (uint32_t)sp;
+	vmi_write(c, sp, v, bytes);
+	c->r[VMI_RSP] = sp;
+}
+
+static void check_target(struct vmi_cpu *c, uint64_t rip)
+{
+	if (c->mode == 64 && (uint64_t)((int64_t)(rip << 16) >> 16) != rip)
+		vmi_raise_code(c, VMI_GP, 0);
+}
+
+static enum next call(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	uint64_t to = c->r[op->base];
+
+	if (!vmi_op_has_links(op))
+		check_target(c, to);
+	push(c, vmi_op_next_rip(c, op), vmi_op_size(op));
+	return vmi_op_has_links(op) ? go_direct(c, op, true) : go(c, to);
+}
+
+static enum next ret(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned bytes = vmi_op_size(op);
+	uint64_t sp = c->r[VMI_RSP], to;
+
+	if (bytes == 4)
+		sp = (uint32_t)sp;
+	to = vmi_read(c, sp, bytes);
+	check_target(c, to);
+	sp += bytes + op->imm;
+	c->r[VMI_RSP] = bytes == 4 ? (uint32_t)sp : sp;
+	return go(c, to);
+}
+
+static enum next jump(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	if (vmi_op_has_links(op))
+		return go_direct(c, op, true);
+	check_target(c, c->r[op->base]);
+	return go(c, c->r[op->base]);
+}
+
+static enum next compare_and_jump(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned bytes = vmi_op_size(op);
+	uint64_t flags, b = op->size >> 4 == VMI_RI ? op->imm :
+		vmi_reg(c, op->base, bytes);
+
+	vmi_alu(op->index ? VMI_EXEC_test : VMI_EXEC_cmp,
+		vmi_reg(c, op->reg, bytes), b, bytes, 0, &flags);
+	flags_set(c, flags);
+	return go_direct(c, op, holds(flags, op->scale & 15));
+}
+
+/* A pushed register or immediate: what is pushed is in no other field. */
+static enum next push_op(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	bool imm = op->run == vmi_h_push_i4 || op->run == vmi_h_push_i8;
+
+	push(c, imm ? op->imm : c->r[op->reg], vmi_op_size(op));
+	return ON;
+}
+
+static enum next pop_op(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned bytes = vmi_op_size(op);
+	uint64_t sp = c->r[VMI_RSP], v;
+
+	if (bytes == 4)
+		sp = (uint32_t)sp;
+	v = vmi_read(c, sp, bytes);
+	c->r[VMI_RSP] = bytes == 4 ? (uint32_t)(sp + 4) : sp + 8;
+	vmi_reg_set(c, op->reg, v, bytes);
+	return ON;
+}
+
+/* -- What is no instruction --------------------------------------------- */
+
+static enum next ea(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned asize = vmi_op_asize(op);
+	uint64_t v = c->r[op->base] + (c->r[op->index] << op->scale) +
+		(uint64_t)(int64_t)op->disp;
+
+	if (asize < 8)
+		v &= (1ull << (8 * asize)) - 1;
+	if (op->imm)
+		v = vmi_linear(c, vmi_op_seg(op), v, op->imm & 0xffff,
+			(unsigned)(op->imm >> 16));
+	c->r[op->reg] = v;
+	return ON;
+}
+
+static enum next inner(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	switch (op->code) {
+	case VMI_INNER_ENTER:
+		return ON;
+	case VMI_INNER_EA:
+		return ea(c, op);
+	case VMI_INNER_GETHI:
+		c->r[op->reg] = c->r[op->base] >> 8 & 0xff;
+		return ON;
+	case VMI_INNER_PUTHI:
+		c->r[op->reg] = (c->r[op->reg] & ~0xff00ull) |
+			(c->r[op->base] & 0xff) << 8;
+		return ON;
+	case VMI_INNER_CONST:
+		c->r[op->reg] = op->imm;
+		return ON;
+	case VMI_INNER_CMPJCC:
+		return compare_and_jump(c, op);
+	case VMI_INNER_FAULT:
+		if (op->imm == VMI_GP)
+			vmi_raise_code(c, VMI_GP, 0);
+		vmi_raise(c, (unsigned)op->imm);
+	default:
+		return STRANGE;
+	}
+}
+
+static enum next instruction(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	switch (op->code) {
+	case VMI_EXEC_movzx: return widen(c, op, false);
+	case VMI_EXEC_movsx:
+	case VMI_EXEC_movsxd: return widen(c, op, true);
+	case VMI_EXEC_lea: return address(c, op);
+	case VMI_EXEC_cmovcc: return conditional_move(c, op);
+	case VMI_EXEC_setcc:
+		vmi_reg_set(c, op->reg, holds(vmi_flags(c), op->imm & 15), 1);
+		return ON;
+	case VMI_EXEC_push: return push_op(c, op);
+	case VMI_EXEC_pop: return pop_op(c, op);
+	case VMI_EXEC_jcc:
+		return go_direct(c, op, holds(vmi_flags(c), op->imm & 15));
+	case VMI_EXEC_jmp: return jump(c, op);
+	case VMI_EXEC_call: return call(c, op);
+	case VMI_EXEC_ret: return ret(c, op);
+	case VMI_EXEC_nop: return ON;
+	default:
+		return op->code < VMI_EXEC_COUNT && vmi_values[op->code] ?
+			value(c, op) : STRANGE;
+	}
+}
+
+static enum next helper(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	bool ends = op->run == vmi_h_helper_end;
+
+	if (ends)
+		go(c, vmi_op_next_rip(c, op));
+	vmi_helpers[op->code](c, op);
+	return ends ? LEFT : ON;
+}
+
+static enum next operation(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->op = op;
+	if (op->code >= VMI_INNER_ENTER)
+		return inner(c, op);
+	if (op->run == vmi_h_helper || op->run == vmi_h_helper_end)
+		return helper(c, op);
+	return instruction(c, op);
+}
+
+/* -- Blocks ------------------------------------------------------------- */
+
+static struct naive block(struct vmi_cpu *c)
+{
+	struct naive result = { .fault = -1 };
+	const struct vmi_op *op = vmi_block_at(c);
+	enum next next = ON;
+
+	if (!op) {
+		result.strange = true;
+		return result;
+	}
+	c->enter = op;
+	for (; next == ON; op++) {
+		result.done = op->n;
+		next = operation(c, op);
+	}
+	if (next == STRANGE)
+		result.strange = true;
+	else
+		result.done = (unsigned)c->enter->imm;
+	return result;
+}
+
+/* The instruction that left, undone. */
+static struct naive left(struct vmi_cpu *c)
+{
+	struct naive result = { .fault = -1 };
+
+	if (c->op) {
+		result.done = c->op->n;
+		c->rip = vmi_op_rip(c, c->op);
+		if (c->mode != 64)
+			c->rip = (uint32_t)c->rip;
+	}
+	c->op = NULL;
+	return result;
+}
+
+struct naive naive_block(struct vmi_cpu *c)
+{
+	struct naive result;
+
+	switch (setjmp(c->leave)) {
+	case 0:
+		result = block(c);
+		c->op = NULL;
+		return result;
+	case VMI_LEAVE_FAULT:
+		result = left(c);
+		result.fault = c->fault.vector;
+		return result;
+	case VMI_LEAVE_EXIT:
+		result = left(c);
+		result.exit = true;
+		return result;
+	default:
+		result = left(c);
+		result.strange = true;
+		return result;
+	}
+}

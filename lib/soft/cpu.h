@@ -188,6 +188,7 @@ struct vmi_cpu {
 	int injected;	  /* queued by vmapi_vcpu_interrupt(), or -1 */
 	bool window_wanted;
 
+	uint64_t told_rip; /* of the last unknown instruction in the log */
 	struct vmi_io io;
 	jmp_buf leave;
 	uint64_t icount; /* retired before this slice */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers of what is no instruction: entry and end, addresses, helpers. */
+#include <stdio.h>
+
 #include "lib/soft/alu.h"
 #include "lib/soft/branch.h"
+#include "lib/soft/engine.h"
 #include "lib/soft/value.h"
 
 const struct vmi_op *vmi_h_dead(struct vmi_cpu *c, const struct vmi_op *op)
@@ -79,9 +82,32 @@ const struct vmi_op *vmi_h_ea_check(struct vmi_cpu *c,
 	return vmi_next(c, op);
 }
 
+/*
+ * An instruction that is not in the table: a line in the log, once in a row
+ * for each place, since a guest may try it for ever.
+ */
+static void tell_unknown(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	const struct vmi_codeblock *b = (const void *)((const char *)c->enter -
+		offsetof(struct vmi_codeblock, ops));
+	const uint8_t *p = b->host + op->ip;
+	unsigned i, room = 0x1000 - ((uintptr_t)p & 0xfff);
+	char text[3 * VMI_INSN_MAX + 1] = "";
+
+	if (c->told_rip == vmi_op_rip(c, op))
+		return;
+	c->told_rip = vmi_op_rip(c, op);
+	for (i = 0; i < room && i < VMI_INSN_MAX; i++)
+		snprintf(text + 3 * i, 4, " %02x", p[i]);
+	vmi_soft_log(c, "unknown instruction at rip %#llx:%s",
+		(unsigned long long)c->told_rip, text);
+}
+
 const struct vmi_op *vmi_h_fault(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	c->op = op;
+	if (op->reg)
+		tell_unknown(c, op);
 	if (op->imm == VMI_GP)
 		vmi_raise_code(c, VMI_GP, 0);
 	vmi_raise(c, (unsigned)op->imm);

@@ -63,7 +63,7 @@ enum {
 	VMI_INNER_PUTHI, /* bits 15:8 of reg = base */
 	VMI_INNER_CONST, /* reg = imm */
 	VMI_INNER_END,   /* the block ends in the middle of nowhere */
-	VMI_INNER_FAULT, /* imm: vector to raise: #UD, #GP of decoding */
+	VMI_INNER_FAULT, /* imm: #UD or #GP of decoding; reg: tell the log */
 	VMI_INNER_CMPJCC, /* compare and jump; see fuse.c */
 	VMI_INNER_LINKS	 /* not executed: the links of the branch before */
 };

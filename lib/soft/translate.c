@@ -37,13 +37,14 @@ static bool is_branch(unsigned exec)
 		exec == VMI_EXEC_call || exec == VMI_EXEC_ret;
 }
 
-static void emit_fault(struct builder *b, unsigned vector)
+static struct vmi_op *emit_fault(struct builder *b, unsigned vector)
 {
 	struct vmi_op *op = vmi_lower_emit(b, VMI_INNER_FAULT, vmi_h_fault);
 
 	op->imm = vector;
 	vmi_lower_note(b, op)->sees = true;
 	b->ended = true;
+	return op;
 }
 
 /* What the mode forbids: #UD whatever the operands are. */
@@ -137,13 +138,15 @@ static void find_dead_flags(struct builder *b)
 static bool decode(struct builder *b, const uint8_t *bytes, size_t avail)
 {
 	int r = vmi_decode(bytes, avail, b->c->mode, &b->insn);
+	struct vmi_op *op;
 
 	if (r == 0)
 		return true;
 	if (r == -EAGAIN)
 		return false;
 	b->insn = (struct vmi_insn){ .len = 1 };
-	emit_fault(b, r == -E2BIG ? VMI_GP : VMI_UD);
+	op = emit_fault(b, r == -E2BIG ? VMI_GP : VMI_UD);
+	op->reg = r == -EILSEQ; /* no instruction at all: the log has it */
 	return false;
 }
 

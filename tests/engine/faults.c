@@ -108,6 +108,7 @@ static const uint8_t leaves[] = {
 };
 
 #define PF 14
+#define UD 6
 #define GP 13
 
 #define DATA  ENGINE_DATA
@@ -333,8 +334,45 @@ static void two_bases(void)
 	engine_close(&e);
 }
 
+/* -- What is no instruction --------------------------------------------- */
+
+struct lines {
+	unsigned n;
+	char last[200];
+};
+
+static void count_line(void *opaque, int level, const char *line)
+{
+	struct lines *l = opaque;
+
+	(void)level;
+	l->n++;
+	snprintf(l->last, sizeof(l->last), "%s", line);
+}
+
+/* VZEROUPPER, which CPUID does not have: #UD, and the log says so. */
+static void unknown(void)
+{
+	static const uint8_t code[] = { 0x90, 0xc5, 0xf8, 0x77 };
+	struct lines lines = { 0 };
+	struct engine e;
+
+	engine_about("an unknown instruction");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_mode(&e, e.vcpu, 64);
+	engine_must(vmapi_log_set(e.ctx, VMAPI_LOG_WARNING, count_line,
+		&lines));
+	engine_load(&e, CODE(code));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), UD);
+	EQUAL(lines.n, 1);
+	CHECK(strstr(lines.last, ": c5 f8 77") != NULL);
+	engine_close(&e);
+}
+
 int main(void)
 {
+	unknown();
 	page_faults();
 	limits();
 	two_bases();

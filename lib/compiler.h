@@ -34,6 +34,22 @@ __extension__ typedef __int128 vmi_i128;
 	__atomic_compare_exchange_n(p, expected, desired, 0, __ATOMIC_SEQ_CST, \
 		__ATOMIC_SEQ_CST)
 
+/*
+ * The same of 32 bits.  GCC before 14 compares whole registers on riscv64, of
+ * which it extends one and not the other (GCC PR 114130): then a value with
+ * bit 31 set never is what was expected.  What is loaded is extended.
+ */
+static vmi_inline _Bool vmi_atomic_cas32(unsigned *p, unsigned *expected,
+	unsigned desired)
+{
+	volatile unsigned loaded = *expected;
+	unsigned seen = loaded;
+	_Bool swapped = vmi_atomic_cas(p, &seen, desired);
+
+	*expected = seen;
+	return swapped;
+}
+
 #define vmi_array_len(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

@@ -360,7 +360,7 @@ static struct vmi_seen host_cas(uint8_t *p, uint64_t expected,
 		s.value = le16toh(w);
 		break;
 	case 4:
-		s.swapped = vmi_atomic_cas((uint32_t *)(void *)p, &d,
+		s.swapped = vmi_atomic_cas32((uint32_t *)(void *)p, &d,
 			htole32((uint32_t)desired));
 		s.value = le32toh(d);
 		break;

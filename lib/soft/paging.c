@@ -52,7 +52,7 @@ static bool entry_set(uint8_t *p, unsigned bytes, uint64_t seen, uint64_t bits)
 	if (bytes == 8)
 		return vmi_atomic_cas((uint64_t *)(void *)p, &old8,
 			htole64(seen | bits));
-	return vmi_atomic_cas((uint32_t *)(void *)p, &old4,
+	return vmi_atomic_cas32((uint32_t *)(void *)p, &old4,
 		htole32((uint32_t)(seen | bits)));
 }
 

@@ -273,7 +273,7 @@ static void drop_all(struct things *t)
 /* With the given site failing; what make_all() said. */
 static int attempt(unsigned at)
 {
-	struct things t = { NULL };
+	struct things t = { .ctx = NULL };
 	int err, before = descriptors();
 
 	site = 0;
@@ -318,7 +318,7 @@ END_TEST
 
 START_TEST(backend_failures)
 {
-	struct things t = { NULL };
+	struct things t = { .ctx = NULL };
 
 	null_reset();
 	null_knobs.open_error = -EACCES;

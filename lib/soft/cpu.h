@@ -114,7 +114,6 @@ struct vmi_io {
 #define VMI_EVENT_SIPI	  (1u << 5)
 #define VMI_EVENT_SMI	  (1u << 6)
 #define VMI_EVENT_CODE	  (1u << 7) /* the inbox of code pages has mail */
-#define VMI_EVENT_SERVICE (1u << 8) /* a timer is due */
 
 struct vmi_xmm {
 	uint64_t q[2]; /* q[0]: bytes 0-7, byte 0 lowest */
@@ -163,9 +162,9 @@ struct vmi_cpu {
 	/* Model-specific registers that are plain storage: msr.c. */
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-	uint64_t pat, tsc_aux, misc_enable, xss;
+	uint64_t pat, tsc_aux, misc_enable;
 	uint64_t mtrr_def, mtrr_fixed[11], mtrr_var[16];
-	uint64_t mcg_status, spec_ctrl;
+	uint64_t mcg_status;
 	int64_t tsc_offset, tsc_adjust;
 	uint64_t apic_base;
 

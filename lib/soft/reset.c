@@ -44,14 +44,12 @@ static void reset_power_on(struct vmi_cpu *c)
 	c->pat = 0x0007040600070406ull;
 	c->tsc_aux = 0;
 	c->misc_enable = 1; /* fast strings */
-	c->xss = 0;
 	c->mtrr_def = 0;
 	for (i = 0; i < vmi_array_len(c->mtrr_fixed); i++)
 		c->mtrr_fixed[i] = 0;
 	for (i = 0; i < vmi_array_len(c->mtrr_var); i++)
 		c->mtrr_var[i] = 0;
 	c->mcg_status = 0;
-	c->spec_ctrl = 0;
 	c->tsc_adjust = 0;
 	c->apic_base = APIC_BASE_RESET | APIC_BASE_ON |
 		(c->index ? 0 : APIC_BASE_BSP);

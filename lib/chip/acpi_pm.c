@@ -4,7 +4,7 @@
  * accessed in bytes, words or dwords, so a write comes as a value and a mask
  * over the 64 bits of the event and control blocks.
  */
-#include "chip/acpi_pm.h"
+#include "lib/chip/acpi_pm.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef VMI_CHIP_ACPI_PM_H
 #define VMI_CHIP_ACPI_PM_H
 
-#include "chip/chip.h"
-#include "chip/counter.h"
+#include "lib/chip/chip.h"
+#include "lib/chip/counter.h"
 
 #define VMI_PM_TIMER_HZ 3579545
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who takes an interrupt message: destinations and arbitration (SDM 11.6.2). */
-#include "chip/lapic.h"
+#include "lib/chip/lapic.h"
 
 #define BROADCAST8  0xffu
 #define BROADCAST32 UINT32_MAX

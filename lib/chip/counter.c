@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Counters by multiplication and division in 128 bits. */
-#include "chip/counter.h"
+#include "lib/chip/counter.h"
 
 #define LOW32 UINT64_C(0xffffffff)
 

@@ -3,7 +3,7 @@
 #ifndef VMI_CHIP_COUNTER_H
 #define VMI_CHIP_COUNTER_H
 
-#include "chip/chip.h"
+#include "lib/chip/chip.h"
 
 /* floor(a * b / c) and its rounding up; UINT64_MAX where it does not fit. */
 uint64_t vmi_muldiv(uint64_t a, uint64_t b, uint64_t c);

@@ -12,7 +12,7 @@
  * write twice are served in both orders: accumulator with VAL_SET and then
  * the period, or the period and then the accumulator with VAL_SET.
  */
-#include "chip/hpet.h"
+#include "lib/chip/hpet.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef VMI_CHIP_HPET_H
 #define VMI_CHIP_HPET_H
 
-#include "chip/chip.h"
-#include "chip/counter.h"
+#include "lib/chip/chip.h"
+#include "lib/chip/counter.h"
 
 #define VMI_HPET_TIMERS 3
 #define VMI_HPET_FS	10000000u /* 10 ns a tick: 100 MHz */

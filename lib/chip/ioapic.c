@@ -7,7 +7,7 @@
  * that, derived, is its delivery status. It is sent when it becomes so, and
  * again at each update while nobody accepts it.
  */
-#include "chip/ioapic.h"
+#include "lib/chip/ioapic.h"
 
 #include <errno.h>
 #include <string.h>

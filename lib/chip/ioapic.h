@@ -3,7 +3,7 @@
 #ifndef VMI_CHIP_IOAPIC_H
 #define VMI_CHIP_IOAPIC_H
 
-#include "chip/chip.h"
+#include "lib/chip/chip.h"
 
 #define VMI_IOAPIC_PINS 24
 

@@ -6,7 +6,7 @@
  * number (MMIO offset / 16 = MSR - 0x800). What differs is in the table
  * `regs`: who may access, and which bits an MSR write may set.
  */
-#include "chip/lapic.h"
+#include "lib/chip/lapic.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef VMI_CHIP_LAPIC_H
 #define VMI_CHIP_LAPIC_H
 
-#include "chip/chip.h"
-#include "chip/counter.h"
+#include "lib/chip/chip.h"
+#include "lib/chip/counter.h"
 
 #define VMI_LAPIC_PAGE	     1024 /* KVM_GET_LAPIC: by register address */
 #define VMI_LAPIC_VERSION    0x01060014u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The local APIC's state: its own form, and KVM's register page. */
-#include "chip/lapic.h"
+#include "lib/chip/lapic.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,7 +7,7 @@
  * TSC-deadline mode the owner says when the TSC gets there, anew each time,
  * so that a TSC that was moved needs no notice.
  */
-#include "chip/lapic.h"
+#include "lib/chip/lapic.h"
 
 #define LVT_MASKED   0x10000u
 #define LVT_PERIODIC 0x20000u

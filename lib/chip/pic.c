@@ -10,7 +10,7 @@
  * remembered here, because a pulse is how many a machine model says "one
  * interrupt".
  */
-#include "chip/pic.h"
+#include "lib/chip/pic.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef VMI_CHIP_PIC_H
 #define VMI_CHIP_PIC_H
 
-#include "chip/chip.h"
+#include "lib/chip/chip.h"
 
 #define VMI_PIC_PINS 16
 

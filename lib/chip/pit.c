@@ -16,7 +16,7 @@
  * A count of 1 is illegal in modes 2 and 3 (table of minimum counts); here
  * the output then stays high.
  */
-#include "chip/pit.h"
+#include "lib/chip/pit.h"
 
 #include <errno.h>
 #include <string.h>

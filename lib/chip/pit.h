@@ -3,8 +3,8 @@
 #ifndef VMI_CHIP_PIT_H
 #define VMI_CHIP_PIT_H
 
-#include "chip/chip.h"
-#include "chip/counter.h"
+#include "lib/chip/chip.h"
+#include "lib/chip/counter.h"
 
 #define VMI_PIT_HZ	 1193182
 #define VMI_PIT_CHANNELS 3

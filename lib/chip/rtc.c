@@ -7,7 +7,7 @@
  * registers hold the time in whatever format register B says and are stepped
  * field by field, as in the chip, when somebody looks or an interrupt is due.
  */
-#include "chip/rtc.h"
+#include "lib/chip/rtc.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef VMI_CHIP_RTC_H
 #define VMI_CHIP_RTC_H
 
-#include "chip/chip.h"
-#include "chip/counter.h"
+#include "lib/chip/chip.h"
+#include "lib/chip/counter.h"
 
 #define VMI_RTC_BYTES	128
 #define VMI_RTC_CENTURY 0x32

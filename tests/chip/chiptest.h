@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chip/chip.h"
+#include "lib/chip/chip.h"
 
 /* What came out of a chip, in order. */
 struct trace {

@@ -4,7 +4,7 @@
 #define TESTS_LAPICTEST_H
 
 #include "chiptest.h"
-#include "chip/lapic.h"
+#include "lib/chip/lapic.h"
 
 #define CPUS   4
 #define BUS_HZ 1000000000u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ACPI fixed hardware against ACPI 6.4, 4.8.3. */
 #include "chiptest.h"
-#include "chip/acpi_pm.h"
+#include "lib/chip/acpi_pm.h"
 
 static struct vmi_acpi_pm pm;
 static struct trace trace;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The chips wired as on a PC board: interrupts from pin to processor. */
 #include "chiptest.h"
-#include "chip/hpet.h"
-#include "chip/ioapic.h"
-#include "chip/lapic.h"
-#include "chip/pic.h"
-#include "chip/pit.h"
-#include "chip/rtc.h"
+#include "lib/chip/hpet.h"
+#include "lib/chip/ioapic.h"
+#include "lib/chip/lapic.h"
+#include "lib/chip/pic.h"
+#include "lib/chip/pit.h"
+#include "lib/chip/rtc.h"
 
 #define CPUS 2
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The computed counter: 128-bit arithmetic, exact inverse, no drift. */
 #include "chiptest.h"
-#include "chip/counter.h"
+#include "lib/chip/counter.h"
 
 START_TEST(test_muldiv)
 {

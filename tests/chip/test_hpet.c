@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The HPET against IA-PC HPET 1.0a. Line 32 and 33 are legacy, 40 cut. */
 #include "chiptest.h"
-#include "chip/hpet.h"
+#include "lib/chip/hpet.h"
 
 static struct vmi_hpet h;
 static struct trace trace;

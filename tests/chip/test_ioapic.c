@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The I/O APIC against the 82093AA data sheet (Intel 290566). */
 #include "chiptest.h"
-#include "chip/ioapic.h"
+#include "lib/chip/ioapic.h"
 
 static struct vmi_ioapic io;
 static struct vmi_msi_msg last;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The 8259A pair against its data sheet (Intel 231468). */
 #include "chiptest.h"
-#include "chip/pic.h"
+#include "lib/chip/pic.h"
 
 static struct vmi_pic pic;
 static struct trace trace;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The 8254 against its data sheet (Intel 231164), mode by mode. */
 #include "chiptest.h"
-#include "chip/pit.h"
+#include "lib/chip/pit.h"
 
 static struct vmi_pit pit;
 static struct trace trace;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The real-time clock against the MC146818 data sheet. */
 #include "chiptest.h"
-#include "chip/rtc.h"
+#include "lib/chip/rtc.h"
 
 #define SEC VMI_NSEC_PER_SEC
 #define T0  UINT64_C(5000000000)

@@ -283,17 +283,26 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	vmi_store(c, c->op, linear, value, bytes);
 }
 
-void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
-	unsigned access)
+static void check_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access, enum vmi_tlb_kind who)
 {
+	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
 	uint64_t at, last = linear + bytes - 1;
 
+	if (access == VMI_MEM_WRITE && vmi_may_write(e, linear, bytes))
+		return;
 	need_canonical(c, wrap(c, last), access);
 	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
-		translate(c, wrap(c, at), access, c->who);
+		translate(c, wrap(c, at), access, who);
 		if ((at | 0xfff) >= (last | 0xfff))
 			return;
 	}
+}
+
+void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	check_as(c, linear, bytes, access, c->who);
 }
 
 uint8_t *vmi_host(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
@@ -330,6 +339,12 @@ void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes)
 {
 	store_as(c, linear, value, bytes, system_who(c));
+}
+
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	check_as(c, linear, bytes, access, system_who(c));
 }
 
 /* -- Locked accesses ---------------------------------------------------- */

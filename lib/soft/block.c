@@ -7,7 +7,8 @@
  * not matter.  Memory comes from an arena that is given up as a whole when it
  * is full, which is routine.  Every page with blocks is known, and its RAM
  * page is flagged so that the TLB withholds the right to write: the store
- * comes here and kills what it overlaps.
+ * comes here and kills what it overlaps.  Until the other vcpus have given up
+ * that right, too, a page's blocks are provisional: coherence.c.
  *
  * A dead block stays valid memory until the arena goes.  Its `enter` leaves
  * to the run loop, and links to it are cut.  The running block, when it kills
@@ -21,6 +22,7 @@
 #include "lib/sys/sys.h"
 
 #define ARENA_BYTES  (48u << 20)
+#define COPY_BYTES   (VMI_BLOCK_INSNS * VMI_INSN_MAX)
 #define HASH_BITS    15
 #define PAGE_BITS    12
 #define PATCH_LIMIT  64
@@ -34,7 +36,9 @@ struct code_page {
 	uint64_t lines; /* one bit per 64 bytes that some block covers */
 	unsigned patches;
 	uint64_t window; /* that they were counted in */
-	bool shaken; /* the other vcpus know that it is code */
+	uint64_t ticket; /* the others were asked not to write unseen */
+	bool asked;
+	bool settled; /* ... and all have obeyed: coherence.c */
 };
 
 struct vmi_cache {
@@ -152,19 +156,21 @@ static bool alone(const struct vmi_cpu *c)
 }
 
 /*
- * Flag the page: nobody writes to it unseen from now on.  That the flag is
- * set already says nothing of this vcpu's own hands being shaken.
+ * Flag the page, so that nobody gets the right to write to it any more, and
+ * ask those who have it to drop it.  That somebody else has set the flag does
+ * not say that they have.
  */
 static void page_mark(struct vmi_cpu *c, struct code_page *p)
 {
 	bool was = atomic_fetch_or(p->flag, VMI_PAGE_CODE) & VMI_PAGE_CODE;
 
-	if (was && p->shaken)
+	if (was && p->asked)
 		return;
 	vmi_tlb_drop_writes(c, p->host);
-	if (!alone(c))
-		vmi_mail_page_is_code(c, p->host);
-	p->shaken = true;
+	p->asked = true;
+	p->settled = alone(c);
+	if (!p->settled)
+		p->ticket = vmi_mail_page_is_code(c, p->host);
 }
 
 static struct code_page *page_make(struct vmi_cpu *c, const uint8_t *host,
@@ -320,6 +326,7 @@ static void page_unmark(struct vmi_cpu *c, const uint8_t *host)
 	if (!p || p->blocks ||
 		(c->enter && page_of(block_of(c->enter)->host) == p->host))
 		return;
+	p->asked = false;
 	atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
 }
 
@@ -344,6 +351,7 @@ void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
 	if (!p)
 		return;
 	kill_overlapping(c, p, page, 0x1000);
+	p->asked = false;
 	if (alone(c))
 		page_unmark(c, page);
 }
@@ -413,6 +421,46 @@ static struct vmi_codeblock *lookup(struct vmi_cpu *c, const uint8_t *host)
 		b->cs_base != code_base(c) || b->cs_limit != code_limit(c)))
 		b = b->hash_next;
 	return b;
+}
+
+/* -- Provisional blocks ------------------------------------------------- */
+
+static bool is_current(const struct vmi_codeblock *b)
+{
+	return !b->copy || memcmp(b->copy, b->host, b->bytes) == 0;
+}
+
+/* Nobody writes to the page unseen any more: what was written until then? */
+static void settle(struct vmi_cpu *c, struct code_page *p)
+{
+	struct vmi_codeblock **at = &p->blocks, *b;
+
+	p->settled = true;
+	while ((b = *at) != NULL) {
+		if (is_current(b)) {
+			b->copy = NULL;
+			at = &b->page_next;
+		} else {
+			*at = b->page_next;
+			block_kill(c, b);
+		}
+	}
+}
+
+/* The block, if it still is what is in memory; else it is killed and NULL. */
+static struct vmi_codeblock *confirmed(struct vmi_cpu *c,
+	struct vmi_codeblock *b)
+{
+	struct code_page *p;
+
+	if (vmi_likely(!b || !b->copy))
+		return b;
+	p = page_find(c->cache, b->host);
+	if (vmi_mail_obeyed(c, p->ticket))
+		settle(c, p);
+	else if (!is_current(b))
+		kill_overlapping(c, p, b->host, b->bytes);
+	return b->dead ? NULL : b;
 }
 
 static void block_init(struct vmi_cpu *c, struct vmi_codeblock *b,
@@ -509,23 +557,46 @@ const struct vmi_op *vmi_block_step(struct vmi_cpu *c, unsigned limit)
 	return decode_scratch(c, &f, limit);
 }
 
-/*
- * The page of a fetch, flagged; NULL: no memory for its flags.
- * While hands are shaken the cache may be given up, and the page with it.
- */
+/* The page of a fetch, flagged; NULL: no memory for its flags. */
 static struct code_page *page_ready(struct vmi_cpu *c, const struct fetch *f)
 {
-	struct code_page *p;
-	uint64_t flushes;
+	struct code_page *p = page_make(c, f->host, f->ram, f->page);
 
-	do {
-		flushes = c->cache->flushes;
-		p = page_make(c, f->host, f->ram, f->page);
-		if (!p)
-			return NULL;
-		page_mark(c, p);
-	} while (flushes != c->cache->flushes);
+	if (!p)
+		return NULL;
+	page_mark(c, p);
+	if (!p->settled && vmi_mail_obeyed(c, p->ticket))
+		settle(c, p);
 	return p;
+}
+
+/*
+ * Decode into the arena; NULL: not even one instruction.  What others may be
+ * writing to is copied first, so that the block is of these bytes.
+ */
+static struct vmi_codeblock *decode_page(struct vmi_cpu *c,
+	const struct fetch *f, const struct code_page *p)
+{
+	size_t used = c->cache->used, avail = f->avail;
+	const uint8_t *bytes = f->host;
+	struct vmi_codeblock *b;
+	uint8_t *copy = NULL;
+
+	if (!p->settled) {
+		avail = avail < COPY_BYTES ? avail : COPY_BYTES;
+		copy = arena_take(c->cache, avail);
+		bytes = memcpy(copy, f->host, avail);
+	}
+	b = arena_take(c->cache, sizeof(c->cache->scratch));
+	block_init(c, b, f->host);
+	if (vmi_translate(c, b, bytes, avail, VMI_BLOCK_INSNS)) {
+		c->cache->used = used;
+		return NULL;
+	}
+	b->copy = copy;
+	c->cache->used = (size_t)((uint8_t *)b - c->cache->arena);
+	arena_take(c->cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
+	return b;
 }
 
 static const struct vmi_op *decode_cached(struct vmi_cpu *c,
@@ -533,25 +604,18 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 {
 	struct vmi_codeblock *b;
 	struct code_page *p;
-	size_t used;
 
 	if (ARENA_BYTES - c->cache->used < sizeof(c->cache->scratch) +
-		sizeof(*p) + 64)
+		sizeof(*p) + COPY_BYTES + 96)
 		vmi_code_flush(c);
 	p = page_ready(c, f);
 	if (!p) /* its own stores would not be seen */
 		return decode_scratch(c, f, 1);
 	if (is_patched(c, p))
 		return decode_scratch(c, f, VMI_BLOCK_INSNS);
-	used = c->cache->used;
-	b = arena_take(c->cache, sizeof(c->cache->scratch));
-	block_init(c, b, f->host);
-	if (vmi_translate(c, b, f->host, f->avail, VMI_BLOCK_INSNS)) {
-		c->cache->used = used;
+	b = decode_page(c, f, p);
+	if (!b)
 		return decode_scratch(c, f, 1);
-	}
-	c->cache->used = used;
-	arena_take(c->cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
 	block_insert(c, b, p);
 	if (vmi_unlikely(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_BLOCK))
 		vmi_trace_block(c, b);
@@ -577,15 +641,17 @@ const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 	c->op = NULL;
 	c->r[VMI_R_BLOCK] = c->rip;
 	host = fetch_quick(c);
-	b = host ? lookup(c, host) : NULL;
+	b = host ? confirmed(c, lookup(c, host)) : NULL;
 	if (!b) {
 		f = fetch_at(c);
 		if (!f.host)
 			return NULL;
-		b = lookup(c, f.host);
+		b = confirmed(c, lookup(c, f.host));
 		if (!b)
 			return decode_cached(c, &f);
 	}
+	if (vmi_unlikely(b->copy))
+		return b->ops;
 	j = jump_slot(c, c->rip);
 	j->rip = c->rip;
 	j->tag = c->jump_tag;
@@ -613,7 +679,7 @@ static int64_t way(const struct vmi_op *op, unsigned k)
 
 static bool cached(const struct vmi_cpu *c, const struct vmi_codeblock *b)
 {
-	return (const uint8_t *)b != c->cache->scratch && !b->dead;
+	return (const uint8_t *)b != c->cache->scratch && !b->dead && !b->copy;
 }
 
 /* As vmi_block_jump(), where it led before if nothing changed since. */

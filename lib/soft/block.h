@@ -32,6 +32,7 @@ struct vmi_codeblock {
 	struct vmi_codeblock *page_next;
 	uintptr_t incoming; /* links to it: tagged, see block.c */
 	const uint8_t *host; /* its first byte */
+	const uint8_t *copy; /* of its bytes, while it is provisional */
 	uint64_t cs_base;
 	uint32_t cs_limit;
 	uint32_t key;

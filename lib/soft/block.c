@@ -18,11 +18,12 @@
 
 #include "lib/soft/dump.h"
 #include "lib/soft/engine.h"
+#include "lib/soft/hostmem.h"
 #include "lib/soft/soft.h"
 #include "lib/sys/sys.h"
 
 #define ARENA_BYTES  (48u << 20)
-#define COPY_BYTES   (VMI_BLOCK_INSNS * VMI_INSN_MAX)
+#define SNAPSHOT_BYTES (VMI_BLOCK_INSNS * VMI_INSN_MAX)
 #define HASH_BITS    15
 #define PAGE_BITS    12
 #define PATCH_LIMIT  64
@@ -312,36 +313,40 @@ static const uint8_t *page_of(const uint8_t *host)
 }
 
 /*
- * The flag goes when nobody has blocks of the page any more.  The running
- * block counts, dead or in no cache as it may be: what it does next may be
- * to write to itself.  With other vcpus the flag goes before they are told
- * to forget theirs: then whoever decodes the page again flags it anew and
- * takes the right to write from all, while a flag that went afterwards could
- * be that of blocks made in between.
+ * The flag goes when this vcpu has no blocks of the page and the others have
+ * been told to forget theirs: so a page that was code once does not stay slow
+ * to write for ever.  The running block counts, dead or in no cache as it may
+ * be: what it does next may be to write to itself.
  */
-static void page_unmark(struct vmi_cpu *c, const uint8_t *host)
+static void page_unmark(struct vmi_cpu *c, const uint8_t *host,
+	_Atomic(uint8_t) *flag)
 {
 	struct code_page *p = page_find(c->cache, host);
 
-	if (!p || p->blocks ||
-		(c->enter && page_of(block_of(c->enter)->host) == p->host))
+	if ((p && p->blocks) ||
+		(c->enter && page_of(block_of(c->enter)->host) == page_of(host)))
 		return;
-	p->asked = false;
-	atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+	if (p)
+		p->asked = false;
+	atomic_fetch_and(flag, (uint8_t)~VMI_PAGE_CODE);
 }
 
-void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
+void vmi_code_written(struct vmi_cpu *c, struct vmapi_ram *ram,
+	const uint8_t *host, uint64_t bytes)
 {
 	struct code_page *p = page_find(c->cache, host);
+	uint64_t offset = (uint64_t)(host - ram->base);
 
 	if (c->enter && overlaps(block_of(c->enter), host, bytes))
 		truncate_running(c, block_of(c->enter));
 	if (p && (p->lines & lines_of(host, bytes)) &&
 		kill_overlapping(c, p, host, bytes))
 		count_patch(c, p);
-	page_unmark(c, host);
 	if (!alone(c))
 		vmi_mail_page_written(c, page_of(host));
+	if (vmi_ram_is_shared(ram))
+		vmi_ram_tell(ram, offset, bytes);
+	page_unmark(c, host, &vmi_ram_page_flags(ram)[offset >> 12]);
 }
 
 void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
@@ -353,7 +358,7 @@ void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
 	kill_overlapping(c, p, page, 0x1000);
 	p->asked = false;
 	if (alone(c))
-		page_unmark(c, page);
+		page_unmark(c, page, p->flag);
 }
 
 /* With other vcpus about, a flag stays until the first write. */
@@ -427,14 +432,29 @@ static struct vmi_codeblock *lookup(struct vmi_cpu *c, const uint8_t *host)
 
 static bool is_current(const struct vmi_codeblock *b)
 {
-	return !b->copy || memcmp(b->copy, b->host, b->bytes) == 0;
+	unsigned i = 0;
+
+	while (b->copy && i < b->bytes &&
+		b->copy[i] == vmi_atomic_load(&b->host[i]))
+		i++;
+	return !b->copy || i == b->bytes;
 }
 
-/* Nobody writes to the page unseen any more: what was written until then? */
-static void settle(struct vmi_cpu *c, struct code_page *p)
+/*
+ * If nobody writes to the page unseen any more: what was written until then?
+ * A flag that was cleared meanwhile, by a vcpu that was writing already when
+ * this one asked, sets all back to the beginning.
+ */
+static void page_settle(struct vmi_cpu *c, struct code_page *p)
 {
 	struct vmi_codeblock **at = &p->blocks, *b;
+	uint64_t ticket = p->ticket;
 
+	if (p->settled || !vmi_mail_obeyed(c, ticket))
+		return;
+	page_mark(c, p);
+	if (p->ticket != ticket)
+		return;
 	p->settled = true;
 	while ((b = *at) != NULL) {
 		if (is_current(b)) {
@@ -456,9 +476,8 @@ static struct vmi_codeblock *confirmed(struct vmi_cpu *c,
 	if (vmi_likely(!b || !b->copy))
 		return b;
 	p = page_find(c->cache, b->host);
-	if (vmi_mail_obeyed(c, p->ticket))
-		settle(c, p);
-	else if (!is_current(b))
+	page_settle(c, p);
+	if (!b->dead && !is_current(b))
 		kill_overlapping(c, p, b->host, b->bytes);
 	return b->dead ? NULL : b;
 }
@@ -510,28 +529,39 @@ static void trace(struct vmi_cpu *c, const struct vmi_codeblock *b,
 		vmi_trace_insn(c, bytes, avail);
 }
 
+/*
+ * Others may write to what is decoded: the decoder reads a copy, so that it
+ * sees each byte once.
+ */
+static size_t snapshot_size(const struct fetch *f, unsigned insns)
+{
+	size_t most = insns * VMI_INSN_MAX;
+
+	return f->avail < most ? f->avail : most;
+}
+
 /* Decode into the scratch block, reading the next page where it must. */
 static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const struct fetch *f, unsigned limit)
 {
 	struct vmi_codeblock *b = (struct vmi_codeblock *)(void *)c->cache->scratch;
-	uint8_t bytes[2 * VMI_INSN_MAX] = { 0 };
-	size_t first = f->avail < VMI_INSN_MAX ? f->avail : VMI_INSN_MAX;
+	uint8_t bytes[SNAPSHOT_BYTES];
+	size_t avail = snapshot_size(f, limit < VMI_BLOCK_INSNS ? limit :
+		VMI_BLOCK_INSNS);
 	const uint8_t *next;
 
 	block_init(c, b, f->host);
-	if (vmi_translate(c, b, f->host, f->avail, limit) == 0) {
-		trace(c, b, f->host, f->avail);
-		return b->ops;
+	vmi_host_copy(bytes, f->host, avail);
+	if (vmi_translate(c, b, bytes, avail, limit)) {
+		next = fetch_rest(c, c->rip + avail);
+		if (next)
+			vmi_host_copy(bytes + avail, next, VMI_INSN_MAX);
+		else
+			memset(bytes + avail, 0xff, VMI_INSN_MAX);
+		avail += VMI_INSN_MAX;
+		vmi_translate(c, b, bytes, avail, 1);
 	}
-	memcpy(bytes, f->host, first);
-	next = fetch_rest(c, c->rip + first);
-	if (!next)
-		memset(bytes + first, 0xff, VMI_INSN_MAX);
-	else
-		memcpy(bytes + first, next, VMI_INSN_MAX);
-	vmi_translate(c, b, bytes, first + VMI_INSN_MAX, 1);
-	trace(c, b, bytes, first + VMI_INSN_MAX);
+	trace(c, b, bytes, avail);
 	return b->ops;
 }
 
@@ -565,37 +595,28 @@ static struct code_page *page_ready(struct vmi_cpu *c, const struct fetch *f)
 	if (!p)
 		return NULL;
 	page_mark(c, p);
-	if (!p->settled && vmi_mail_obeyed(c, p->ticket))
-		settle(c, p);
+	page_settle(c, p);
 	return p;
 }
 
-/*
- * Decode into the arena; NULL: not even one instruction.  What others may be
- * writing to is copied first, so that the block is of these bytes.
- */
+/* Decode into the arena; NULL: not even one instruction. */
 static struct vmi_codeblock *decode_page(struct vmi_cpu *c,
 	const struct fetch *f, const struct code_page *p)
 {
-	size_t used = c->cache->used, avail = f->avail;
-	const uint8_t *bytes = f->host;
+	struct vmi_cache *cache = c->cache;
+	size_t used = cache->used, avail = snapshot_size(f, VMI_BLOCK_INSNS);
+	uint8_t bytes[SNAPSHOT_BYTES];
 	struct vmi_codeblock *b;
-	uint8_t *copy = NULL;
 
-	if (!p->settled) {
-		avail = avail < COPY_BYTES ? avail : COPY_BYTES;
-		copy = arena_take(c->cache, avail);
-		bytes = memcpy(copy, f->host, avail);
-	}
-	b = arena_take(c->cache, sizeof(c->cache->scratch));
+	vmi_host_copy(bytes, f->host, avail);
+	b = arena_take(cache, sizeof(cache->scratch));
 	block_init(c, b, f->host);
-	if (vmi_translate(c, b, bytes, avail, VMI_BLOCK_INSNS)) {
-		c->cache->used = used;
+	cache->used = used;
+	if (vmi_translate(c, b, bytes, avail, VMI_BLOCK_INSNS))
 		return NULL;
-	}
-	b->copy = copy;
-	c->cache->used = (size_t)((uint8_t *)b - c->cache->arena);
-	arena_take(c->cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
+	arena_take(cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
+	if (!p->settled)
+		b->copy = memcpy(arena_take(cache, b->bytes), bytes, b->bytes);
 	return b;
 }
 
@@ -606,7 +627,7 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	struct code_page *p;
 
 	if (ARENA_BYTES - c->cache->used < sizeof(c->cache->scratch) +
-		sizeof(*p) + COPY_BYTES + 96)
+		sizeof(*p) + SNAPSHOT_BYTES + 96)
 		vmi_code_flush(c);
 	p = page_ready(c, f);
 	if (!p) /* its own stores would not be seen */

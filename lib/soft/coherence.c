@@ -32,9 +32,13 @@
  * - W outside the guest (vmi_gate_leave()) holds no host address and reads its
  *   mail when it comes back.  W sets its place and then looks for mail, D
  *   posts and then looks at the place: one of them sees the other.
- * - A vcpu that clears the flag (it wrote, and has no blocks) does so before
- *   it posts KILL.  Whoever is told KILL, or clears the flag, no longer knows
- *   that the others have no right to write, and asks again.
+ * - A vcpu that wrote and has no blocks of the page clears the flag, after it
+ *   has posted KILL, so that the next store is quick.  Whoever gets the right
+ *   to write from the clear flag, writes, and lets D know, has made KILL known
+ *   to D as well.  D may have asked anew between KILL and the clearing; but
+ *   the clearing comes before that vcpu's next mail, so D, when all have
+ *   obeyed, finds the flag clear and begins again.  Whoever is told KILL no
+ *   longer knows that the others have no right to write, and asks again, too.
  */
 #include "lib/soft/coherence.h"
 

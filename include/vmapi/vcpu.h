@@ -10,9 +10,17 @@ VMAPI_DECLS_BEGIN
 struct vmapi_vm;
 struct vmapi_vcpu;
 
+/*
+ * A promise: a thread that runs this vcpu does not change its signal mask
+ * afterwards.  On KVM the first such run on a thread blocks the kick signal
+ * there and leaves it blocked, and later runs make no system call but
+ * KVM_RUN.  Without it each run asks for the mask, and puts it back.
+ */
+#define VMAPI_VCPU_STEADY_MASK (1u << 0)
+
 struct vmapi_vcpu_config {
 	uint32_t size;
-	uint32_t flags; /* 0 */
+	uint32_t flags; /* VMAPI_VCPU_ */
 	uint64_t id;	/* the architecture's: x86: the APIC id; 0 boots */
 };
 
@@ -21,6 +29,7 @@ struct vmapi_vcpu_config {
  * wait for INIT and SIPI where the VM has local APICs, and start like vcpu 0
  * where it has none.  `config` NULL is all zero.
  *
+ *   -EINVAL   a flag that means nothing
  *   -EEXIST   the id is taken
  *   -ERANGE   the id is VMAPI_CAP_VCPUS_MAX or more
  *   -EBUSY    another hypervisor holds the processor

@@ -132,6 +132,7 @@ struct vmapi_vcpu {
 	struct vmapi_vm *vm;
 	struct vmapi_vcpu *next;
 	uint64_t id;
+	uint32_t flags; /* of its config */
 	unsigned index; /* in order of creation */
 	atomic_int running; /* 1: a thread is in run or settle */
 	atomic_int place;   /* enum vmi_vcpu_place */

@@ -117,7 +117,8 @@ static void unlink_vcpu(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
 	pthread_mutex_unlock(&vm->gate_lock);
 }
 
-static struct vmapi_vcpu *alloc_vcpu(struct vmapi_vm *vm, uint64_t id)
+static struct vmapi_vcpu *alloc_vcpu(
+	struct vmapi_vm *vm, const struct vmapi_vcpu_config *config)
 {
 	struct vmapi_vcpu *vcpu =
 		vmi_zalloc_aligned(64, vm->ctx->be->vcpu_size);
@@ -129,7 +130,8 @@ static struct vmapi_vcpu *alloc_vcpu(struct vmapi_vm *vm, uint64_t id)
 		return NULL;
 	}
 	vcpu->vm = vm;
-	vcpu->id = id;
+	vcpu->id = config->id;
+	vcpu->flags = config->flags;
 	vcpu->index = vm->n_vcpus;
 	vcpu->held = held;
 	return vcpu;
@@ -142,15 +144,15 @@ static void free_vcpu(struct vmapi_vcpu *vcpu)
 }
 
 /* Under vm->lock. */
-static int make_vcpu(
-	struct vmapi_vm *vm, uint64_t id, struct vmapi_vcpu **out)
+static int make_vcpu(struct vmapi_vm *vm,
+	const struct vmapi_vcpu_config *config, struct vmapi_vcpu **out)
 {
 	struct vmapi_vcpu *vcpu;
-	int err = check_id(vm, id);
+	int err = check_id(vm, config->id);
 
 	if (err)
 		return err;
-	vcpu = alloc_vcpu(vm, id);
+	vcpu = alloc_vcpu(vm, config);
 	if (!vcpu)
 		return vmi_fail(-ENOMEM, "vm", "no memory");
 	err = vm->ctx->be->vcpu_init(vcpu);
@@ -178,11 +180,11 @@ int vmapi_vcpu_create(struct vmapi_vm *vm,
 		err = vmi_config_copy(&c, sizeof(c), config, sizeof(c));
 	if (err)
 		return err;
-	if (c.flags)
+	if (c.flags & ~VMAPI_VCPU_STEADY_MASK)
 		return vmi_fail(-EINVAL, "vm", "unknown flags 0x%" PRIx32,
-			c.flags);
+			c.flags & ~VMAPI_VCPU_STEADY_MASK);
 	pthread_mutex_lock(&vm->lock);
-	err = make_vcpu(vm, c.id, out);
+	err = make_vcpu(vm, &c, out);
 	pthread_mutex_unlock(&vm->lock);
 	return err;
 }

@@ -148,6 +148,8 @@ int vmi_kvm_vcpu_nmi(struct vmapi_vcpu *vcpu);
 /* A thread's stay inside run. */
 struct vmi_kvm_stay {
 	bool unblock; /* the signal was not blocked before */
+	const sigset_t *mask; /* the thread's own: */
+	sigset_t before;
 };
 
 int vmi_kvm_stay_begin(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay);

@@ -109,6 +109,10 @@ struct vmi_backend {
 	int (*cpuid_supported)(struct vmapi_vm *vm,
 		struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
 
+	/* Checked; the gate is closed.  All or nothing. */
+	int (*x86_exits)(struct vmapi_vm *vm,
+		const struct vmapi_x86_exits *exits);
+
 	/*
 	 * Apply the changes: all or none.  Core holds vm->map_lock; the gate is
 	 * closed unless nothing is removed.  as->view is still the old one.

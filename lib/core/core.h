@@ -116,6 +116,7 @@ struct vmapi_vm {
 	uint64_t page_size;
 	unsigned phys_bits;
 	size_t map_entries_max;
+	uint32_t x86_exit_flags; /* of vmapi_x86_exits(), under `lock` */
 	/* the run gate: lib/core/gate.c */
 	pthread_mutex_t gate_lock;
 	pthread_cond_t gate_cond;

@@ -34,6 +34,7 @@ const struct vmi_backend vmi_kvm_backend = {
 	.ones_set = vmi_kvm_arch_ones_set,
 	.one_list = vmi_kvm_arch_one_list,
 	.cpuid_supported = vmi_kvm_arch_cpuid_supported,
+	.x86_exits = vmi_kvm_arch_x86_exits,
 	.map_apply = vmi_kvm_map_apply,
 	.line_count = vmi_kvm_arch_line_count,
 	.line_set = vmi_kvm_line_set,

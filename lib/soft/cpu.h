@@ -126,9 +126,15 @@ struct vmi_io_entry {
 	uint64_t address;
 	uint64_t value;
 	uint8_t bytes;
-	uint8_t space;
+	uint8_t space; /* enum vmi_space, or VMI_ASK_ */
 	bool is_write;
+	uint8_t why;   /* of an MSR: VMAPI_X86_MSR_ */
+	bool refused;  /* answered with nothing: #GP */
 };
+
+/* What is no device access, and waits for the application like one. */
+#define VMI_ASK_MSR  16
+#define VMI_ASK_CALL 17
 
 struct vmi_io {
 	unsigned n;	 /* entries answered */

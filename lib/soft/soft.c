@@ -376,6 +376,23 @@ static int soft_cpuid_supported(struct vmapi_vm *vm,
 	return 0;
 }
 
+static int soft_x86_exits(struct vmapi_vm *vm,
+	const struct vmapi_x86_exits *x)
+{
+	struct vmi_asked *asked = &vmi_soft_vm(vm)->asked;
+	uint32_t i;
+
+	if (x->flags)
+		return vmi_fail(-ENOTSUP, "vm", "flags: the software processor "
+			"has neither bus locks nor a notify window");
+	asked->msrs = x->msrs;
+	asked->n_ranges = x->n_ranges;
+	for (i = 0; i < x->n_ranges; i++)
+		asked->ranges[i] = x->ranges[i];
+	asked->hypercalls = x->hypercalls;
+	return 0;
+}
+
 const struct vmi_backend vmi_soft_backend = {
 	.name = "soft",
 	.ctx_size = sizeof(struct vmapi),
@@ -408,6 +425,7 @@ const struct vmi_backend vmi_soft_backend = {
 	.ones_set = vmi_soft_ones_set,
 	.one_list = vmi_soft_one_list,
 	.cpuid_supported = soft_cpuid_supported,
+	.x86_exits = soft_x86_exits,
 	.map_apply = soft_map_apply,
 	.map_changed = soft_map_changed,
 	.line_count = vmi_pc_line_count,

@@ -12,6 +12,8 @@
 #ifndef VMI_CORE_BACKEND_H
 #define VMI_CORE_BACKEND_H
 
+#include <vmapi/debug.h>
+
 #include "lib/core/core.h"
 
 /* A change of one address space: what goes, then what comes. */
@@ -100,6 +102,10 @@ struct vmi_backend {
 	int (*vcpu_nmi)(struct vmapi_vcpu *vcpu);
 	int (*vcpu_translate)(struct vmapi_vcpu *vcpu, uint64_t gva,
 		unsigned access, struct vmapi_translation *result);
+
+	/* Flags, kinds, sizes and each kind's number are checked. */
+	int (*vcpu_debug)(struct vmapi_vcpu *vcpu,
+		const struct vmapi_debug *debug);
 
 	/*
 	 * Blocks.  get: *bytes is the room, then the size (-ENOSPC sets it

@@ -27,6 +27,7 @@ const struct vmi_backend vmi_kvm_backend = {
 	.vcpu_irq_window = vmi_kvm_arch_irq_window,
 	.vcpu_nmi = vmi_kvm_vcpu_nmi,
 	.vcpu_translate = vmi_kvm_arch_translate,
+	.vcpu_debug = vmi_kvm_arch_debug,
 	.block_get = vmi_kvm_arch_block_get,
 	.block_set = vmi_kvm_arch_block_set,
 	.msrs_get = vmi_kvm_arch_msrs_get,

@@ -103,7 +103,10 @@ enum vmapi_cap_id {
 	VMAPI_CAP_SMM = 23,
 	VMAPI_CAP_NMI = 24,	      /* vmapi_vcpu_nmi() works */
 	VMAPI_CAP_TRANSLATE = 25,     /* vmapi_vcpu_translate() works */
-	VMAPI_CAP_IMPAIRED = 26	      /* the trial guest failed */
+	VMAPI_CAP_IMPAIRED = 26,      /* the trial guest failed */
+	VMAPI_CAP_DEBUG = 27,	      /* mask of VMAPI_DEBUG_ */
+	VMAPI_CAP_BREAKPOINTS = 28,   /* of execution, at once */
+	VMAPI_CAP_WATCHPOINTS = 29    /* of data; x86: both share these */
 };
 
 /* Who says so. */

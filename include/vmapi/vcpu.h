@@ -134,10 +134,19 @@ struct vmapi_exit_msr {
 	uint32_t why; /* VMAPI_X86_MSR_ */
 };
 
+/* Why vmapi_vcpu_debug() stops; several may be true at once. */
+#define VMAPI_STOP_STEP	    (1u << 0)
+#define VMAPI_STOP_SOFTWARE (1u << 1) /* the breakpoint instruction */
+#define VMAPI_STOP_POINT    (1u << 2) /* `points` says which */
+#define VMAPI_STOP_GUEST    (1u << 3) /* a debug exception of its own */
+
 struct vmapi_exit_debug {
-	uint64_t address;   /* of the instruction */
-	uint64_t exception; /* x86: 1 or 3 */
-	uint64_t dr6;
+	uint64_t address; /* linear, of the instruction that is next */
+	uint32_t why;	  /* VMAPI_STOP_ */
+	uint32_t points;  /* bit n: point n as vmapi_vcpu_debug() had it */
+	/* What a debugger of x86 may want beside. */
+	uint64_t exception; /* 1 or 3 */
+	uint64_t dr6;	    /* of this stop alone */
 	uint64_t dr7;
 };
 

@@ -11,6 +11,7 @@
 #include <vmapi/vm.h>
 #include <vmapi/memory.h>
 #include <vmapi/vcpu.h>
+#include <vmapi/debug.h>
 #include <vmapi/regs.h>
 #include <vmapi/irq.h>
 #include <vmapi/device.h>

@@ -13,6 +13,8 @@
 #define VMI_CORE_BACKEND_H
 
 #include "lib/arch/regs.h"
+#include <vmapi/debug.h>
+
 #include "lib/core/core.h"
 
 /* A change of one address space: what goes, then what comes. */
@@ -88,6 +90,11 @@ struct vmi_backend {
 
 	/* Which registers there are. */
 	const struct vmi_regs_arch *(*regs_arch)(void);
+
+	/* Flags, kinds, sizes and each kind's number are checked. */
+	int (*vcpu_debug)(struct vmapi_vcpu *vcpu,
+		const struct vmapi_debug *debug);
+
 	/*
 	 * Blocks, as regs_arch numbers them.  get: *bytes is the room, then
 	 * the size (-ENOSPC sets it too).  set: the whole block.  NULL data

@@ -40,7 +40,16 @@ void vmi_kvm_arch_vcpu_fini(struct vmi_kvm_vcpu *vcpu);
 /* An exit of this architecture; false: not mine. */
 bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit);
 
+/*
+ * The exit says that the debugger's points stopped it: see to it that the
+ * next entry goes past.
+ */
+int vmi_kvm_arch_debug_stopped(
+	struct vmi_kvm_vcpu *vcpu, const struct vmapi_exit *exit);
+
 /* Operations of struct vmi_backend. */
+int vmi_kvm_arch_debug(
+	struct vmapi_vcpu *vcpu, const struct vmapi_debug *debug);
 int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm);
 int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *vcpu);
 int vmi_kvm_arch_interrupt(struct vmapi_vcpu *vcpu, unsigned vector);

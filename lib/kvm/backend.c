@@ -28,6 +28,7 @@ const struct vmi_backend vmi_kvm_backend = {
 	.vcpu_nmi = vmi_kvm_vcpu_nmi,
 	.vcpu_translate = vmi_kvm_arch_translate,
 	.regs_arch = vmi_kvm_arch_regs,
+	.vcpu_debug = vmi_kvm_arch_debug,
 	.block_get = vmi_kvm_arch_block_get,
 	.block_set = vmi_kvm_arch_block_set,
 	.ones_get = vmi_kvm_arch_ones_get,

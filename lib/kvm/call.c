@@ -68,6 +68,7 @@ static const struct request requests[] = {
 	REQUEST(KVM_SET_IRQCHIP),
 	REQUEST(KVM_INTERRUPT),
 	REQUEST(KVM_NMI),
+	REQUEST(KVM_SET_GUEST_DEBUG),
 };
 
 const char *vmi_kvm_request_name(unsigned long request)

@@ -163,6 +163,8 @@ static int deliver(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	vcpu->core.unanswered = answer.bytes != 0;
 	vcpu->core.answer_bytes = answer.bytes;
 	vcpu->core.answer_is_optional = answer.may_be_empty;
+	if (vmi_unlikely(exit->reason == VMAPI_EXIT_DEBUG))
+		return vmi_kvm_arch_debug_stopped(vcpu, exit);
 	return 0;
 }
 

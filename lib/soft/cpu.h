@@ -11,6 +11,7 @@
 #include <vmapi/x86.h>
 
 #include "lib/compiler.h"
+#include "lib/soft/debug.h"
 #include "lib/soft/fp/fp.h"
 #include "lib/soft/insn.h"
 #include "lib/soft/x86.h"
@@ -54,6 +55,7 @@ enum vmi_tlb_kind {
 	VMI_TLB_USER,  /* CPL 3 */
 	VMI_TLB_SUPER, /* supervisor; user pages are refused if SMAP says so */
 	VMI_TLB_SUPER_AC, /* supervisor with EFLAGS.AC set */
+	VMI_TLB_ALIGNED,  /* CPL 3 with #AC: always empty, mem.c sees all */
 	VMI_TLBS
 };
 
@@ -70,7 +72,9 @@ struct vmi_jump {
 enum vmi_leave {
 	VMI_LEAVE_FAULT = 1, /* cpu->fault is to be delivered */
 	VMI_LEAVE_EXIT = 2,  /* cpu->io waits for an answer; then replay */
-	VMI_LEAVE_AGAIN = 3  /* run the same instruction again */
+	VMI_LEAVE_AGAIN = 3, /* an element is done: go on with the instruction */
+	VMI_LEAVE_ALONE = 4, /* run it again, and nothing after it */
+	VMI_LEAVE_STOP = 5   /* the application is told before it runs */
 };
 
 struct vmi_fault {
@@ -198,6 +202,7 @@ struct vmi_cpu {
 	uint32_t key;	   /* the same and more, of blocks: block.h */
 
 	struct vmi_fpu fpu;
+	struct vmi_debug debug;
 
 	/* Model-specific registers that are plain storage: msr.c. */
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;

@@ -69,22 +69,16 @@ static bool canonical(const struct vmi_cpu *c, uint64_t linear)
 		(uint64_t)((int64_t)(linear << 16) >> 16) == linear;
 }
 
-static struct vmi_tlb_entry *entry_of(struct vmi_cpu *c, uint64_t linear,
-	enum vmi_tlb_kind who)
-{
-	uint64_t n = linear >> 12;
-
-	return &c->tlbs[who][(n ^ (n >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1)];
-}
-
 static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	const struct vmi_walk *w, const struct page *p)
 {
 	uint64_t page = linear & VMI_PAGE_MASK;
-	struct vmi_tlb_entry *e = entry_of(c, linear, who);
+	struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
+	unsigned watched = vmi_debug_page(c, linear);
 
-	e->read = page;
-	e->write = w->write && !p->readonly && !p->code ? page : VMI_TLB_NONE;
+	e->read = watched & VMI_POINT_READ ? VMI_TLB_NONE : page;
+	e->write = w->write && !p->readonly && !p->code && !watched ? page :
+		VMI_TLB_NONE;
 	e->exec = w->exec ? page : VMI_TLB_NONE;
 	e->addend = (uintptr_t)p->host - linear;
 	c->tlb_used[who] = true;
@@ -199,26 +193,36 @@ static void store_split(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 }
 
 /*
- * Alignment checking: CR0.AM, EFLAGS.AC, CPL 3 (SDM 3A 6.15, #AC).  It comes
- * before page faults, but after the address is known to be canonical.
+ * Alignment checking: SDM 3A 6.15, "Interrupt 17".  c->tlb is empty while it
+ * is on, so that every access of a program comes here.  An address that is
+ * not canonical goes first, a page fault comes after (as processors do; SDM
+ * 3A table 6-2 leaves it open).
  */
-static void check_alignment(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+void vmi_need_aligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
 {
-	if ((linear & (bytes - 1)) && c->cpl == 3 && (c->cr0 & VMI_CR0_AM) &&
-		(c->rflags & VMI_FLAG_AC) && canonical(c, linear) &&
+	if (vmi_unlikely(c->tlb == c->tlbs[VMI_TLB_ALIGNED]) &&
+		(linear & (bytes - 1)) && canonical(c, linear) &&
 		canonical(c, linear + bytes - 1))
 		vmi_raise_code(c, VMI_AC, 0);
+}
+
+static void watch(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned kinds)
+{
+	if (vmi_unlikely(c->debug.armed & VMI_POINT_DATA))
+		vmi_debug_access(c, linear, bytes, kinds);
 }
 
 static uint64_t load_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned access, enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	struct page p;
 
 	if (access == VMI_MEM_WRITE ? vmi_may_write(e, linear, bytes) :
 		vmi_may_read(e, linear, bytes))
 		return vmi_host_load(vmi_tlb_host(e, linear), bytes);
+	watch(c, linear, bytes, VMI_POINT_READ);
 	if (crosses(linear, bytes))
 		return load_split(c, linear, bytes, access, who);
 	p = translate(c, linear, access, who);
@@ -228,13 +232,14 @@ static uint64_t load_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 static void store_as(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes, enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	struct page p;
 
 	if (vmi_may_write(e, linear, bytes)) {
 		vmi_host_store(vmi_tlb_host(e, linear), value, bytes);
 		return;
 	}
+	watch(c, linear, bytes, VMI_POINT_WRITE);
 	if (crosses(linear, bytes)) {
 		store_split(c, linear, value, bytes, who);
 		return;
@@ -247,7 +252,7 @@ uint64_t vmi_load_slow(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, unsigned bytes)
 {
 	c->op = op;
-	check_alignment(c, linear, bytes);
+	vmi_need_aligned(c, linear, bytes);
 	return load_as(c, linear, bytes, VMI_MEM_READ, c->who);
 }
 
@@ -255,7 +260,7 @@ uint64_t vmi_load_rmw_slow(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, unsigned bytes)
 {
 	c->op = op;
-	check_alignment(c, linear, bytes);
+	vmi_need_aligned(c, linear, bytes);
 	return load_as(c, linear, bytes, VMI_MEM_WRITE, c->who);
 }
 
@@ -263,7 +268,7 @@ void vmi_store_slow(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, uint64_t value, unsigned bytes)
 {
 	c->op = op;
-	check_alignment(c, linear, bytes);
+	vmi_need_aligned(c, linear, bytes);
 	store_as(c, linear, value, bytes, c->who);
 }
 
@@ -272,6 +277,17 @@ void vmi_store_slow(struct vmi_cpu *c, const struct vmi_op *op,
 uint64_t vmi_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
 {
 	return vmi_load(c, c->op, linear, bytes);
+}
+
+uint64_t vmi_read_unaligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	return load_as(c, linear, bytes, VMI_MEM_READ, c->who);
+}
+
+void vmi_write_unaligned(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes)
+{
+	store_as(c, linear, value, bytes, c->who);
 }
 
 uint64_t vmi_read_rmw(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
@@ -351,6 +367,15 @@ void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 
 /* -- Locked accesses ---------------------------------------------------- */
 
+bool vmi_lockable(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	vmi_need_aligned(c, linear, bytes);
+	if (vmi_may_write(vmi_tlb_entry(c, linear, c->who), linear, bytes))
+		return true;
+	vmi_check(c, linear, bytes, VMI_MEM_WRITE);
+	return translate(c, linear, VMI_MEM_WRITE, c->who).host;
+}
+
 /* A compare-and-swap in the making. */
 struct swap {
 	uint64_t linear, expected, desired;
@@ -411,6 +436,7 @@ static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 	struct vmi_seen s;
 	struct page p;
 
+	watch(c, w->linear, w->bytes, VMI_POINT_DATA);
 	if (crosses(w->linear, w->bytes))
 		return bus_cas(c, w, who);
 	p = translate(c, w->linear, VMI_MEM_WRITE, who);
@@ -428,7 +454,7 @@ struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
 	struct swap w = { linear, expected, desired, bytes };
 
 	c->op = op;
-	check_alignment(c, linear, bytes);
+	vmi_need_aligned(c, linear, bytes);
 	return cas_as(c, &w, c->who);
 }
 

@@ -14,6 +14,8 @@
  */
 #include "lib/soft/run.h"
 
+#include <vmapi/debug.h>
+
 #include "lib/core/chipset.h"
 #include "lib/soft/block.h"
 #include "lib/soft/branch.h"
@@ -62,7 +64,7 @@ void vmi_raise_page(struct vmi_cpu *c, uint32_t code, uint64_t linear)
 bool vmi_element_done(struct vmi_cpu *c)
 {
 	vmi_dev_done(c);
-	return (c->rflags & VMI_FLAG_TF) ||
+	return c->debug.one_element || c->debug.hits ||
 		atomic_load_explicit(&c->event, memory_order_relaxed);
 }
 
@@ -123,9 +125,31 @@ static void slice_set(struct vmi_cpu *c, int64_t n)
 	c->slice = c->budget = n;
 }
 
-/* The state as before the instruction that was left. */
-static void undo(struct vmi_cpu *c)
+/*
+ * The device accesses that an instruction made before it is executed again
+ * have their answers.
+ */
+static void keep_answers(struct vmi_cpu *c)
 {
+	struct vmi_io *io = &c->io;
+
+	if (io->instance[0] != (uint64_t)c->budget ||
+		io->instance[1] != (uintptr_t)c->op)
+		io->n = 0;
+	io->replay = io->n > 0;
+	io->cursor = 0;
+}
+
+/* The state as before the instruction that was left. */
+static void undo(struct vmi_cpu *c, int why)
+{
+	if (why == VMI_LEAVE_ALONE) {
+		keep_answers(c);
+		c->delivering = false;
+		c->debug.alone_next = true;
+	}
+	if (why != VMI_LEAVE_AGAIN)
+		vmi_debug_undone(c);
 	if (!c->op)
 		return;
 	c->rip = vmi_rip_mask(c, vmi_op_rip(c, c->op));
@@ -149,9 +173,26 @@ static void event_clear(struct vmi_cpu *c, unsigned events)
 	atomic_fetch_and(&c->event, ~events);
 }
 
+static bool is_blocked(const struct vmi_cpu *c)
+{
+	return c->debug.flags & VMAPI_DEBUG_BLOCK_IRQ;
+}
+
 static bool can_interrupt(const struct vmi_cpu *c)
 {
-	return (c->rflags & VMI_FLAG_IF) && !c->shadow;
+	return (c->rflags & VMI_FLAG_IF) && !c->shadow && !is_blocked(c);
+}
+
+/* MOV SS holds off debug traps too: SDM 3A 6.8.3. */
+static bool can_trap(const struct vmi_cpu *c)
+{
+	return c->trap_pending && !(c->shadow & 1);
+}
+
+static bool can_nmi(const struct vmi_cpu *c)
+{
+	return c->nmi_pending && !c->nmi_masked && !(c->shadow & 1) &&
+		!is_blocked(c);
 }
 
 static void look_at_init(struct soft_vcpu *v, unsigned events)
@@ -187,7 +228,7 @@ static void deliver_pending(struct soft_vcpu *v)
 	struct vmi_event e = { .kind = VMI_EV_EXTERNAL };
 	int vector;
 
-	if (!c->fault_pending && c->trap_pending) {
+	if (!c->fault_pending && can_trap(c)) {
 		c->fault = (struct vmi_fault){ .vector = VMI_DB,
 			.dr6 = c->dr6_pending };
 		c->fault_pending = true;
@@ -200,7 +241,7 @@ static void deliver_pending(struct soft_vcpu *v)
 		vmi_deliver_fault(c);
 		return;
 	}
-	if (c->nmi_pending && !c->nmi_masked && !(c->shadow & 1)) {
+	if (can_nmi(c)) {
 		c->nmi_pending = false;
 		c->nmi_masked = true;
 		c->halted = false;
@@ -226,7 +267,7 @@ static void deliver_pending(struct soft_vcpu *v)
 
 static bool wants_delivery(const struct vmi_cpu *c)
 {
-	return c->fault_pending || c->trap_pending || (c->nmi_pending && !c->nmi_masked) ||
+	return c->fault_pending || can_trap(c) || can_nmi(c) ||
 		((c->injected >= 0 || c->irq_pending) && can_interrupt(c));
 }
 
@@ -246,50 +287,60 @@ static void execute(struct vmi_cpu *c, const struct vmi_op *op)
 static bool must_step(const struct vmi_cpu *c)
 {
 	return c->shadow || (c->rflags & (VMI_FLAG_TF | VMI_FLAG_RF)) ||
-		c->io.replay ||
+		c->io.replay || c->debug.alone_next ||
+		(c->debug.flags & VMAPI_DEBUG_STEP) ||
+		((c->key & VMI_KEY_BREAK) && vmi_debug_at_point(c)) ||
 		(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_INSN);
 }
 
 /* What the instruction began with. */
 struct before {
-	bool tf, rf;
+	bool tf;
 	uint8_t shadow;
 };
 
-static void single_step_trap(struct vmi_cpu *c)
+/*
+ * Whether a single-step trap follows: if the instruction began with TF (SDM
+ * 3B 17.3.1.4), but not if it was INT n, which cleared TF on its way into the
+ * handler, nor if it was MOV SS.  SYSCALL and SYSRET count by the TF that
+ * they leave (APM 3 "SYSCALL").
+ */
+static bool is_traced(const struct vmi_cpu *c, const struct before *was,
+	unsigned code)
 {
-	c->fault = (struct vmi_fault){ .vector = VMI_DB, .dr6 = 0x4000 };
-	c->fault_pending = true;
+	bool tf = was->tf;
+
+	if (code == VMI_EXEC_syscall || code == VMI_EXEC_sysret)
+		tf = c->rflags & VMI_FLAG_TF;
+	return tf && !(c->shadow & 1) && !c->delivered;
 }
 
-/* A single-step trap, if the instruction began with TF: SDM 3B 17.3.1.4. */
-static void after_step(struct vmi_cpu *c, const struct before *was)
+static void after_step(struct vmi_cpu *c, const struct before *was,
+	unsigned code)
 {
 	if (c->shadow == was->shadow)
 		c->shadow = 0;
-	if (was->rf)
-		c->rflags &= ~VMI_FLAG_RF;
 	vmi_dev_done(c);
-	/* INT n has cleared TF on its way into the handler: no trap. */
-	if (was->tf && !(c->shadow & 1) && !c->delivered)
-		single_step_trap(c);
+	vmi_debug_done(c, is_traced(c, was, code));
 }
 
-/* A repeated instruction stopped after an element, which TF traps too. */
+/* A repeated instruction stopped after an element: a boundary as others. */
 static void after_element(struct vmi_cpu *c)
 {
-	if (!(c->rflags & VMI_FLAG_TF))
-		return;
 	c->shadow = 0;
-	single_step_trap(c);
+	vmi_debug_element_done(c);
 }
 
 static int step(struct vmi_cpu *c)
 {
 	struct before was = { .tf = c->rflags & VMI_FLAG_TF,
-		.rf = c->rflags & VMI_FLAG_RF, .shadow = c->shadow };
-	const struct vmi_op *op = vmi_block_step(c, 1);
+		.shadow = c->shadow };
+	const struct vmi_op *op;
+	unsigned code;
 
+	if (vmi_debug_stops(c))
+		return WENT_ON;
+	op = vmi_block_step(c, 1);
 	if (!op)
 		return NO_CODE;
 	/*
@@ -300,8 +351,10 @@ static int step(struct vmi_cpu *c)
 	c->budget = 0;
 	c->enter = op;
 	c->delivered = false;
+	code = op[1].code;
+	vmi_debug_begin(c);
 	execute(c, op + 1);
-	after_step(c, &was);
+	after_step(c, &was, code);
 	return WENT_ON;
 }
 
@@ -335,7 +388,7 @@ static int guest(struct soft_vcpu *v)
 	if (why) {
 		if (why == VMI_LEAVE_EXIT && v->cpu.op)
 			v->cpu.delivering = false; /* INT n comes again */
-		undo(&v->cpu);
+		undo(&v->cpu, why);
 		return why;
 	}
 	if (c->io.replay && (c->delivering || c->arrival.due)) {
@@ -346,6 +399,7 @@ static int guest(struct soft_vcpu *v)
 	if (wants_delivery(c) && !c->io.replay) {
 		deliver_pending(v);
 		vmi_dev_done(c);
+		vmi_debug_delivered(c);
 		/* Another event comes before the handler's first instruction. */
 		if (wants_delivery(c))
 			return WENT_ON;
@@ -537,6 +591,8 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 
 	if (c->shutdown)
 		return exit_with(x, VMAPI_EXIT_SHUTDOWN);
+	if (vmi_debug_exit(c, x))
+		return true;
 	if (look_at_events(v, x))
 		return true;
 	if (c->window_wanted && can_interrupt(c) && c->injected < 0) {
@@ -617,7 +673,7 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 			(c->halted && !wants_delivery(c)))
 			continue;
 		left = end - retired(c);
-		if (left == 0 && !c->fault_pending) {
+		if (left == 0 && !c->fault_pending && !can_trap(c)) {
 			exit_with(x, VMAPI_EXIT_LIMIT);
 			return;
 		}
@@ -643,6 +699,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	memset(&x->u, 0, sizeof(x->u));
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
+	vmi_debug_run(c);
 	if (!finish_io(v, x)) {
 		if (settle)
 			exit_with(x, VMAPI_EXIT_SETTLED);

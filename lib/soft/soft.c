@@ -68,6 +68,10 @@ static const struct {
 	{ VMAPI_CAP_VM_TYPES, 1 },
 	{ VMAPI_CAP_NMI, 1 },
 	{ VMAPI_CAP_TRANSLATE, 1 },
+	{ VMAPI_CAP_DEBUG, VMAPI_DEBUG_STEP | VMAPI_DEBUG_SOFTWARE |
+		VMAPI_DEBUG_BLOCK_IRQ | VMAPI_DEBUG_INJECT },
+	{ VMAPI_CAP_BREAKPOINTS, VMI_HOST_POINTS },
+	{ VMAPI_CAP_WATCHPOINTS, VMI_HOST_POINTS },
 };
 
 static int soft_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
@@ -350,6 +354,17 @@ static int soft_translate(struct vmapi_vcpu *vcpu, uint64_t gva,
 	return 0;
 }
 
+/* -- Debugging ---------------------------------------------------------- */
+
+static int soft_debug(struct vmapi_vcpu *vcpu, const struct vmapi_debug *want)
+{
+	if (want->n_points > VMI_HOST_POINTS)
+		return vmi_fail(-ENOSPC, "vcpu", "there are %u points, for "
+			"both kinds together", VMI_HOST_POINTS);
+	vmi_debug_set(&vmi_soft_vcpu(vcpu)->cpu, want);
+	return 0;
+}
+
 /* -- Maps --------------------------------------------------------------- */
 
 static int soft_map_apply(struct vmapi_vm *vm, struct vmi_map_change *changes,
@@ -419,6 +434,7 @@ const struct vmi_backend vmi_soft_backend = {
 	.vcpu_nmi = soft_nmi,
 	.vcpu_translate = soft_translate,
 	.regs_arch = vmi_soft_regs_arch,
+	.vcpu_debug = soft_debug,
 	.block_get = vmi_soft_block_get,
 	.block_set = vmi_soft_block_set,
 	.ones_get = vmi_soft_ones_get,

@@ -121,14 +121,16 @@ void vmi_do_int(struct vmi_cpu *c, const struct vmi_op *op)
 
 void vmi_do_int3(struct vmi_cpu *c, const struct vmi_op *op)
 {
+	if (vmi_debug_takes_int3(c))
+		vmi_leave(c, VMI_LEAVE_STOP);
 	interrupt(c, op, VMI_EV_INT3, VMI_BP);
 }
 
 /* A trap that no privilege keeps from its handler; DR6 says nothing. */
 void vmi_do_int1(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	c->dr[7] &= ~VMI_DR7_GD;
 	interrupt(c, op, VMI_EV_EXCEPTION, VMI_DB);
+	c->dr[7] &= ~VMI_DR7_GD;
 }
 
 void vmi_do_into(struct vmi_cpu *c, const struct vmi_op *op)

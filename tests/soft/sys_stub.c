@@ -101,6 +101,30 @@ void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	touch(c, linear, bytes);
 }
 
+void vmi_need_aligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	(void)c;
+	(void)linear;
+	(void)bytes;
+}
+
+void vmi_write_unaligned(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes)
+{
+	vmi_write(c, linear, value, bytes);
+}
+
+void vmi_debug_changed(struct vmi_cpu *c)
+{
+	(void)c;
+}
+
+bool vmi_debug_takes_int3(struct vmi_cpu *c)
+{
+	(void)c;
+	return false;
+}
+
 struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 	uint64_t expected, uint64_t desired, unsigned bytes)
 {

@@ -273,6 +273,13 @@ static unsigned phys_bits(const struct vmi_kvm *kvm)
 	return bits;
 }
 
+/* The VM's answer, or the system's where there is none yet. */
+static int check(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned number)
+{
+	return vm ? vmi_kvm_vm_check(vm, number)
+		  : vmi_kvm_check(kvm->fd, number);
+}
+
 int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	struct vmapi_cap *cap)
 {
@@ -282,8 +289,7 @@ int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	case VMAPI_CAP_IRQCHIPS: cap->value = irqchips(kvm->fd); break;
 	case VMAPI_CAP_PHYS_BITS: cap->value = phys_bits(kvm); break;
 	case VMAPI_CAP_XSAVE_SIZE:
-		xsave = vm ? vmi_kvm_vm_check(vm, KVM_CAP_XSAVE2)
-			   : vmi_kvm_check(kvm->fd, KVM_CAP_XSAVE2);
+		xsave = check(kvm, vm, KVM_CAP_XSAVE2);
 		cap->value = xsave ? xsave : (int)sizeof(struct kvm_xsave);
 		break;
 	case VMAPI_CAP_TSC_HZ:
@@ -292,6 +298,16 @@ int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 				: 0;
 		if (cap->value < 0)
 			cap->value = 0;
+		break;
+	case VMAPI_CAP_DEBUG:
+		cap->value = vmi_kvm_x86_debug_flags(
+			check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG),
+			check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG2));
+		break;
+	case VMAPI_CAP_BREAKPOINTS:
+	case VMAPI_CAP_WATCHPOINTS: /* the same four registers */
+		cap->value = check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG)
+			? VMI_KVM_X86_POINTS : 0;
 		break;
 	default: return -ENOENT;
 	}

@@ -33,6 +33,7 @@ struct vmi_kvm_vm_arch {
 
 struct vmi_kvm_vcpu_arch {
 	struct kvm_cpuid2 *cpuid; /* as last set */
+	uint8_t exec_points;	  /* which of the debugger's are of execution */
 };
 
 /* -- convert.c: pure, both ways ------------------------------------------ */
@@ -67,6 +68,22 @@ void vmi_kvm_x86_cpuid_out(
 
 void vmi_kvm_x86_msr_filter(struct kvm_msr_filter *filter,
 	const struct vmapi_x86_msr_range *ranges, uint32_t n);
+
+/* -- debug.c: pure ------------------------------------------------------- */
+
+#define VMI_KVM_X86_POINTS 4 /* DR0 to DR3 */
+
+/* VMAPI_DEBUG_ that work, by KVM_CAP_SET_GUEST_DEBUG and _DEBUG2. */
+int64_t vmi_kvm_x86_debug_flags(int debug, int debug2);
+/*
+ * What KVM_SET_GUEST_DEBUG takes; `exception` (1 or 3) is what
+ * VMAPI_DEBUG_INJECT gives to the guest.  -ENOSPC, -ENOTSUP.
+ */
+int vmi_kvm_x86_debug_encode(const struct vmapi_debug *want,
+	unsigned exception, struct kvm_guest_debug *out);
+/* KVM_EXIT_DEBUG. */
+void vmi_kvm_x86_debug_exit(
+	const struct kvm_run *run, struct vmapi_exit_debug *debug);
 
 /* -- cpuid.c ------------------------------------------------------------- */
 

@@ -23,6 +23,8 @@
 #define VMI_MEM_READ  0u
 #define VMI_MEM_WRITE 1u
 #define VMI_MEM_EXEC  2u
+/* With one of them, for vmi_linear(): 16 bytes that have to be aligned. */
+#define VMI_MEM_AL16  0x100u
 
 /* Slow paths; linear addresses. */
 vmi_noinline uint64_t vmi_load_slow(struct vmi_cpu *c,

@@ -394,6 +394,7 @@ static int guest(struct soft_vcpu *v)
 	if (c->io.replay && (c->delivering || c->arrival.due)) {
 		vmi_deliver_again(c);
 		vmi_dev_done(c);
+		vmi_debug_delivered(c);
 		return WENT_ON;
 	}
 	if (wants_delivery(c) && !c->io.replay) {

@@ -181,10 +181,16 @@ struct vmi_cpu {
 	uint64_t amask;		   /* of linear addresses: 32 bits or all */
 	int64_t budget;		   /* instructions left in this slice */
 	atomic_uint event;
-	uint32_t cc_kind; /* lazy flags: lib/soft/flags.h */
-	uint64_t cc_res, cc_src;
+	/*
+	 * Lazy flags: lib/soft/flags.h.  The two values are apart, or
+	 * compilers make one vector of them, which takes longer.
+	 */
+	uint32_t cc_kind;
+	uint64_t cc_res;
 	const struct vmi_op *enter; /* first operation of the running block */
+	uint64_t cc_src;
 	const struct vmi_op *op;    /* the one in a helper or a slow path */
+	uint64_t acc; /* where handlers are not chained: op.h */
 	uint64_t jump_tag;
 	struct vmi_jump *jumps;
 

@@ -276,10 +276,10 @@ static bool wants_delivery(const struct vmi_cpu *c)
 static void execute(struct vmi_cpu *c, const struct vmi_op *op)
 {
 #if VMI_CHAIN
-	op->run(c, op);
+	op->run(c, op, 0);
 #else
 	while (op)
-		op = op->run(c, op);
+		op = op->run(c, op, c->acc);
 #endif
 }
 

@@ -221,7 +221,9 @@ struct vmi_cpu {
 
 	/* Between instructions. */
 	uint8_t shadow;	   /* bit 0: MOV SS, bit 1: STI */
-	bool nmi_masked, nmi_pending;
+	bool nmi_masked;
+	uint8_t nmi_pending;	  /* accepted: two at most */
+	atomic_uint nmi_arrived;  /* raised since the last look */
 	bool halted;
 	uint8_t mp_state;  /* enum vmapi_x86_mp_state */
 	uint8_t sipi_vector;

@@ -138,9 +138,13 @@ static bool crosses(uint64_t linear, unsigned bytes)
 	return (linear & 0xfff) + bytes > 0x1000;
 }
 
-static uint64_t wrap(const struct vmi_cpu *c, uint64_t linear)
+/*
+ * The address `linear` of an access that begins at `from`.  Above 4 GiB also
+ * in compatibility mode: the processor's own accesses are of 64 bits.
+ */
+static uint64_t wrap(const struct vmi_cpu *c, uint64_t from, uint64_t linear)
 {
-	return linear & c->amask;
+	return from > UINT32_MAX ? linear : linear & c->amask;
 }
 
 /* The pieces of an access across two pages: sizes that devices know. */
@@ -161,11 +165,12 @@ static uint64_t load_split(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned i, n;
 
 	/* Both addresses, then both pages, fault before either is read. */
-	need_canonical(c, wrap(c, linear + bytes - 1), access);
+	need_canonical(c, wrap(c, linear, linear + bytes - 1), access);
 	translate(c, linear, access, who);
-	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), access, who);
+	translate(c, wrap(c, linear, (linear & VMI_PAGE_MASK) + 0x1000),
+		access, who);
 	for (i = 0; i < bytes; i += n) {
-		at = wrap(c, linear + i);
+		at = wrap(c, linear, linear + i);
 		n = piece(at, bytes - i);
 		p = translate(c, at, access, who);
 		v |= page_load(c, &p, n) << (8 * i);
@@ -180,12 +185,12 @@ static void store_split(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	uint64_t at;
 	unsigned i, n;
 
-	need_canonical(c, wrap(c, linear + bytes - 1), VMI_MEM_WRITE);
+	need_canonical(c, wrap(c, linear, linear + bytes - 1), VMI_MEM_WRITE);
 	translate(c, linear, VMI_MEM_WRITE, who);
-	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), VMI_MEM_WRITE,
-		who);
+	translate(c, wrap(c, linear, (linear & VMI_PAGE_MASK) + 0x1000),
+		VMI_MEM_WRITE, who);
 	for (i = 0; i < bytes; i += n) {
-		at = wrap(c, linear + i);
+		at = wrap(c, linear, linear + i);
 		n = piece(at, bytes - i);
 		p = translate(c, at, VMI_MEM_WRITE, who);
 		page_store(c, &p, value >> (8 * i), n);
@@ -309,9 +314,9 @@ static void check_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 
 	if (access == VMI_MEM_WRITE && vmi_may_write(e, linear, bytes))
 		return;
-	need_canonical(c, wrap(c, last), access);
+	need_canonical(c, wrap(c, linear, last), access);
 	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
-		translate(c, wrap(c, at), access, who);
+		translate(c, wrap(c, linear, at), access, who);
 		if ((at | 0xfff) >= (last | 0xfff))
 			return;
 	}

@@ -189,10 +189,32 @@ static bool can_trap(const struct vmi_cpu *c)
 	return c->trap_pending && !(c->shadow & 1);
 }
 
+/* STI holds them back for an instruction as MOV SS does: SDM 2B, STI. */
 static bool can_nmi(const struct vmi_cpu *c)
 {
-	return c->nmi_pending && !c->nmi_masked && !(c->shadow & 1) &&
+	return c->nmi_pending && !c->nmi_masked && !c->shadow &&
 		!is_blocked(c);
+}
+
+void vmi_nmi_raise(struct soft_vcpu *v)
+{
+	atomic_fetch_add(&v->cpu.nmi_arrived, 1);
+	vmi_event_raise(v, VMI_EVENT_NMI);
+}
+
+/*
+ * One is held behind the one being handled (SDM 3A 6.7.1).  Two that come
+ * between two looks would have come to a real processor an instruction apart:
+ * the first is taken, the second held.
+ */
+static void look_at_nmi(struct vmi_cpu *c)
+{
+	unsigned limit = c->nmi_masked ? 1 : 2;
+	unsigned n;
+
+	event_clear(c, VMI_EVENT_NMI);
+	n = c->nmi_pending + atomic_exchange(&c->nmi_arrived, 0);
+	c->nmi_pending = (uint8_t)(n < limit ? n : limit);
 }
 
 static void look_at_init(struct soft_vcpu *v, unsigned events)
@@ -242,7 +264,7 @@ static void deliver_pending(struct soft_vcpu *v)
 		return;
 	}
 	if (can_nmi(c)) {
-		c->nmi_pending = false;
+		c->nmi_pending--;
 		c->nmi_masked = true;
 		c->halted = false;
 		e.kind = VMI_EV_NMI;
@@ -568,10 +590,8 @@ static bool look_at_events(struct soft_vcpu *v, struct vmapi_exit *x)
 	}
 	if (events & VMI_EVENT_CODE)
 		vmi_mail_read(c);
-	if (events & VMI_EVENT_NMI) {
-		event_clear(c, VMI_EVENT_NMI);
-		c->nmi_pending = true;
-	}
+	if (events & VMI_EVENT_NMI)
+		look_at_nmi(c);
 	if (events & VMI_EVENT_IRQ) {
 		event_clear(c, VMI_EVENT_IRQ);
 		c->irq_pending = true;

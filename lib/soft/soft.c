@@ -310,7 +310,7 @@ static int soft_irq_window(struct vmapi_vcpu *vcpu, bool on)
 
 static int soft_nmi(struct vmapi_vcpu *vcpu)
 {
-	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_NMI);
+	vmi_nmi_raise(vmi_soft_vcpu(vcpu));
 	return 0;
 }
 

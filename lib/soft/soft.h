@@ -61,5 +61,6 @@ uint64_t vmi_soft_clock(struct vmapi_vm *vm);
 
 /* Set event bits and wake the vcpu if it sleeps.  Any thread. */
 void vmi_event_raise(struct soft_vcpu *v, unsigned events);
+void vmi_nmi_raise(struct soft_vcpu *v);
 
 #endif

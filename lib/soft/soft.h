@@ -17,6 +17,7 @@ struct soft_vm {
 	uint64_t start_ns;  /* host time of tick 0 */
 	uint64_t tsc_hz;
 	atomic_uint map_generation; /* counts changes of the maps */
+	atomic_uint log_generation; /* counts readings of dirty logs */
 	struct vmi_watch *watches;  /* of the RAM in the maps */
 };
 
@@ -28,6 +29,7 @@ struct soft_vcpu {
 	int wake;		/* eventfd: ends a sleep */
 	atomic_int sleeping;
 	unsigned map_generation; /* seen */
+	unsigned log_generation; /* seen */
 	uint8_t io_data[8];	/* what vmapi_exit_io.data points to */
 };
 

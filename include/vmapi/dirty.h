@@ -69,8 +69,9 @@ VMAPI_API int vmapi_dirty_read(struct vmapi_ram *ram,
  * vmapi_map_commit(), and the dirty pages of what the transaction took away:
  * of parts of entries with VMAPI_MAP_LOG that are no longer at their address
  * with it.  They are moved from the object's log to *retired, at the moment
- * of the change, so that each page is told once.  After failure there is
- * none and the object's log has them.  Since 0.1.
+ * of the change, so that each page is told once; one that is mapped at a
+ * further place may be told again, since it may have been written there.
+ * After failure there is none and the object's log has them.  Since 0.1.
  */
 VMAPI_API int vmapi_map_commit_log(struct vmapi_map *map,
 	struct vmapi_retired **retired);

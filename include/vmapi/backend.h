@@ -85,7 +85,7 @@ enum vmapi_cap_id {
 	VMAPI_CAP_PAGE_SIZE = 5,      /* bytes: granularity of map entries */
 	VMAPI_CAP_PHYS_BITS = 6,      /* width of a guest-physical address */
 	VMAPI_CAP_READONLY = 7,	      /* VMAPI_MAP_READONLY works */
-	VMAPI_CAP_DIRTY_LOG = 8,      /* VMAPI_MAP_LOG works */
+	VMAPI_CAP_DIRTY_LOG = 8,      /* mask of 1 << VMAPI_DIRTY_ */
 	VMAPI_CAP_IRQCHIPS = 9,	      /* mask of 1 << VMAPI_IRQCHIP_ */
 	VMAPI_CAP_PIT = 10,
 	VMAPI_CAP_MSI = 11,

@@ -10,6 +10,7 @@
 #include <vmapi/backend.h>
 #include <vmapi/vm.h>
 #include <vmapi/memory.h>
+#include <vmapi/dirty.h>
 #include <vmapi/vcpu.h>
 #include <vmapi/debug.h>
 #include <vmapi/regs.h>

@@ -17,13 +17,20 @@
 
 #include "lib/core/core.h"
 
-/* A change of one address space: what goes, then what comes. */
+struct vmi_dirty_want;
+
+/*
+ * A change of one address space: what goes, then what comes, and entries
+ * that stay whose log is switched: `flags` is the new value.  All ascend.
+ */
 struct vmi_map_change {
 	struct vmapi_as *as;
-	struct vmi_map_entry *removed; /* in ascending order, with slots */
+	struct vmi_map_entry *removed; /* with slots */
 	size_t n_removed;
 	struct vmi_map_entry *added; /* the backend fills in `slot` */
 	size_t n_added;
+	struct vmi_map_entry *relogged; /* with slots */
+	size_t n_relogged;
 };
 
 /* A register that is moved by itself: lib/arch/regs.h. */
@@ -122,7 +129,8 @@ struct vmi_backend {
 
 	/*
 	 * Apply the changes: all or none.  Core holds vm->map_lock; the gate is
-	 * closed unless nothing is removed.  as->view is still the old one.
+	 * closed unless there are only additions, and the logs of what goes
+	 * have been fetched.  as->view is still the old one.
 	 * -EIO: taking back failed too; core marks the map broken.
 	 */
 	int (*map_apply)(struct vmapi_vm *vm, struct vmi_map_change *changes,
@@ -132,6 +140,21 @@ struct vmi_backend {
 	 * ->map_apply.  Optional.
 	 */
 	void (*map_changed)(struct vmapi_vm *vm);
+
+	/*
+	 * The dirty log (lib/core/dirty.c), under ctx->log_lock; all optional.
+	 * begin: once for each VM and read, before its entries are fetched;
+	 * exact: what processors hold back is to be in the log too.
+	 * fetch: of an entry with VMAPI_MAP_LOG, mark at least want->max_pages
+	 * dirty pages of that range, or all, in the object's log, so that
+	 * the next write to each is noticed again.  The gate may be closed.
+	 * rearm: pages of the VM were taken out of the object's log; on return
+	 * every write to any of them that is not visible yet marks it again.
+	 */
+	int (*dirty_begin)(struct vmapi_vm *vm, bool exact);
+	int (*dirty_fetch)(struct vmi_logged *logged,
+		const struct vmi_dirty_want *want);
+	void (*dirty_rearm)(struct vmapi_vm *vm);
 
 	/*
 	 * Lines of the VM's own controllers.  *delivery: see vmapi/irq.h.

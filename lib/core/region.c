@@ -28,10 +28,9 @@ static int check_regions(
 static int check_ram(
 	const struct vmi_view *view, const struct vmi_region *region)
 {
-	size_t at = vmi_view_at(view, region->base);
-	const struct vmi_map_entry *e = &view->entries[at];
+	const struct vmi_map_entry *e = vmi_view_at(view, region->base);
 
-	if (region->space != VMI_SPACE_MEMORY || at == view->n ||
+	if (region->space != VMI_SPACE_MEMORY || !e ||
 		e->gpa > region->base + (region->bytes - 1))
 		return 0;
 	return vmi_fail_range(-EEXIST, region->base, region->bytes,

@@ -52,6 +52,8 @@ static int other(struct vmi_kvm *kvm, unsigned id, struct vmapi_cap *cap)
 		put(cap, (int64_t)vmi_page_size(), VMAPI_ORIGIN_KERNEL);
 		return 0;
 	case VMAPI_CAP_DIRTY_LOG:
+		put(cap, vmi_kvm_dirty_kinds(kvm->fd), VMAPI_ORIGIN_KERNEL);
+		return 0;
 	case VMAPI_CAP_TRANSLATE: put(cap, 1, VMAPI_ORIGIN_KERNEL); return 0;
 	case VMAPI_CAP_IMPAIRED:
 		put(cap, impaired(kvm), VMAPI_ORIGIN_TRIAL);

@@ -39,6 +39,9 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 	if (rc < 0)
 		return vmi_kvm_vm_refused(rc, KVM_CREATE_VM);
 	vm->fd = rc;
+	rc = vmi_kvm_log_init(vm);
+	if (rc < 0)
+		goto close;
 	rc = vmi_kvm_slots_init(vm);
 	if (rc < 0)
 		goto close;
@@ -46,7 +49,7 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 	if (rc < 0)
 		goto slots;
 	return 0;
-	slots:
+slots:
 	vmi_kvm_slots_fini(vm);
 close:
 	vmi_sys->close(vm->fd);
@@ -60,6 +63,7 @@ void vmi_kvm_vm_fini(struct vmapi_vm *core)
 
 	vmi_kvm_arch_vm_fini(vm);
 	vmi_kvm_slots_fini(vm);
+	vmi_kvm_log_fini(vm);
 	if (vm->fd >= 0)
 		vmi_sys->close(vm->fd);
 	vm->fd = -1;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "lib/core/dirty.h"
 #include "lib/soft/block.h"
 #include "lib/soft/device.h"
 #include "lib/soft/operand.h"
@@ -18,6 +19,7 @@ struct page {
 	uint64_t gpa;
 	bool code;	  /* blocks were decoded from it */
 	bool readonly;	  /* a ROM: writes are device accesses */
+	bool logged;	  /* not to be written unseen: see translate() */
 };
 
 /* -- Guest-physical ----------------------------------------------------- */
@@ -35,6 +37,14 @@ uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)
 		return NULL;
 	*writable = !(e->flags & VMAPI_MAP_READONLY);
 	return e->ram->base + e->offset + (gpa - e->gpa);
+}
+
+void vmi_phys_written(struct vmi_cpu *c, uint64_t gpa)
+{
+	const struct vmi_map_entry *e = map_entry(c, gpa);
+
+	if (e && e->flags & VMAPI_MAP_LOG)
+		vmi_log_mark(e->ram, e->offset + (gpa - e->gpa), 1);
 }
 
 static bool page_has_code(const struct vmi_map_entry *e, uint64_t gpa)
@@ -58,6 +68,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 	p.host = e->ram->base + e->offset + (gpa - e->gpa);
 	p.readonly = e->flags & VMAPI_MAP_READONLY;
 	p.code = page_has_code(e, gpa);
+	p.logged = e->flags & VMAPI_MAP_LOG;
 	return p;
 }
 
@@ -76,9 +87,10 @@ static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	unsigned watched = vmi_debug_page(c, linear);
 
+	bool held = p->readonly || p->code || p->logged || watched;
+
 	e->read = watched & VMI_POINT_READ ? VMI_TLB_NONE : page;
-	e->write = w->write && !p->readonly && !p->code && !watched ? page :
-		VMI_TLB_NONE;
+	e->write = w->write && !held ? page : VMI_TLB_NONE;
 	e->exec = w->exec ? page : VMI_TLB_NONE;
 	e->addend = (uintptr_t)p->host - linear;
 	c->tlb_used[who] = true;
@@ -93,6 +105,17 @@ static void need_canonical(struct vmi_cpu *c, uint64_t linear,
 			access != VMI_MEM_EXEC ? VMI_EXC_SS : VMI_GP, 0);
 }
 
+/*
+ * The page becomes dirty before it is written.  It may be taken from the log
+ * in between, but whoever takes it waits for this vcpu to leave the guest,
+ * with the store done and the right to write given up.
+ */
+static void note_write(struct vmi_cpu *c, struct page *p)
+{
+	vmi_phys_written(c, p->gpa);
+	p->logged = false;
+}
+
 static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	unsigned access, enum vmi_tlb_kind who)
 {
@@ -104,6 +127,8 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
 	p = phys_page(c, w.gpa);
+	if (access == VMI_MEM_WRITE && p.logged && !p.readonly)
+		note_write(c, &p);
 	if (p.host)
 		fill(c, who, linear, &w, &p);
 	return p;
@@ -523,6 +548,15 @@ void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear)
 	 */
 	(void)linear;
 	vmi_tlb_flush(c);
+}
+
+void vmi_tlb_forget_writes(struct vmi_cpu *c)
+{
+	unsigned who, i;
+
+	for (who = 0; who < VMI_TLBS; who++)
+		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++)
+			c->tlbs[who][i].write = VMI_TLB_NONE;
 }
 
 void vmi_tlb_drop_writes(struct vmi_cpu *c, const uint8_t *host_page)

@@ -73,6 +73,17 @@ void vmi_again(struct vmi_cpu *c)
 	vmi_leave(c, VMI_LEAVE_AGAIN);
 }
 
+/* Pages were taken from a dirty log: writes to them are to be seen again. */
+static void look_at_log(struct soft_vcpu *v)
+{
+	unsigned now = atomic_load(&v->cpu.vm->log_generation);
+
+	if (now == v->log_generation)
+		return;
+	v->log_generation = now;
+	vmi_tlb_forget_writes(&v->cpu);
+}
+
 /* Maps and code may have changed while this vcpu was outside the gate. */
 static void look_at_maps(struct soft_vcpu *v)
 {
@@ -81,6 +92,7 @@ static void look_at_maps(struct soft_vcpu *v)
 
 	if (atomic_load(&v->cpu.event) & VMI_EVENT_CODE)
 		vmi_mail_read(&v->cpu);
+	look_at_log(v);
 	if (now == v->map_generation)
 		return;
 	v->map_generation = now;

@@ -26,6 +26,7 @@ struct soft_vm {
 	uint64_t tsc_hz;
 	atomic_uint map_generation; /* counts changes of the maps */
 	struct vmi_asked asked;
+	atomic_uint log_generation; /* counts readings of dirty logs */
 	struct vmi_watch *watches;  /* of the RAM in the maps */
 	_Atomic(uint64_t) code_tickets; /* pages that became code: coherence.c */
 };
@@ -38,6 +39,7 @@ struct soft_vcpu {
 	int wake;		/* eventfd: ends a sleep */
 	atomic_int sleeping;
 	unsigned map_generation; /* seen */
+	unsigned log_generation; /* seen */
 	uint8_t io_data[8];	/* what vmapi_exit_io.data points to */
 };
 

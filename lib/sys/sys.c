@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which door is in use, and memory through it. */
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/sys/sys.h"
 
@@ -9,7 +8,7 @@ const struct vmi_sys *vmi_sys = &vmi_sys_host;
 
 size_t vmi_page_size(void)
 {
-	return (size_t)sysconf(_SC_PAGESIZE);
+	return vmi_sys->page_size();
 }
 
 void *vmi_alloc(size_t bytes)

@@ -103,7 +103,9 @@ enum vmapi_cap_id {
 	VMAPI_CAP_SMM = 23,
 	VMAPI_CAP_NMI = 24,	      /* vmapi_vcpu_nmi() works */
 	VMAPI_CAP_TRANSLATE = 25,     /* vmapi_vcpu_translate() works */
-	VMAPI_CAP_IMPAIRED = 26	      /* the trial guest failed */
+	VMAPI_CAP_IMPAIRED = 26,      /* the trial guest failed */
+	VMAPI_CAP_POSTED = 27,	      /* vmapi_posted_create() works */
+	VMAPI_CAP_GSIS = 28	      /* GSIs that a route can have */
 };
 
 /* Who says so. */

@@ -13,6 +13,8 @@
 #define VMI_CORE_BACKEND_H
 
 #include "lib/core/core.h"
+#include "lib/core/irq.h"
+#include "lib/region/region.h"
 
 /* A change of one address space: what goes, then what comes. */
 struct vmi_map_change {
@@ -145,6 +147,20 @@ struct vmi_backend {
 		int *delivery);
 	int (*msi_send)(struct vmapi_vm *vm, const struct vmapi_msi *msi,
 		int *delivery);
+	/*
+	 * Let the kernel do these, or no more.  NULL: core and the backend's
+	 * run loop do (vmi_irqfds_service, vmi_doorbell_find, vmi_posted_).
+	 * Undoing repeats what was done and cannot fail.
+	 */
+	int (*irqfd)(struct vmapi_vm *vm, const struct vmapi_irqfd *irqfd,
+		bool on);
+	int (*ioeventfd)(struct vmapi_vm *vm, const struct vmi_doorbell *bell,
+		int fd, bool on);
+	int (*posted_zone)(struct vmapi_vm *vm,
+		const struct vmi_region *region, bool on);
+	/* The oldest write that the kernel holds, if any.  One at a time. */
+	bool (*posted_next)(struct vmapi_vm *vm,
+		struct vmapi_posted_write *write);
 	/* An HPET takes over IRQ 0 and 8: silence the VM's PIT.  Optional. */
 	void (*legacy_cut)(struct vmapi_vm *vm, bool cut);
 	/*

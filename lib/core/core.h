@@ -15,6 +15,7 @@
 struct vmi_backend;
 struct vmi_regions;
 struct vmi_chipset;
+struct vmi_posted;
 
 /*
  * Ownership: a child holds one reference on its parent, so that objects may
@@ -123,9 +124,14 @@ struct vmapi_vm {
 	_Atomic(struct vmi_regions *) regions;
 	/* chips of the library: lock, clock, timers: lib/core/chipset.c */
 	struct vmi_chipset *chipset;
-	/* under the chipset's lock: handles of lines, devices */
+	/* under the chipset's lock: handles of lines, irqfds, devices */
 	struct vmapi_irq *irqs;
+	struct vmapi_irqfd *irqfds;
 	struct vmapi_device *devices;
+	/* descriptors beside the timer: vmi_chipset_watch() */
+	atomic_uint watched;
+	/* writes that wait: lib/core/posted.c; NULL until a range is made */
+	_Atomic(struct vmi_posted *) posted;
 };
 
 struct vmapi_vcpu {

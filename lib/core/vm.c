@@ -7,6 +7,7 @@
 
 #include "lib/core/backend.h"
 #include "lib/core/chipset.h"
+#include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
 /* -- Configuration ------------------------------------------------------ */
@@ -192,6 +193,7 @@ void vmi_vm_put(struct vmapi_vm *vm)
 	if (atomic_fetch_sub(&vm->refs, 1) != 1)
 		return;
 	vmi_chipset_stop(vm);
+	vmi_posted_fini(vm);
 	ctx->be->vm_fini(vm);
 	vmi_chipset_destroy(vm);
 	vmi_views_collect(vm, true);
@@ -243,6 +245,7 @@ int vmapi_vm_reset(struct vmapi_vm *vm)
 
 	if (err)
 		return err;
+	vmi_posted_deliver(vm);
 	pthread_mutex_lock(&vm->lock);
 	err = claim_all(vm);
 	if (!err) {
@@ -273,7 +276,7 @@ int vmapi_vm_service(struct vmapi_vm *vm)
 	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
 
 	if (!err)
-		vmi_chipset_service(vm);
+		vmi_vm_service(vm);
 	return err;
 }
 

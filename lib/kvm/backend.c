@@ -37,6 +37,10 @@ const struct vmi_backend vmi_kvm_backend = {
 	.line_count = vmi_kvm_arch_line_count,
 	.line_set = vmi_kvm_line_set,
 	.msi_send = vmi_kvm_msi_send,
+	.irqfd = vmi_kvm_irqfd,
+	.ioeventfd = vmi_kvm_ioeventfd,
+	.posted_zone = vmi_kvm_posted_zone,
+	.posted_next = vmi_kvm_posted_next,
 	.legacy_cut = vmi_kvm_arch_legacy_cut,
 	.clock = vmi_kvm_clock,
 };

@@ -38,6 +38,8 @@ struct vmi_kvm_vm {
 	unsigned n_slots;  /* of one address space */
 	unsigned n_spaces;
 	struct vmi_kvm_slots slots[VMI_KVM_SPACES];
+	/* the ring of posted writes, of the first vcpu's area: event.c */
+	struct kvm_coalesced_mmio_ring *_Atomic ring;
 	struct vmi_kvm_vm_arch *arch;
 };
 
@@ -185,6 +187,20 @@ int vmi_kvm_map_apply(
 	struct vmapi_vm *vm, struct vmi_map_change *changes, size_t n);
 
 /* -- irq.c --------------------------------------------------------------- */
+
+/* -- event.c ------------------------------------------------------------- */
+
+int vmi_kvm_irqfd(
+	struct vmapi_vm *vm, const struct vmapi_irqfd *irqfd, bool on);
+int vmi_kvm_ioeventfd(struct vmapi_vm *vm, const struct vmi_doorbell *bell,
+	int fd, bool on);
+int vmi_kvm_posted_zone(
+	struct vmapi_vm *vm, const struct vmi_region *region, bool on);
+bool vmi_kvm_posted_next(
+	struct vmapi_vm *vm, struct vmapi_posted_write *write);
+/* With the first vcpu; nothing where the kernel has no ring. */
+int vmi_kvm_ring_map(struct vmi_kvm_vm *vm, int vcpu_fd);
+void vmi_kvm_ring_unmap(struct vmi_kvm_vm *vm);
 
 int vmi_kvm_line_set(
 	struct vmapi_vm *vm, unsigned gsi, bool level, int *delivery);

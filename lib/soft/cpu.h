@@ -70,7 +70,8 @@ struct vmi_jump {
 enum vmi_leave {
 	VMI_LEAVE_FAULT = 1, /* cpu->fault is to be delivered */
 	VMI_LEAVE_EXIT = 2,  /* cpu->io waits for an answer; then replay */
-	VMI_LEAVE_AGAIN = 3  /* run the same instruction again */
+	VMI_LEAVE_AGAIN = 3, /* run the same instruction again */
+	VMI_LEAVE_POSTED = 4 /* replay it once posted writes are given out */
 };
 
 struct vmi_fault {

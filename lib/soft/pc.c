@@ -14,6 +14,7 @@
 #include "lib/chip/pic.h"
 #include "lib/chip/pit.h"
 #include "lib/core/chipset.h"
+#include "lib/core/irq.h"
 #include "lib/core/region.h"
 #include "lib/soft/engine.h"
 #include "lib/sys/sys.h"
@@ -75,6 +76,21 @@ static void pic_intr(void *opaque, unsigned pin, bool level)
 	vmi_lapic_set_lint(&pc->bsp->lapic, 0, level);
 	if (level)
 		vmi_event_raise(pc->bsp, VMI_EVENT_IRQ);
+}
+
+/* The guest's end of an interrupt, of either controller: a pin's GSI. */
+static void pic_ended(void *opaque, unsigned pin)
+{
+	struct vmi_pc *pc = opaque;
+
+	vmi_irq_ended(&pc->vm->vm, pin);
+}
+
+static void ioapic_ended(void *opaque, unsigned pin)
+{
+	struct vmi_pc *pc = opaque;
+
+	vmi_irq_ended(&pc->vm->vm, pin == 2 ? 0 : pin);
 }
 
 static void pit_irq0(void *opaque, unsigned pin, bool level)
@@ -556,7 +572,9 @@ int vmi_pc_create(struct soft_vm *vm)
 	pc->has_pit = vm->vm.config.flags & VMAPI_VM_PIT;
 	intr.opaque = irq0.opaque = pc;
 	vmi_pic_init(&pc->pic, intr);
+	pc->pic.ended = pic_ended;
 	vmi_ioapic_init(&pc->ioapic, ioapic_deliver, pc);
+	pc->ioapic.ended = ioapic_ended;
 	vmi_pit_init(&pc->pit, irq0, vmi_soft_clock(&vm->vm));
 	pc->client.update = update;
 	pc->client.deadline = deadline;

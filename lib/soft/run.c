@@ -15,6 +15,7 @@
 #include "lib/soft/run.h"
 
 #include "lib/core/chipset.h"
+#include "lib/core/posted.h"
 #include "lib/soft/block.h"
 #include "lib/soft/branch.h"
 #include "lib/soft/device.h"
@@ -444,7 +445,7 @@ static void sleep_halted(struct soft_vcpu *v)
 	if (fds[0].revents)
 		vmi_sys->read(v->wake, &drain, sizeof(drain));
 	if (n == 2 && fds[1].revents)
-		vmi_chipset_service(vm);
+		vmi_vm_service(vm);
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
 }
@@ -508,12 +509,21 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 	return false;
 }
 
+/* Outside the gate: what is served may be the application's. */
+static void step_out(struct soft_vcpu *v, void (*serve)(struct vmapi_vm *))
+{
+	vmi_gate_leave(&v->vcpu);
+	serve(v->vcpu.vm);
+	vmi_gate_enter(&v->vcpu);
+	look_at_maps(v);
+}
+
 static void look_at_clock(struct soft_vcpu *v)
 {
 	struct vmapi_vm *vm = v->vcpu.vm;
 
-	if (vm->chipset && vmi_soft_clock(vm) >= vmi_chipset_deadline(vm))
-		vmi_chipset_service(vm);
+	if (vm->chipset && vmi_chipset_is_due(vm, vmi_soft_clock(vm)))
+		step_out(v, vmi_vm_service);
 }
 
 /* What guest() said.  True: exit. */
@@ -533,6 +543,10 @@ static bool after_guest(struct soft_vcpu *v, int why, struct vmapi_exit *x)
 	case VMI_LEAVE_EXIT:
 		exit_io(v, x);
 		return true;
+	case VMI_LEAVE_POSTED:
+		c->io.replay = true;
+		step_out(v, vmi_posted_deliver);
+		return false;
 	case NO_CODE:
 		exit_no_code(c, x);
 		return true;
@@ -561,6 +575,8 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 	uint64_t left;
 
 	for (;;) {
+		if (c->io.replay && finish_io(v, x))
+			return;
 		if (boundary(v, x))
 			return;
 		if (c->mp_state != VMAPI_X86_MP_RUNNABLE ||
@@ -601,6 +617,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	}
 	slice_set(c, 0);
 	vmi_gate_leave(&v->vcpu);
+	vmi_posted_deliver(v->vcpu.vm);
 	x->flags |= VMAPI_EXIT_COUNTED;
 	x->retired = retired(c) - before;
 }

@@ -99,6 +99,10 @@ struct vmapi_x86_segment {
 /* A model-specific register: the kernel's own ONE_REG id. */
 #define VMAPI_X86_MSR(index) VMAPI_X86_TAG(VMAPI_X86_TYPE_MSR, 3, index)
 
+/* A register of KVM's own: the shadow stack pointer (SSP), 8 bytes. */
+#define VMAPI_X86_KVM(n)    VMAPI_X86_TAG(VMAPI_X86_TYPE_KVM, 3, n)
+#define VMAPI_X86_GUEST_SSP VMAPI_X86_KVM(0)
+
 /*
  * The x87, MMX and SSE state as FXSAVE64 lays it out, 512 bytes; one x87
  * register of 10 bytes in 16; one XMM register, 16 bytes, byte 0 first.
@@ -114,7 +118,8 @@ struct vmapi_x86_segment {
  * Whole areas.  XSAVE in the standard format, VMAPI_CAP_XSAVE_SIZE bytes;
  * LAPIC: the register page's first 1024 bytes; EVENTS: struct
  * vmapi_x86_events; MP_STATE: uint32_t, enum vmapi_x86_mp_state; CPUID: an
- * array of struct vmapi_x86_cpuid, as long as `bytes` says; TSC_HZ: uint64_t.
+ * array of struct vmapi_x86_cpuid, as long as `bytes` says; TSC_HZ: uint64_t;
+ * NESTED: the state of a guest hypervisor as KVM_GET_NESTED_STATE gives it.
  */
 #define VMAPI_X86_XSAVE	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 0)
 #define VMAPI_X86_LAPIC	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 10, 1)
@@ -122,6 +127,7 @@ struct vmapi_x86_segment {
 #define VMAPI_X86_MP_STATE VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 2, 3)
 #define VMAPI_X86_CPUID	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 4)
 #define VMAPI_X86_TSC_HZ   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 3, 5)
+#define VMAPI_X86_NESTED   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 6)
 
 /* Numbered as KVM numbers them. */
 enum vmapi_x86_mp_state {

@@ -120,6 +120,8 @@ void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 uint64_t vmi_sys_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
 void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes);
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access);
 
 /*
  * The host address of [linear, linear + bytes) where all of it lies in one

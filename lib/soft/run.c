@@ -334,11 +334,19 @@ static int guest(struct soft_vcpu *v)
 	int why = setjmp(c->leave);
 
 	if (why) {
+		if (why == VMI_LEAVE_EXIT && v->cpu.op)
+			v->cpu.delivering = false; /* INT n comes again */
 		undo(&v->cpu);
 		return why;
 	}
+	if (c->io.replay && (c->delivering || c->arrival.due)) {
+		vmi_deliver_again(c);
+		vmi_dev_done(c);
+		return WENT_ON;
+	}
 	if (wants_delivery(c) && !c->io.replay) {
 		deliver_pending(v);
+		vmi_dev_done(c);
 		/* Another event comes before the handler's first instruction. */
 		if (wants_delivery(c))
 			return WENT_ON;

@@ -379,13 +379,6 @@ static int soft_cpuid_supported(struct vmapi_vm *vm,
 	return 0;
 }
 
-static int soft_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
-	size_t *count)
-{
-	*count = vmi_msr_list(&vmi_soft_vcpu(vcpu)->cpu, indices, n);
-	return 0;
-}
-
 const struct vmi_backend vmi_soft_backend = {
 	.name = "soft",
 	.ctx_size = sizeof(struct vmapi),
@@ -411,11 +404,12 @@ const struct vmi_backend vmi_soft_backend = {
 	.vcpu_irq_window = soft_irq_window,
 	.vcpu_nmi = soft_nmi,
 	.vcpu_translate = soft_translate,
+	.regs_arch = vmi_soft_regs_arch,
 	.block_get = vmi_soft_block_get,
 	.block_set = vmi_soft_block_set,
-	.msrs_get = vmi_soft_msrs_get,
-	.msrs_set = vmi_soft_msrs_set,
-	.msr_list = soft_msr_list,
+	.ones_get = vmi_soft_ones_get,
+	.ones_set = vmi_soft_ones_set,
+	.one_list = vmi_soft_one_list,
 	.cpuid_supported = soft_cpuid_supported,
 	.map_apply = soft_map_apply,
 	.map_changed = soft_map_changed,

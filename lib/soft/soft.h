@@ -18,6 +18,7 @@ struct soft_vm {
 	uint64_t tsc_hz;
 	atomic_uint map_generation; /* counts changes of the maps */
 	struct vmi_watch *watches;  /* of the RAM in the maps */
+	_Atomic(uint64_t) code_tickets; /* pages that became code: coherence.c */
 };
 
 struct soft_vcpu {

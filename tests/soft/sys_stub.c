@@ -93,6 +93,13 @@ void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	touch(c, linear, bytes);
 }
 
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	(void)access;
+	touch(c, linear, bytes);
+}
+
 struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 	uint64_t expected, uint64_t desired, unsigned bytes)
 {
@@ -102,6 +109,11 @@ struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 	if (s.swapped)
 		poke(linear, desired, bytes);
 	return s;
+}
+
+void vmi_dev_done(struct vmi_cpu *c)
+{
+	(void)c;
 }
 
 bool vmi_pdptes_load(struct vmi_cpu *c, uint64_t cr3)

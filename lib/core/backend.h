@@ -129,11 +129,18 @@ struct vmi_backend {
 	 * line_set and legacy_cut are called with the chipset locked
 	 * (lib/core/chipset.h); msi_send with and without.
 	 */
-	int (*line_count)(struct vmapi_vm *vm, unsigned *n);
+	int (*line_count)(struct vmapi_vm *vm, unsigned *n); /* GSIs */
 	int (*line_set)(struct vmapi_vm *vm, unsigned gsi, bool level,
 		int *delivery);
 	int (*msi_send)(struct vmapi_vm *vm, const struct vmapi_msi *msi,
 		int *delivery);
+	/*
+	 * The whole table, in order of GSI, or nothing: says what it has not.
+	 * Core has checked what is true everywhere.  Chipset locked.  NULL:
+	 * the VM has no routes.
+	 */
+	int (*routes_set)(struct vmapi_vm *vm, const struct vmapi_route *routes,
+		size_t n);
 	/*
 	 * Let the kernel do these, or no more.  NULL: core and the backend's
 	 * run loop do (vmi_irqfds_service, vmi_doorbell_find, vmi_posted_).

@@ -16,6 +16,7 @@ struct vmi_backend;
 struct vmi_regions;
 struct vmi_chipset;
 struct vmi_posted;
+struct vmi_routes;
 
 /*
  * Ownership: a child holds one reference on its parent, so that objects may
@@ -128,6 +129,7 @@ struct vmapi_vm {
 	/* under the chipset's lock: handles of lines, irqfds, devices */
 	struct vmapi_irq *irqs;
 	struct vmapi_irqfd *irqfds;
+	struct vmi_routes *routes; /* never NULL once the VM is made */
 	struct vmapi_device *devices;
 	/* descriptors beside the timer: vmi_chipset_watch() */
 	atomic_uint watched;

@@ -30,7 +30,7 @@ void vmi_irq_unlink(struct vmapi_irq *irq);
 int vmi_irq_drive(struct vmapi_irq *irq, bool level, int *delivery);
 /* Pass on what the eventfds brought. */
 void vmi_irqfds_service(struct vmapi_vm *vm);
-/* The guest ended an interrupt of this line: resample. */
-void vmi_irq_ended(struct vmapi_vm *vm, unsigned gsi);
+/* The guest ended an interrupt of a chip's pin: resample what leads there. */
+void vmi_irq_ended(struct vmapi_vm *vm, unsigned chip, unsigned pin);
 
 #endif

@@ -12,6 +12,7 @@
 #include "lib/core/backend.h"
 #include "lib/core/chipset.h"
 #include "lib/core/irq.h"
+#include "lib/core/routes.h"
 #include "lib/sys/sys.h"
 
 /* -- Without a kernel: the chipset is locked ---------------------------- */
@@ -35,20 +36,35 @@ void vmi_irqfds_service(struct vmapi_vm *vm)
 			pass_on(irqfd);
 }
 
+static bool leads_to(
+	const struct vmapi_irqfd *irqfd, unsigned chip, unsigned pin)
+{
+	struct vmi_route_span span =
+		vmi_routes_of(irqfd->line.vm, irqfd->line.pin);
+	size_t i;
+
+	for (i = 0; i < span.n; i++)
+		if (span.routes[i].type == VMAPI_ROUTE_PIN &&
+			span.routes[i].u.pin.chip == chip &&
+			span.routes[i].u.pin.pin == pin)
+			return true;
+	return false;
+}
+
 /*
  * First every level goes, then everybody is told: a device that wants
  * service still raises its own again.
  */
-void vmi_irq_ended(struct vmapi_vm *vm, unsigned gsi)
+void vmi_irq_ended(struct vmapi_vm *vm, unsigned chip, unsigned pin)
 {
 	struct vmapi_irqfd *irqfd;
 	int ignored;
 
 	for (irqfd = vm->irqfds; irqfd; irqfd = irqfd->next)
-		if (irqfd->resample_fd >= 0 && irqfd->line.pin == gsi)
+		if (irqfd->resample_fd >= 0 && leads_to(irqfd, chip, pin))
 			(void)vmi_irq_drive(&irqfd->line, false, &ignored);
 	for (irqfd = vm->irqfds; irqfd; irqfd = irqfd->next)
-		if (irqfd->resample_fd >= 0 && irqfd->line.pin == gsi)
+		if (irqfd->resample_fd >= 0 && leads_to(irqfd, chip, pin))
 			vmi_eventfd_signal(irqfd->resample_fd);
 }
 

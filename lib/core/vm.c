@@ -116,6 +116,8 @@ static struct vmapi_vm *alloc_vm(struct vmapi *ctx)
 
 static void free_vm(struct vmapi_vm *vm)
 {
+	vmi_free(atomic_load(&vm->regions));
+	vmi_free(vm->routes);
 	pthread_mutex_destroy(&vm->map_lock);
 	pthread_mutex_destroy(&vm->lock);
 	vmi_gate_fini(vm);
@@ -198,7 +200,6 @@ void vmi_vm_put(struct vmapi_vm *vm)
 	vmi_chipset_destroy(vm);
 	vmi_views_collect(vm, true);
 	vmi_spaces_fini(vm);
-	vmi_free(atomic_load(&vm->regions));
 	free_vm(vm);
 	vmi_context_put(ctx);
 }

@@ -38,6 +38,7 @@ const struct vmi_backend vmi_kvm_backend = {
 	.line_count = vmi_kvm_arch_line_count,
 	.line_set = vmi_kvm_line_set,
 	.msi_send = vmi_kvm_msi_send,
+	.routes_set = vmi_kvm_routes_set,
 	.irqfd = vmi_kvm_irqfd,
 	.ioeventfd = vmi_kvm_ioeventfd,
 	.posted_zone = vmi_kvm_posted_zone,

@@ -188,6 +188,14 @@ int vmi_kvm_map_apply(
 
 /* -- irq.c --------------------------------------------------------------- */
 
+/* -- route.c ------------------------------------------------------------- */
+
+/* Pure: one route in the kernel's layout; -ENOTSUP: it has none. */
+int vmi_kvm_route_encode(
+	struct kvm_irq_routing_entry *to, const struct vmapi_route *from);
+int vmi_kvm_routes_set(
+	struct vmapi_vm *vm, const struct vmapi_route *routes, size_t n);
+
 /* -- event.c ------------------------------------------------------------- */
 
 int vmi_kvm_irqfd(

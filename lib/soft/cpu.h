@@ -71,7 +71,7 @@ enum vmi_leave {
 	VMI_LEAVE_FAULT = 1, /* cpu->fault is to be delivered */
 	VMI_LEAVE_EXIT = 2,  /* cpu->io waits for an answer; then replay */
 	VMI_LEAVE_AGAIN = 3, /* run the same instruction again */
-	VMI_LEAVE_POSTED = 4 /* replay it once posted writes are given out */
+	VMI_LEAVE_REPLAY = 4 /* something comes first; then replay cpu->io */
 };
 
 struct vmi_fault {
@@ -149,6 +149,7 @@ struct vmi_io {
 #define VMI_EVENT_SIPI	  (1u << 5)
 #define VMI_EVENT_SMI	  (1u << 6)
 #define VMI_EVENT_CODE	  (1u << 7) /* the inbox of code pages has mail */
+#define VMI_EVENT_EOI	  (1u << 8) /* soft_vcpu.eoi: of the application's IOAPIC */
 
 struct vmi_xmm {
 	uint64_t q[2]; /* q[0]: bytes 0-7, byte 0 lowest */

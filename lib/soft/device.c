@@ -68,13 +68,13 @@ static bool region_answers(const struct vmi_regions *all, struct vmi_cpu *c,
 
 	if (!(region && region->posts && e->is_write) &&
 		vmi_posted_waits(&c->vm->vm))
-		vmi_leave(c, VMI_LEAVE_POSTED);
+		vmi_leave(c, VMI_LEAVE_REPLAY);
 	if (region) {
 		access.offset = e->address - region->base;
 		err = region->access(region, &access);
 	}
 	if (err == -EAGAIN)
-		vmi_leave(c, VMI_LEAVE_POSTED);
+		vmi_leave(c, VMI_LEAVE_REPLAY);
 	if (!err && !e->is_write)
 		e->value = access.value;
 	return !err;
@@ -125,6 +125,10 @@ static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
 	}
 	io->n++;
 	io->cursor++;
+	/* An EOI is the application's before the guest does anything else. */
+	if (atomic_load_explicit(&c->event, memory_order_relaxed) &
+		VMI_EVENT_EOI)
+		vmi_leave(c, VMI_LEAVE_REPLAY);
 	return e->value;
 }
 

@@ -150,6 +150,12 @@ static void event_clear(struct vmi_cpu *c, unsigned events)
 	atomic_fetch_and(&c->event, ~events);
 }
 
+void vmi_soft_eoi(struct soft_vcpu *v, unsigned vector)
+{
+	v->eoi[vector / 64] |= 1ull << (vector % 64);
+	vmi_event_raise(v, VMI_EVENT_EOI);
+}
+
 static bool can_interrupt(const struct vmi_cpu *c)
 {
 	return (c->rflags & VMI_FLAG_IF) && !c->shadow;
@@ -432,6 +438,25 @@ static void exit_no_code(struct vmi_cpu *c, struct vmapi_exit *x)
 	x->u.internal.suberror = 1;
 }
 
+/* One at a time, before the guest goes on.  True: exit. */
+static bool exit_eoi(struct soft_vcpu *v, struct vmapi_exit *x)
+{
+	unsigned vector;
+
+	for (vector = 0; vector < 256; vector++) {
+		uint64_t bit = 1ull << (vector % 64);
+
+		if (!(v->eoi[vector / 64] & bit))
+			continue;
+		v->eoi[vector / 64] &= ~bit;
+		x->reason = VMAPI_EXIT_EOI;
+		x->u.eoi.vector = vector;
+		return true;
+	}
+	event_clear(&v->cpu, VMI_EVENT_EOI);
+	return false;
+}
+
 /* Sleep until an event, a timer of the VM's chips, or other work there. */
 static void sleep_halted(struct soft_vcpu *v)
 {
@@ -472,6 +497,8 @@ static bool look_at_events(struct soft_vcpu *v, struct vmapi_exit *x)
 	}
 	if (events & VMI_EVENT_CODE)
 		vmi_mail_read(c);
+	if ((events & VMI_EVENT_EOI) && exit_eoi(v, x))
+		return true;
 	if (events & VMI_EVENT_NMI) {
 		event_clear(c, VMI_EVENT_NMI);
 		c->nmi_pending = true;
@@ -551,7 +578,7 @@ static bool after_guest(struct soft_vcpu *v, int why, struct vmapi_exit *x)
 	case VMI_LEAVE_EXIT:
 		exit_io(v, x);
 		return true;
-	case VMI_LEAVE_POSTED:
+	case VMI_LEAVE_REPLAY:
 		c->io.replay = true;
 		step_out(v, vmi_posted_deliver);
 		return false;

@@ -106,7 +106,9 @@ enum vmapi_cap_id {
 	VMAPI_CAP_IMPAIRED = 26,      /* the trial guest failed */
 	VMAPI_CAP_DEBUG = 27,	      /* mask of VMAPI_DEBUG_ */
 	VMAPI_CAP_BREAKPOINTS = 28,   /* of execution, at once */
-	VMAPI_CAP_WATCHPOINTS = 29    /* of data; x86: both share these */
+	VMAPI_CAP_WATCHPOINTS = 29,   /* of data; x86: both share these */
+	VMAPI_CAP_POSTED = 30,	      /* vmapi_posted_create() works */
+	VMAPI_CAP_GSIS = 31	      /* GSIs that a route can have */
 };
 
 /* Who says so. */

@@ -16,6 +16,7 @@
 #include <vmapi/regs.h>
 #include <vmapi/irq.h>
 #include <vmapi/device.h>
+#include <vmapi/event.h>
 #include <vmapi/x86.h>
 
 #endif

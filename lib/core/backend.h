@@ -16,6 +16,8 @@
 #include <vmapi/debug.h>
 
 #include "lib/core/core.h"
+#include "lib/core/irq.h"
+#include "lib/region/region.h"
 
 struct vmi_dirty_want;
 
@@ -161,11 +163,32 @@ struct vmi_backend {
 	 * line_set and legacy_cut are called with the chipset locked
 	 * (lib/core/chipset.h); msi_send with and without.
 	 */
-	int (*line_count)(struct vmapi_vm *vm, unsigned *n);
+	int (*line_count)(struct vmapi_vm *vm, unsigned *n); /* GSIs */
 	int (*line_set)(struct vmapi_vm *vm, unsigned gsi, bool level,
 		int *delivery);
 	int (*msi_send)(struct vmapi_vm *vm, const struct vmapi_msi *msi,
 		int *delivery);
+	/*
+	 * The whole table, in order of GSI, or nothing: says what it has not.
+	 * Core has checked what is true everywhere.  Chipset locked.  NULL:
+	 * the VM has no routes.
+	 */
+	int (*routes_set)(struct vmapi_vm *vm, const struct vmapi_route *routes,
+		size_t n);
+	/*
+	 * Let the kernel do these, or no more.  NULL: core and the backend's
+	 * run loop do (vmi_irqfds_service, vmi_doorbell_find, vmi_posted_).
+	 * Undoing repeats what was done and cannot fail.
+	 */
+	int (*irqfd)(struct vmapi_vm *vm, const struct vmapi_irqfd *irqfd,
+		bool on);
+	int (*ioeventfd)(struct vmapi_vm *vm, const struct vmi_doorbell *bell,
+		int fd, bool on);
+	int (*posted_zone)(struct vmapi_vm *vm,
+		const struct vmi_region *region, bool on);
+	/* The oldest write that the kernel holds, if any.  One at a time. */
+	bool (*posted_next)(struct vmapi_vm *vm,
+		struct vmapi_posted_write *write);
 	/* An HPET takes over IRQ 0 and 8: silence the VM's PIT.  Optional. */
 	void (*legacy_cut)(struct vmapi_vm *vm, bool cut);
 	/*

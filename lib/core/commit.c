@@ -27,6 +27,7 @@
 #include "lib/core/diff.h"
 #include "lib/core/dirty.h"
 #include "lib/core/map.h"
+#include "lib/core/posted.h"
 #include "lib/core/retired.h"
 #include "lib/core/tree.h"
 #include "lib/region/region.h"
@@ -151,6 +152,12 @@ static int check_regions(const struct commit *c, const struct space *s)
 				" overlaps region '%s' at 0x%" PRIx64
 				"+0x%" PRIx64, e->ram->name, e->gpa, e->bytes,
 				r->name, r->base, r->bytes);
+		if (vmi_doorbell_in(
+			    regions, VMI_SPACE_MEMORY, e->gpa, e->bytes))
+			return vmi_fail_range(-EEXIST, e->gpa, e->bytes,
+				"ram '%s' at gpa 0x%" PRIx64 "+0x%" PRIx64
+				" overlaps an ioeventfd", e->ram->name,
+				e->gpa, e->bytes);
 	}
 	return 0;
 }
@@ -397,6 +404,7 @@ int vmi_map_apply(struct vmapi_map *map, struct vmapi_retired *retired)
 	struct commit c = { .vm = map->vm, .retired = retired };
 	int err;
 
+	vmi_posted_deliver(map->vm);
 	pthread_mutex_lock(&map->vm->map_lock);
 	if (atomic_load(&map->vm->map_broken))
 		err = vmi_fail(-EIO, "vm", "the VM's map is broken");

@@ -17,6 +17,8 @@ struct vmi_regions;
 struct vmi_chipset;
 struct vmi_log;
 struct vmi_logged;
+struct vmi_posted;
+struct vmi_routes;
 
 /*
  * Ownership: a child holds one reference on its parent, so that objects may
@@ -152,9 +154,15 @@ struct vmapi_vm {
 	_Atomic(struct vmi_regions *) regions;
 	/* chips of the library: lock, clock, timers: lib/core/chipset.c */
 	struct vmi_chipset *chipset;
-	/* under the chipset's lock: handles of lines, devices */
+	/* under the chipset's lock: handles of lines, irqfds, devices */
 	struct vmapi_irq *irqs;
+	struct vmapi_irqfd *irqfds;
+	struct vmi_routes *routes; /* never NULL once the VM is made */
 	struct vmapi_device *devices;
+	/* descriptors beside the timer: vmi_chipset_watch() */
+	atomic_uint watched;
+	/* writes that wait: lib/core/posted.c; NULL until a range is made */
+	_Atomic(struct vmi_posted *) posted;
 };
 
 struct vmapi_vcpu {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
 const char *vmi_vcpu_label(const struct vmapi_vcpu *vcpu)
@@ -63,8 +64,11 @@ static int settle_for_state(struct vmapi_vcpu *vcpu)
 
 int vmi_vcpu_claim(struct vmapi_vcpu *vcpu)
 {
-	int err = take(vcpu);
+	int err;
 
+	if (vmi_posted_exists(vcpu->vm))
+		vmi_posted_deliver(vcpu->vm);
+	err = take(vcpu);
 	if (err)
 		return err;
 	err = check_answered(vcpu);

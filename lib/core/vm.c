@@ -8,6 +8,7 @@
 #include "lib/core/backend.h"
 #include "lib/core/chipset.h"
 #include "lib/core/dirty.h"
+#include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
 /* -- Configuration ------------------------------------------------------ */
@@ -127,6 +128,8 @@ static struct vmapi_vm *alloc_vm(struct vmapi *ctx)
 
 static void free_vm(struct vmapi_vm *vm)
 {
+	vmi_free(atomic_load(&vm->regions));
+	vmi_free(vm->routes);
 	pthread_mutex_destroy(&vm->map_lock);
 	pthread_mutex_destroy(&vm->lock);
 	vmi_gate_fini(vm);
@@ -204,12 +207,12 @@ void vmi_vm_put(struct vmapi_vm *vm)
 	if (atomic_fetch_sub(&vm->refs, 1) != 1)
 		return;
 	vmi_chipset_stop(vm);
+	vmi_posted_fini(vm);
 	vmi_logged_drop(vm);
 	ctx->be->vm_fini(vm);
 	vmi_chipset_destroy(vm);
 	vmi_views_collect(vm, true);
 	vmi_spaces_fini(vm);
-	vmi_free(atomic_load(&vm->regions));
 	free_vm(vm);
 	vmi_context_put(ctx);
 }
@@ -256,6 +259,7 @@ int vmapi_vm_reset(struct vmapi_vm *vm)
 
 	if (err)
 		return err;
+	vmi_posted_deliver(vm);
 	pthread_mutex_lock(&vm->lock);
 	err = claim_all(vm);
 	if (!err) {
@@ -286,6 +290,6 @@ int vmapi_vm_service(struct vmapi_vm *vm)
 	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
 
 	if (!err)
-		vmi_chipset_service(vm);
+		vmi_vm_service(vm);
 	return err;
 }

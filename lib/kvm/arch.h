@@ -71,6 +71,9 @@ int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
 int vmi_kvm_arch_x86_exits(
 	struct vmapi_vm *vm, const struct vmapi_x86_exits *exits);
+/* What this VM has no chip for: 0, -EINVAL, -ENXIO or -ENOTSUP. */
+int vmi_kvm_arch_route_check(
+	const struct vmapi_vm *vm, const struct vmapi_route *route);
 int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n);
 void vmi_kvm_arch_legacy_cut(struct vmapi_vm *vm, bool cut);
 

@@ -42,6 +42,11 @@ const struct vmi_backend vmi_kvm_backend = {
 	.line_count = vmi_kvm_arch_line_count,
 	.line_set = vmi_kvm_line_set,
 	.msi_send = vmi_kvm_msi_send,
+	.routes_set = vmi_kvm_routes_set,
+	.irqfd = vmi_kvm_irqfd,
+	.ioeventfd = vmi_kvm_ioeventfd,
+	.posted_zone = vmi_kvm_posted_zone,
+	.posted_next = vmi_kvm_posted_next,
 	.legacy_cut = vmi_kvm_arch_legacy_cut,
 	.clock = vmi_kvm_clock,
 };

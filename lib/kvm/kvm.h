@@ -61,6 +61,8 @@ struct vmi_kvm_vm {
 	unsigned n_spaces;
 	struct vmi_kvm_slots slots[VMI_KVM_SPACES];
 	struct vmi_kvm_log log;
+	/* the ring of posted writes, of the first vcpu's area: event.c */
+	struct kvm_coalesced_mmio_ring *_Atomic ring;
 	struct vmi_kvm_vm_arch *arch;
 };
 
@@ -228,6 +230,28 @@ int vmi_kvm_dirty_fetch(struct vmi_logged *logged,
 	const struct vmi_dirty_want *want);
 
 /* -- irq.c --------------------------------------------------------------- */
+
+/* -- route.c ------------------------------------------------------------- */
+
+/* Pure: one route in the kernel's layout; -ENOTSUP: it has none. */
+int vmi_kvm_route_encode(
+	struct kvm_irq_routing_entry *to, const struct vmapi_route *from);
+int vmi_kvm_routes_set(
+	struct vmapi_vm *vm, const struct vmapi_route *routes, size_t n);
+
+/* -- event.c ------------------------------------------------------------- */
+
+int vmi_kvm_irqfd(
+	struct vmapi_vm *vm, const struct vmapi_irqfd *irqfd, bool on);
+int vmi_kvm_ioeventfd(struct vmapi_vm *vm, const struct vmi_doorbell *bell,
+	int fd, bool on);
+int vmi_kvm_posted_zone(
+	struct vmapi_vm *vm, const struct vmi_region *region, bool on);
+bool vmi_kvm_posted_next(
+	struct vmapi_vm *vm, struct vmapi_posted_write *write);
+/* With the first vcpu; nothing where the kernel has no ring. */
+int vmi_kvm_ring_map(struct vmi_kvm_vm *vm, int vcpu_fd);
+void vmi_kvm_ring_unmap(struct vmi_kvm_vm *vm);
 
 int vmi_kvm_line_set(
 	struct vmapi_vm *vm, unsigned gsi, bool level, int *delivery);

@@ -48,7 +48,9 @@ int vmi_kvm_vcpu_init(struct vmapi_vcpu *core)
 	rc = map_run(vcpu);
 	if (rc < 0)
 		goto close;
-	rc = vmi_kvm_ring_init(vcpu);
+	rc = vmi_kvm_ring_map(vmi_kvm_vm_of(core->vm), vcpu->fd);
+	if (rc == 0)
+		rc = vmi_kvm_ring_init(vcpu);
 	if (rc < 0)
 		goto unmap;
 	rc = vmi_kvm_arch_vcpu_init(vcpu);

@@ -61,6 +61,7 @@ void vmi_kvm_vm_fini(struct vmapi_vm *core)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
 
+	vmi_kvm_ring_unmap(vm);
 	vmi_kvm_arch_vm_fini(vm);
 	vmi_kvm_slots_fini(vm);
 	vmi_kvm_log_fini(vm);

@@ -17,6 +17,7 @@
 #include <vmapi/debug.h>
 
 #include "lib/core/chipset.h"
+#include "lib/core/posted.h"
 #include "lib/soft/block.h"
 #include "lib/soft/branch.h"
 #include "lib/soft/device.h"
@@ -183,6 +184,12 @@ void vmi_event_raise(struct soft_vcpu *v, unsigned events)
 static void event_clear(struct vmi_cpu *c, unsigned events)
 {
 	atomic_fetch_and(&c->event, ~events);
+}
+
+void vmi_soft_eoi(struct soft_vcpu *v, unsigned vector)
+{
+	v->eoi[vector / 64] |= 1ull << (vector % 64);
+	vmi_event_raise(v, VMI_EVENT_EOI);
 }
 
 static bool is_blocked(const struct vmi_cpu *c)
@@ -562,6 +569,25 @@ static void exit_no_code(struct vmi_cpu *c, struct vmapi_exit *x)
 	x->u.internal.suberror = 1;
 }
 
+/* One at a time, before the guest goes on.  True: exit. */
+static bool exit_eoi(struct soft_vcpu *v, struct vmapi_exit *x)
+{
+	unsigned vector;
+
+	for (vector = 0; vector < 256; vector++) {
+		uint64_t bit = 1ull << (vector % 64);
+
+		if (!(v->eoi[vector / 64] & bit))
+			continue;
+		v->eoi[vector / 64] &= ~bit;
+		x->reason = VMAPI_EXIT_EOI;
+		x->u.eoi.vector = vector;
+		return true;
+	}
+	event_clear(&v->cpu, VMI_EVENT_EOI);
+	return false;
+}
+
 /* Sleep until an event, a timer of the VM's chips, or other work there. */
 static void sleep_halted(struct soft_vcpu *v)
 {
@@ -583,7 +609,7 @@ static void sleep_halted(struct soft_vcpu *v)
 	if (fds[0].revents)
 		vmi_sys->read(v->wake, &drain, sizeof(drain));
 	if (n == 2 && fds[1].revents)
-		vmi_chipset_service(vm);
+		vmi_vm_service(vm);
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
 }
@@ -602,6 +628,8 @@ static bool look_at_events(struct soft_vcpu *v, struct vmapi_exit *x)
 	}
 	if (events & VMI_EVENT_CODE)
 		vmi_mail_read(c);
+	if ((events & VMI_EVENT_EOI) && exit_eoi(v, x))
+		return true;
 	if (events & VMI_EVENT_NMI)
 		look_at_nmi(c);
 	if (events & VMI_EVENT_IRQ) {
@@ -647,12 +675,21 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 	return false;
 }
 
+/* Outside the gate: what is served may be the application's. */
+static void step_out(struct soft_vcpu *v, void (*serve)(struct vmapi_vm *))
+{
+	vmi_gate_leave(&v->vcpu);
+	serve(v->vcpu.vm);
+	vmi_gate_enter(&v->vcpu);
+	look_at_maps(v);
+}
+
 static void look_at_clock(struct soft_vcpu *v)
 {
 	struct vmapi_vm *vm = v->vcpu.vm;
 
-	if (vm->chipset && vmi_soft_clock(vm) >= vmi_chipset_deadline(vm))
-		vmi_chipset_service(vm);
+	if (vm->chipset && vmi_chipset_is_due(vm, vmi_soft_clock(vm)))
+		step_out(v, vmi_vm_service);
 }
 
 /* What guest() said.  True: exit. */
@@ -672,6 +709,10 @@ static bool after_guest(struct soft_vcpu *v, int why, struct vmapi_exit *x)
 	case VMI_LEAVE_EXIT:
 		exit_io(v, x);
 		return true;
+	case VMI_LEAVE_REPLAY:
+		c->io.replay = true;
+		step_out(v, vmi_posted_deliver);
+		return false;
 	case NO_CODE:
 		exit_no_code(c, x);
 		return true;
@@ -700,6 +741,8 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 	uint64_t left;
 
 	for (;;) {
+		if (c->io.replay && finish_io(v, x))
+			return;
 		if (boundary(v, x))
 			return;
 		if (c->mp_state != VMAPI_X86_MP_RUNNABLE ||
@@ -741,6 +784,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	}
 	slice_set(c, 0);
 	vmi_gate_leave(&v->vcpu);
+	vmi_posted_deliver(v->vcpu.vm);
 	x->flags |= VMAPI_EXIT_COUNTED;
 	x->retired = retired(c) - before;
 }

@@ -60,6 +60,10 @@ static const struct {
 		1 << VMAPI_IRQCHIP_SPLIT | 1 << VMAPI_IRQCHIP_FULL },
 	{ VMAPI_CAP_PIT, 1 },
 	{ VMAPI_CAP_MSI, 1 },
+	{ VMAPI_CAP_IRQFD, 1 },
+	{ VMAPI_CAP_IOEVENTFD, 1 },
+	{ VMAPI_CAP_POSTED, 1 },
+	{ VMAPI_CAP_GSIS, 4096 },
 	{ VMAPI_CAP_XSAVE_SIZE, VMI_XSAVE_BYTES },
 	{ VMAPI_CAP_ICOUNT, 1 },
 	{ VMAPI_CAP_RUN_LIMIT, 1 },
@@ -210,6 +214,7 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 	atomic_fetch_and(&c->event, VMI_EVENT_KICK);
 	c->io.n = c->io.cursor = 0;
 	c->io.replay = c->io.waiting = false;
+	memset(v->eoi, 0, sizeof(v->eoi));
 	c->irq_pending = c->window_wanted = false;
 	for (who = 0; who < VMI_TLBS; who++)
 		c->tlb_used[who] = true;
@@ -463,6 +468,7 @@ const struct vmi_backend vmi_soft_backend = {
 	.line_count = vmi_pc_line_count,
 	.line_set = vmi_pc_line_set,
 	.msi_send = vmi_pc_msi_send,
+	.routes_set = vmi_pc_routes_set,
 	.legacy_cut = vmi_pc_legacy_cut,
 	.clock = vmi_soft_clock,
 };

@@ -41,6 +41,7 @@ struct soft_vcpu {
 	unsigned map_generation; /* seen */
 	unsigned log_generation; /* seen */
 	uint8_t io_data[8];	/* what vmapi_exit_io.data points to */
+	uint64_t eoi[4];	/* ended vectors that the application shall see */
 };
 
 static inline struct soft_vm *vmi_soft_vm(struct vmapi_vm *vm)
@@ -64,5 +65,8 @@ uint64_t vmi_soft_clock(struct vmapi_vm *vm);
 /* Set event bits and wake the vcpu if it sleeps.  Any thread. */
 void vmi_event_raise(struct soft_vcpu *v, unsigned events);
 void vmi_nmi_raise(struct soft_vcpu *v);
+
+/* An interrupt ended of which the application hears: its own thread. */
+void vmi_soft_eoi(struct soft_vcpu *v, unsigned vector);
 
 #endif

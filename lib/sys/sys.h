@@ -44,6 +44,10 @@ struct vmi_sys {
 	int (*ftruncate)(int fd, uint64_t bytes);
 
 	int (*eventfd)(unsigned initial, int flags);
+	int (*epoll)(void);
+	/* Wait for POLLIN of fd, or no more. */
+	int (*epoll_add)(int epoll, int fd);
+	int (*epoll_remove)(int epoll, int fd);
 	int (*timerfd)(int clock); /* not blocking */
 	/* One shot at an absolute time in ns of its clock; 0 disarms. */
 	int (*timerfd_set)(int fd, uint64_t when);
@@ -85,6 +89,16 @@ extern const struct vmi_sys vmi_sys_host;
 
 /* Bytes of a host page. */
 size_t vmi_page_size(void);
+
+/*
+ * Add one to an eventfd, unless it is full: never blocks, whatever its flags,
+ * if nobody else fills it in the same moment.  And take what is there: 0 when
+ * there is nothing.
+ */
+void vmi_eventfd_signal(int fd);
+uint64_t vmi_eventfd_take(int fd);
+/* A duplicate of an eventfd; -EINVAL: it is none, -EBADF, -EMFILE. */
+int vmi_eventfd_dup(int fd);
 
 /* Undefined contents; zeros; n elements of zeros (NULL if n * size wraps). */
 void *vmi_alloc(size_t bytes);

@@ -103,7 +103,8 @@ enum vmapi_cap_id {
 	VMAPI_CAP_SMM = 23,
 	VMAPI_CAP_NMI = 24,	      /* vmapi_vcpu_nmi() works */
 	VMAPI_CAP_TRANSLATE = 25,     /* vmapi_vcpu_translate() works */
-	VMAPI_CAP_IMPAIRED = 26	      /* the trial guest failed */
+	VMAPI_CAP_IMPAIRED = 26,      /* the trial guest failed */
+	VMAPI_CAP_VCPU_FEATURES = 27  /* mask of features of vcpus */
 };
 
 /* Who says so. */

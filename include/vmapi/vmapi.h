@@ -14,6 +14,7 @@
 #include <vmapi/regs.h>
 #include <vmapi/irq.h>
 #include <vmapi/device.h>
+#include <vmapi/arm64.h>
 #include <vmapi/x86.h>
 
 #endif

@@ -32,6 +32,7 @@ static const char *const cap_names[] = {
 	[VMAPI_CAP_NMI] = "nmi",
 	[VMAPI_CAP_TRANSLATE] = "translate",
 	[VMAPI_CAP_IMPAIRED] = "impaired",
+	[VMAPI_CAP_VCPU_FEATURES] = "vcpu-features",
 };
 
 const char *vmapi_cap_name(unsigned id)

@@ -21,6 +21,9 @@
 #define VMI_KVM_CAP_VM_TYPES	      235 /* 6.8 */
 #define VMI_KVM_CAP_ONE_REG	      70 /* x86 answers it from 6.18 on */
 
+#define VMI_KVM_CAP_ARM_EL2	 240 /* 6.16 */
+#define VMI_KVM_CAP_ARM_EL2_E2H0 241 /* 6.16 */
+
 /* KVM_EXIT_MEMORY_FAULT, at the exit union.  It arrives with -EFAULT. */
 struct vmi_kvm_memory_fault {
 	uint64_t flags;
@@ -42,6 +45,10 @@ _Static_assert(KVM_CAP_MEMORY_FAULT_INFO == VMI_KVM_CAP_MEMORY_FAULT_INFO, "");
 #endif
 #ifdef KVM_CAP_VM_TYPES
 _Static_assert(KVM_CAP_VM_TYPES == VMI_KVM_CAP_VM_TYPES, "");
+#endif
+#ifdef KVM_CAP_ARM_EL2
+_Static_assert(KVM_CAP_ARM_EL2 == VMI_KVM_CAP_ARM_EL2, "");
+_Static_assert(KVM_CAP_ARM_EL2_E2H0 == VMI_KVM_CAP_ARM_EL2_E2H0, "");
 #endif
 _Static_assert(KVM_API_VERSION == VMI_KVM_API_VERSION, "");
 _Static_assert(sizeof(((struct kvm_run *)0)->padding) == 256, "");

@@ -88,7 +88,10 @@ struct vmi_kvm_block {
 	unsigned long set;
 	unsigned cap;	   /* without which there is none; 0: always */
 	unsigned offset;   /* in the shared area */
-	uint64_t valid;	   /* in kvm_valid_regs and kvm_dirty_regs */
+	uint64_t valid;	   /* in kvm_valid_regs and kvm_dirty_regs; 0: none */
+	/* Of those whose size changes, in place of all that; see block_get. */
+	int (*read)(struct vmi_kvm_vcpu *vcpu, void *data, size_t *bytes);
+	int (*write)(struct vmi_kvm_vcpu *vcpu, const void *data, size_t bytes);
 };
 
 /* Numbered as in the architecture's lib/arch tables. */

@@ -25,16 +25,12 @@ static const struct vmi_kvm_block *find(
 	struct vmi_kvm_vcpu *vcpu, unsigned block)
 {
 	const struct vmi_kvm_block *b = &vmi_kvm_arch_blocks[block];
-	int value;
 
-	if (block >= vmi_kvm_arch_n_blocks || !b->bytes)
+	if (b->valid && !(vcpu->run->kvm_valid_regs & b->valid))
 		return NULL;
-	if (!b->cap)
-		return b;
-	value = vmi_kvm_vm_check(vmi_kvm_vm_of(vcpu->core.vm), b->cap);
-	if (b->valid && b->cap == KVM_CAP_SYNC_REGS)
-		return (uint64_t)value & b->valid ? b : NULL;
-	return value ? b : NULL;
+	if (b->cap && !vmi_kvm_vm_check(vmi_kvm_vm_of(vcpu->core.vm), b->cap))
+		return NULL;
+	return b;
 }
 
 int vmi_kvm_arch_block_get(
@@ -48,6 +44,10 @@ int vmi_kvm_arch_block_get(
 	if (!b)
 		return vmi_kvm_vcpu_fail(
 			vcpu, -ENOENT, "this kernel has no such registers");
+	if (b->read) {
+		*bytes = room;
+		return b->read(vcpu, data, bytes);
+	}
 	if (!data)
 		return 0;
 	if (room < b->bytes)
@@ -68,6 +68,8 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	if (!b)
 		return vmi_kvm_vcpu_fail(
 			vcpu, -ENOENT, "this kernel has no such registers");
+	if (b->write)
+		return b->write(vcpu, data, bytes);
 	if (bytes != b->bytes)
 		return vmi_kvm_vcpu_fail(
 			vcpu, -EINVAL, "the size of the registers is another");

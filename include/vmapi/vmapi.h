@@ -17,6 +17,10 @@
 #include <vmapi/irq.h>
 #include <vmapi/device.h>
 #include <vmapi/event.h>
+#include <vmapi/arm64.h>
+#include <vmapi/ppc.h>
+#include <vmapi/riscv.h>
+#include <vmapi/s390.h>
 #include <vmapi/x86.h>
 
 #endif

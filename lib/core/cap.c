@@ -37,6 +37,7 @@ static const char *const cap_names[] = {
 	[VMAPI_CAP_WATCHPOINTS] = "watchpoints",
 	[VMAPI_CAP_POSTED] = "posted",
 	[VMAPI_CAP_GSIS] = "gsis",
+	[VMAPI_CAP_VCPU_FEATURES] = "vcpu-features",
 };
 
 const char *vmapi_cap_name(unsigned id)

@@ -170,6 +170,7 @@ struct vmapi_vcpu {
 	struct vmapi_vcpu *next;
 	uint64_t id;
 	uint32_t flags; /* of its config */
+	uint64_t features;
 	unsigned index; /* in order of creation */
 	atomic_int running; /* 1: a thread is in run or settle */
 	atomic_int place;   /* enum vmi_vcpu_place */

@@ -308,7 +308,9 @@ int vmi_kvm_vcpu_run(
 	if (limit)
 		return vmi_kvm_vcpu_fail(
 			vcpu, -ENOTSUP, "KVM cannot count instructions");
-	rc = vmi_kvm_stay_begin(vcpu, &stay);
+	rc = vcpu->ran ? 0 : vmi_kvm_arch_first_run(vcpu);
+	if (rc == 0)
+		rc = vmi_kvm_stay_begin(vcpu, &stay);
 	if (rc < 0)
 		return rc;
 	rc = go_round(vcpu, exit);

@@ -49,6 +49,8 @@ struct vmi_kvm_guest_memfd {
 #define VMI_KVM_SET_USER_MEMORY_REGION2 \
 	_IOW(KVMIO, 0x49, struct vmi_kvm_memory_region2)
 #define VMI_KVM_CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct vmi_kvm_guest_memfd)
+#define VMI_KVM_CAP_ARM_EL2	 240 /* 6.16 */
+#define VMI_KVM_CAP_ARM_EL2_E2H0 241 /* 6.16 */
 
 /* KVM_EXIT_MEMORY_FAULT, at the exit union.  It arrives with -EFAULT. */
 struct vmi_kvm_memory_fault {
@@ -82,6 +84,10 @@ _Static_assert(KVM_CREATE_GUEST_MEMFD == VMI_KVM_CREATE_GUEST_MEMFD, "");
 #endif
 #ifdef KVM_CAP_VM_TYPES
 _Static_assert(KVM_CAP_VM_TYPES == VMI_KVM_CAP_VM_TYPES, "");
+#endif
+#ifdef KVM_CAP_ARM_EL2
+_Static_assert(KVM_CAP_ARM_EL2 == VMI_KVM_CAP_ARM_EL2, "");
+_Static_assert(KVM_CAP_ARM_EL2_E2H0 == VMI_KVM_CAP_ARM_EL2_E2H0, "");
 #endif
 _Static_assert(KVM_API_VERSION == VMI_KVM_API_VERSION, "");
 _Static_assert(sizeof(struct vmi_kvm_memory_region2) == 160, "");

@@ -20,6 +20,7 @@ static int check_config(const struct vmapi_vm_config *config)
 int vmi_kvm_vm_init(struct vmapi_vm *core)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
+	int fd = vmi_kvm_of(core->ctx)->fd;
 	int rc;
 
 	vm->fd = -1;
@@ -31,7 +32,9 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 				  : SIGRTMAX - 2;
 	sigemptyset(&vm->kick_set);
 	sigaddset(&vm->kick_set, vm->kick_signal);
-	rc = vmi_kvm_create_vm(vmi_kvm_of(core->ctx)->fd, core->config.type);
+	rc = vmi_kvm_create_vm(fd,
+		core->config.type ? core->config.type
+				  : vmi_kvm_arch_vm_type(fd));
 	if (rc == -EINVAL && core->config.type)
 		return vmi_fail(-ENOTSUP, "vm",
 			"type: this kernel has no VM type %llu",

@@ -169,6 +169,12 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	return rc;
 }
 
+uint64_t vmi_kvm_arch_vm_type(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
 void vmi_kvm_arch_vm_fini(struct vmi_kvm_vm *vm)
 {
 	vmi_free(vm->arch);
@@ -268,6 +274,16 @@ int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 		xsave = check(kvm, vm, KVM_CAP_XSAVE2);
 		cap->value = xsave ? xsave : (int)sizeof(struct kvm_xsave);
 		break;
+	case VMAPI_CAP_PIT:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_PIT2);
+		break;
+	case VMAPI_CAP_SMM:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_X86_SMM);
+		break;
+	case VMAPI_CAP_NMI:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_USER_NMI);
+		break;
+	case VMAPI_CAP_TRANSLATE: cap->value = 1; break;
 	case VMAPI_CAP_TSC_HZ:
 		cap->value = vm ? 1000ll * vmi_sys->ioctl(vm->fd,
 						   KVM_GET_TSC_KHZ, NULL)

@@ -302,26 +302,19 @@ struct before {
 /*
  * Whether a single-step trap follows: if the instruction began with TF (SDM
  * 3B 17.3.1.4), but not if it was INT n, which cleared TF on its way into the
- * handler, nor if it was MOV SS.  SYSCALL and SYSRET count by the TF that
- * they leave (APM 3 "SYSCALL").
+ * handler, nor if it was MOV SS.
  */
-static bool is_traced(const struct vmi_cpu *c, const struct before *was,
-	unsigned code)
+static bool is_traced(const struct vmi_cpu *c, const struct before *was)
 {
-	bool tf = was->tf;
-
-	if (code == VMI_EXEC_syscall || code == VMI_EXEC_sysret)
-		tf = c->rflags & VMI_FLAG_TF;
-	return tf && !(c->shadow & 1) && !c->delivered;
+	return was->tf && !(c->shadow & 1) && !c->delivered;
 }
 
-static void after_step(struct vmi_cpu *c, const struct before *was,
-	unsigned code)
+static void after_step(struct vmi_cpu *c, const struct before *was)
 {
 	if (c->shadow == was->shadow)
 		c->shadow = 0;
 	vmi_dev_done(c);
-	vmi_debug_done(c, is_traced(c, was, code));
+	vmi_debug_done(c, is_traced(c, was));
 }
 
 /* A repeated instruction stopped after an element: a boundary as others. */
@@ -336,7 +329,6 @@ static int step(struct vmi_cpu *c)
 	struct before was = { .tf = c->rflags & VMI_FLAG_TF,
 		.shadow = c->shadow };
 	const struct vmi_op *op;
-	unsigned code;
 
 	if (vmi_debug_stops(c))
 		return WENT_ON;
@@ -351,10 +343,9 @@ static int step(struct vmi_cpu *c)
 	c->budget = 0;
 	c->enter = op;
 	c->delivered = false;
-	code = op[1].code;
 	vmi_debug_begin(c);
 	execute(c, op + 1);
-	after_step(c, &was, code);
+	after_step(c, &was);
 	return WENT_ON;
 }
 

@@ -22,7 +22,7 @@ struct vmapi_vcpu;
 #define VMAPI_REG_READONLY (1u << 0) /* cannot be set from outside */
 #define VMAPI_REG_VARLEN   (1u << 1) /* its size is found by asking */
 #define VMAPI_REG_VOLATILE (1u << 2) /* changes by itself */
-#define VMAPI_REG_STRUCT   (1u << 3) /* a struct of <vmapi/x86.h> */
+#define VMAPI_REG_STRUCT   (1u << 3) /* a struct or an area, not an integer */
 
 struct vmapi_reg_info {
 	uint32_t size;
@@ -59,9 +59,9 @@ struct vmapi_reg {
  *
  * A set is applied in this order whatever the caller's: CPUID; XCR0; control
  * registers, EFER and segments; general registers; x87, SSE and XSAVE; MSRs
- * (the TSC before TSC_DEADLINE); the local APIC before TSC_DEADLINE; debug
- * registers; MP state; events last.  Each kernel block is read and written
- * once.  Two entries of one tag: the later wins.
+ * (the TSC before TSC_DEADLINE); the local APIC before TSC_DEADLINE; nested
+ * state; debug registers; MP state; events last.  Each kernel block is read
+ * and written once.  Two entries of one tag: the later wins.
  *
  *   -ENOENT   no such register on this vcpu
  *   -EINVAL   a value that the processor refuses

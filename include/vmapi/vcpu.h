@@ -73,7 +73,9 @@ enum vmapi_exit_reason {
 	VMAPI_EXIT_FAULT = 14,	   /* memory that cannot be given: u.fault */
 	VMAPI_EXIT_FAIL_ENTRY = 15, /* the processor refused: u.fail */
 	VMAPI_EXIT_INTERNAL = 16,  /* the backend gave up: u.internal */
-	VMAPI_EXIT_UNKNOWN = 17	   /* number in `native`, bytes in u.raw */
+	VMAPI_EXIT_BUS_LOCK = 17,  /* x86: a lock held up all processors */
+	VMAPI_EXIT_NOTIFY = 18,	   /* x86: no event window: u.notify */
+	VMAPI_EXIT_UNKNOWN = 19	   /* number in `native`, bytes in u.raw */
 };
 
 /* Flags of an exit. */
@@ -107,7 +109,10 @@ struct vmapi_exit_mmio {
 	uint8_t data[8];
 };
 
-/* Answered with the result, 8 bytes. */
+/*
+ * A call of the hypervisor.  Answered with the result, 8 bytes.  On x86 it
+ * has to be asked for: vmapi_x86_exits().
+ */
 struct vmapi_exit_hypercall {
 	uint64_t number;
 	uint64_t args[9];
@@ -118,14 +123,15 @@ struct vmapi_exit_hypercall {
 };
 
 /*
- * An MSR that the application asked to see.  Reads are answered with the
- * value, 8 bytes; an answer of length 0 injects #GP, for writes too.
+ * An MSR that the application asked to see (vmapi_x86_exits()).  Reads are
+ * answered with the value, 8 bytes, writes with any 8 bytes; an answer of
+ * length 0 raises #GP for both.
  */
 struct vmapi_exit_msr {
 	uint64_t index;
 	uint64_t value;
 	uint32_t is_write;
-	uint32_t why;
+	uint32_t why; /* VMAPI_X86_MSR_ */
 };
 
 /* Why vmapi_vcpu_debug() stops; several may be true at once. */
@@ -160,6 +166,10 @@ struct vmapi_exit_fault {
 	uint64_t bytes;
 };
 
+struct vmapi_exit_notify {
+	uint64_t flags; /* bit 0: the vcpu's state is lost */
+};
+
 struct vmapi_exit_fail {
 	uint64_t why;	/* the hardware's own code */
 	uint64_t cpu;
@@ -183,6 +193,7 @@ union vmapi_exit_payload {
 	struct vmapi_exit_system system;
 	struct vmapi_exit_eoi eoi;
 	struct vmapi_exit_fault fault;
+	struct vmapi_exit_notify notify;
 	struct vmapi_exit_fail fail;
 	struct vmapi_exit_internal internal;
 	uint8_t raw[256];

@@ -12,6 +12,7 @@
 #ifndef VMI_CORE_BACKEND_H
 #define VMI_CORE_BACKEND_H
 
+#include "lib/arch/regs.h"
 #include <vmapi/debug.h>
 
 #include "lib/core/core.h"
@@ -25,28 +26,12 @@ struct vmi_map_change {
 	size_t n_added;
 };
 
-/*
- * Blocks of register state: what a kernel moves at once.  The layout of each
- * is the struct named in lib/arch/x86_state.h, the same on every backend.
- */
-enum vmi_block {
-	VMI_BLOCK_GPRS,	    /* struct vmi_x86_gprs */
-	VMI_BLOCK_SYSTEM,   /* struct vmi_x86_system */
-	VMI_BLOCK_DEBUG,    /* struct vmi_x86_debug */
-	VMI_BLOCK_XCRS,	    /* struct vmi_x86_xcrs */
-	VMI_BLOCK_XSAVE,    /* the standard-format area; size by asking */
-	VMI_BLOCK_LAPIC,    /* 1024 bytes */
-	VMI_BLOCK_EVENTS,   /* struct vmapi_x86_events */
-	VMI_BLOCK_MP_STATE, /* uint32_t */
-	VMI_BLOCK_CPUID,    /* struct vmapi_x86_cpuid[]; size by asking */
-	VMI_BLOCK_TSC_HZ,   /* uint64_t */
-	VMI_BLOCKS
-};
-
-struct vmi_msr {
-	uint32_t index;
+/* A register that is moved by itself: lib/arch/regs.h. */
+struct vmi_one {
+	uint64_t tag;
+	void *data;	/* its bytes, in host order */
+	uint32_t bytes; /* as many as the tag says */
 	int32_t status; /* out: 0 or -errno */
-	uint64_t value;
 };
 
 struct vmi_backend {
@@ -103,30 +88,37 @@ struct vmi_backend {
 	int (*vcpu_translate)(struct vmapi_vcpu *vcpu, uint64_t gva,
 		unsigned access, struct vmapi_translation *result);
 
+	/* Which registers there are. */
+	const struct vmi_regs_arch *(*regs_arch)(void);
+
 	/* Flags, kinds, sizes and each kind's number are checked. */
 	int (*vcpu_debug)(struct vmapi_vcpu *vcpu,
 		const struct vmapi_debug *debug);
 
 	/*
-	 * Blocks.  get: *bytes is the room, then the size (-ENOSPC sets it
-	 * too).  set: the whole block.  NULL data with *bytes 0 asks the size.
-	 * A block that this vcpu has not (LAPIC where the VM has none) is
-	 * -ENOENT, when the size is asked too.
+	 * Blocks, as regs_arch numbers them.  get: *bytes is the room, then
+	 * the size (-ENOSPC sets it too).  set: the whole block.  NULL data
+	 * with *bytes 0 asks the size.  A block that this vcpu has not (LAPIC
+	 * where the VM has none) is -ENOENT, when the size is asked too.
 	 */
-	int (*block_get)(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	int (*block_get)(struct vmapi_vcpu *vcpu, unsigned block,
 		void *data, size_t *bytes);
-	int (*block_set)(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	int (*block_set)(struct vmapi_vcpu *vcpu, unsigned block,
 		const void *data, size_t bytes);
 	/* Every entry gets a status; 0 whatever they are. */
-	int (*msrs_get)(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+	int (*ones_get)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 		size_t n);
-	int (*msrs_set)(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+	int (*ones_set)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 		size_t n);
 	/* At most n are written, *count is how many there are. */
-	int (*msr_list)(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
+	int (*one_list)(struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n,
 		size_t *count);
 	int (*cpuid_supported)(struct vmapi_vm *vm,
 		struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
+
+	/* Checked; the gate is closed.  All or nothing. */
+	int (*x86_exits)(struct vmapi_vm *vm,
+		const struct vmapi_x86_exits *exits);
 
 	/*
 	 * Apply the changes: all or none.  Core holds vm->map_lock; the gate is

@@ -53,6 +53,7 @@ struct vmapi_ram {
 	/* Backends that hear of writes by others: vmapi_ram_written(). */
 	pthread_mutex_t watch_lock;
 	struct vmi_ram_watch *watches;
+	atomic_uint n_watches;
 };
 
 /* Somebody who wants to know that RAM changed behind his back. */
@@ -115,6 +116,7 @@ struct vmapi_vm {
 	uint64_t page_size;
 	unsigned phys_bits;
 	size_t map_entries_max;
+	uint32_t x86_exit_flags; /* of vmapi_x86_exits(), under `lock` */
 	/* the run gate: lib/core/gate.c */
 	pthread_mutex_t gate_lock;
 	pthread_cond_t gate_cond;
@@ -259,6 +261,8 @@ void vmi_gate_fini(struct vmapi_vm *vm);
 _Atomic(uint8_t) *vmi_ram_page_flags(struct vmapi_ram *ram);
 void vmi_ram_watch_add(struct vmapi_ram *ram, struct vmi_ram_watch *watch);
 void vmi_ram_watch_remove(struct vmapi_ram *ram, struct vmi_ram_watch *watch);
+/* Whether more than one hears: more than one VM maps it. */
+bool vmi_ram_is_shared(const struct vmapi_ram *ram);
 /* Tell the watches; the range lies within the object. */
 void vmi_ram_tell(struct vmapi_ram *ram, uint64_t offset, uint64_t bytes);
 

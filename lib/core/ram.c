@@ -297,6 +297,7 @@ void vmi_ram_watch_add(struct vmapi_ram *ram, struct vmi_ram_watch *watch)
 	pthread_mutex_lock(&ram->watch_lock);
 	watch->next = ram->watches;
 	ram->watches = watch;
+	atomic_fetch_add(&ram->n_watches, 1);
 	pthread_mutex_unlock(&ram->watch_lock);
 }
 
@@ -308,9 +309,15 @@ void vmi_ram_watch_remove(struct vmapi_ram *ram, struct vmi_ram_watch *watch)
 	for (at = &ram->watches; *at; at = &(*at)->next)
 		if (*at == watch) {
 			*at = watch->next;
+			atomic_fetch_sub(&ram->n_watches, 1);
 			break;
 		}
 	pthread_mutex_unlock(&ram->watch_lock);
+}
+
+bool vmi_ram_is_shared(const struct vmapi_ram *ram)
+{
+	return atomic_load(&ram->n_watches) > 1;
 }
 
 void vmi_ram_tell(struct vmapi_ram *ram, uint64_t offset, uint64_t bytes)

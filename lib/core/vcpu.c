@@ -273,6 +273,8 @@ static const char *const exit_names[] = {
 	[VMAPI_EXIT_FAULT] = "fault",
 	[VMAPI_EXIT_FAIL_ENTRY] = "fail-entry",
 	[VMAPI_EXIT_INTERNAL] = "internal",
+	[VMAPI_EXIT_BUS_LOCK] = "bus-lock",
+	[VMAPI_EXIT_NOTIFY] = "notify",
 	[VMAPI_EXIT_UNKNOWN] = "unknown",
 };
 

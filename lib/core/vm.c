@@ -276,21 +276,3 @@ int vmapi_vm_service(struct vmapi_vm *vm)
 		vmi_chipset_service(vm);
 	return err;
 }
-
-int vmapi_x86_cpuid_supported(struct vmapi_vm *vm,
-	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
-{
-	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
-	size_t found = 0;
-
-	if (err)
-		return err;
-	if (!count || (n && !entries))
-		return vmi_null(count ? "entries" : "count");
-	if (!vm->ctx->be->cpuid_supported)
-		return vmi_unsupported(vm->ctx);
-	err = vm->ctx->be->cpuid_supported(vm, entries, n, &found);
-	if (!err)
-		*count = found;
-	return err;
-}

@@ -56,18 +56,21 @@ int vmi_kvm_arch_interrupt(struct vmapi_vcpu *vcpu, unsigned vector);
 int vmi_kvm_arch_irq_window(struct vmapi_vcpu *vcpu, bool on);
 int vmi_kvm_arch_translate(struct vmapi_vcpu *vcpu, uint64_t gva,
 	unsigned access, struct vmapi_translation *result);
-int vmi_kvm_arch_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_kvm_arch_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	void *data, size_t *bytes);
-int vmi_kvm_arch_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_kvm_arch_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes);
-int vmi_kvm_arch_msrs_get(
-	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n);
-int vmi_kvm_arch_msrs_set(
-	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n);
-int vmi_kvm_arch_msr_list(
-	struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n, size_t *count);
+int vmi_kvm_arch_ones_get(
+	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n);
+int vmi_kvm_arch_ones_set(
+	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n);
+int vmi_kvm_arch_one_list(
+	struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n, size_t *count);
+const struct vmi_regs_arch *vmi_kvm_arch_regs(void);
 int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
+int vmi_kvm_arch_x86_exits(
+	struct vmapi_vm *vm, const struct vmapi_x86_exits *exits);
 int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n);
 void vmi_kvm_arch_legacy_cut(struct vmapi_vm *vm, bool cut);
 

@@ -51,8 +51,13 @@ static const struct request requests[] = {
 	REQUEST(KVM_SET_LAPIC),
 	REQUEST(KVM_GET_VCPU_EVENTS),
 	REQUEST(KVM_SET_VCPU_EVENTS),
+	REQUEST(KVM_GET_NESTED_STATE),
+	REQUEST(KVM_SET_NESTED_STATE),
+	REQUEST(KVM_GET_ONE_REG),
+	REQUEST(KVM_SET_ONE_REG),
 	REQUEST(KVM_GET_TSC_KHZ),
 	REQUEST(KVM_SET_TSC_KHZ),
+	REQUEST(KVM_X86_SET_MSR_FILTER),
 	REQUEST(KVM_SET_TSS_ADDR),
 	REQUEST(KVM_SET_IDENTITY_MAP_ADDR),
 	REQUEST(KVM_SET_BOOT_CPU_ID),
@@ -121,6 +126,14 @@ int vmi_kvm_vcpu_refused(
 	snprintf(sentence, sizeof(sentence), "the kernel refused %s (errno %d)",
 		vmi_kvm_request_name(request), -code);
 	return vmi_kvm_vcpu_fail(vcpu, code, sentence);
+}
+
+int vmi_kvm_vm_enable(struct vmi_kvm_vm *vm, unsigned cap, uint64_t arg)
+{
+	struct kvm_enable_cap enable = { .cap = cap, .args = { arg } };
+	int rc = vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &enable);
+
+	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_ENABLE_CAP) : 0;
 }
 
 int vmi_kvm_check(int fd, unsigned long number)

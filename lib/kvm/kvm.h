@@ -102,6 +102,8 @@ int vmi_kvm_vcpu_refused(
 /* Record a sentence about a vcpu. */
 int vmi_kvm_vcpu_fail(
 	struct vmi_kvm_vcpu *vcpu, int code, const char *sentence);
+/* KVM_ENABLE_CAP on the VM with its first argument: 0 or -errno. */
+int vmi_kvm_vm_enable(struct vmi_kvm_vm *vm, unsigned cap, uint64_t arg);
 /* KVM_CHECK_EXTENSION: the value, 0 for an absent capability. */
 int vmi_kvm_check(int fd, unsigned long number);
 /* The VM's own answer; of the system where the kernel has no other. */

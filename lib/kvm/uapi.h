@@ -19,6 +19,7 @@
 
 #define VMI_KVM_CAP_MEMORY_FAULT_INFO 232 /* 6.8 */
 #define VMI_KVM_CAP_VM_TYPES	      235 /* 6.8 */
+#define VMI_KVM_CAP_ONE_REG	      70 /* x86 answers it from 6.18 on */
 
 /* KVM_EXIT_MEMORY_FAULT, at the exit union.  It arrives with -EFAULT. */
 struct vmi_kvm_memory_fault {

@@ -240,14 +240,15 @@ void vmi_do_lmsw(struct vmi_cpu *c, const struct vmi_op *op)
 	uint64_t v;
 
 	vmi_need_cpl0(c);
-	v = vmi_rm(c, op, 2);
+	v = vmi_rm_unchecked(c, op, 2);
 	write_cr0(c, (c->cr0 & ~0xeull) | (v & 0xf));
 }
 
 void vmi_do_smsw(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	vmi_need_umip(c);
-	vmi_rm_set(c, op, op->bits & VMI_OPF_MEM ? c->cr0 & 0xffff : c->cr0,
+	vmi_rm_unchecked_set(c, op,
+		op->bits & VMI_OPF_MEM ? c->cr0 & 0xffff : c->cr0,
 		op->bits & VMI_OPF_MEM ? 2 : vmi_op_size(op));
 }
 

@@ -85,6 +85,40 @@ struct vmi_fault {
 	uint64_t dr6;
 };
 
+/* How an event came about: SDM 3A 6.3, 6.4; it decides checks and errors. */
+enum vmi_event_kind {
+	VMI_EV_EXTERNAL,  /* INTR: EXT bit set in error codes */
+	VMI_EV_NMI,
+	VMI_EV_EXCEPTION, /* fault or trap of an instruction */
+	VMI_EV_INT,	  /* INT n: DPL is checked, VM86 by IOPL and VME */
+	VMI_EV_INT3	  /* INT3, INTO: DPL is checked; INT1 is EXCEPTION */
+};
+
+struct vmi_event {
+	enum vmi_event_kind kind;
+	uint8_t vector;
+	bool has_code;
+	uint32_t code;
+	uint64_t return_rip;
+};
+
+/* A task's registers, as its state segment has them: task.c. */
+struct vmi_task_image {
+	uint32_t cr3, eip, eflags, gpr[8];
+	uint16_t seg[6], ldt;
+	bool trap;
+};
+
+/* The part of a task switch that belongs to the new task. */
+struct vmi_arrival {
+	struct vmi_task_image image;
+	uint32_t ext;	/* EXT bit of error codes */
+	uint32_t code;	/* to be pushed for an event's handler */
+	uint8_t size;	/* of a register in the task state */
+	bool has_code, nested;
+	bool due;	/* it is not done yet */
+};
+
 /*
  * Device accesses of the instruction in progress, in order, with their
  * answers: an instruction that had to wait for one is executed again from
@@ -96,9 +130,15 @@ struct vmi_io_entry {
 	uint64_t address;
 	uint64_t value;
 	uint8_t bytes;
-	uint8_t space;
+	uint8_t space; /* enum vmi_space, or VMI_ASK_ */
 	bool is_write;
+	uint8_t why;   /* of an MSR: VMAPI_X86_MSR_ */
+	bool refused;  /* answered with nothing: #GP */
 };
+
+/* What is no device access, and waits for the application like one. */
+#define VMI_ASK_MSR  16
+#define VMI_ASK_CALL 17
 
 struct vmi_io {
 	unsigned n;	 /* entries answered */
@@ -141,10 +181,16 @@ struct vmi_cpu {
 	uint64_t amask;		   /* of linear addresses: 32 bits or all */
 	int64_t budget;		   /* instructions left in this slice */
 	atomic_uint event;
-	uint32_t cc_kind; /* lazy flags: lib/soft/flags.h */
-	uint64_t cc_res, cc_src;
+	/*
+	 * Lazy flags: lib/soft/flags.h.  The two values are apart, or
+	 * compilers make one vector of them, which takes longer.
+	 */
+	uint32_t cc_kind;
+	uint64_t cc_res;
 	const struct vmi_op *enter; /* first operation of the running block */
+	uint64_t cc_src;
 	const struct vmi_op *op;    /* the one in a helper or a slow path */
+	uint64_t acc; /* where handlers are not chained: op.h */
 	uint64_t jump_tag;
 	struct vmi_jump *jumps;
 
@@ -189,6 +235,9 @@ struct vmi_cpu {
 	bool exclusive;	    /* between vmi_exclusive_begin() and _end() */
 	struct vmi_fault fault;
 	uint8_t previous; /* the vector being delivered, for #DF */
+	struct vmi_event underway; /* what is being delivered */
+	uint64_t underway_flags;   /* the image that it pushes */
+	struct vmi_arrival arrival;
 	int injected;	  /* queued by vmapi_vcpu_interrupt(), or -1 */
 	bool window_wanted;
 

@@ -54,6 +54,8 @@ static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
 			e->value = vmi_pc_apic_read(c, e->address, e->bytes);
 		return true;
 	}
+	if (e->space >= VMI_ASK_MSR)
+		return false;
 	all = atomic_load_explicit(&c->vm->vm.regions, memory_order_acquire);
 	if (!all)
 		return false;
@@ -68,7 +70,17 @@ static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
 	return true;
 }
 
-static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
+/* A full log: reads give all ones, writes go nowhere. */
+static struct vmi_io_entry *overflow(struct vmi_io *io)
+{
+	struct vmi_io_entry *e = &io->entry[io->n];
+
+	*e = (struct vmi_io_entry){ .value = ~0ull };
+	return e;
+}
+
+static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
+	struct vmi_io_entry want)
 {
 	struct vmi_io *io = &c->io;
 	struct vmi_io_entry *e;
@@ -77,14 +89,15 @@ static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
 	if (io->cursor < io->n) {
 		e = &io->entry[io->cursor];
 		if (e->address == want.address && e->bytes == want.bytes &&
+			e->space == want.space &&
 			e->is_write == want.is_write) {
 			io->cursor++;
-			return e->value;
+			return e;
 		}
 		io->n = io->cursor; /* memory changed under the instruction */
 	}
 	if (io->n == VMI_IO_LOG)
-		return want.is_write ? 0 : ~0ull;
+		return overflow(io);
 	e = &io->entry[io->n];
 	*e = want;
 	if (!answered(c, e)) {
@@ -93,7 +106,7 @@ static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
 	}
 	io->n++;
 	io->cursor++;
-	return e->value;
+	return e;
 }
 
 uint64_t vmi_dev_read(struct vmi_cpu *c, enum vmi_space space,
@@ -101,7 +114,7 @@ uint64_t vmi_dev_read(struct vmi_cpu *c, enum vmi_space space,
 {
 	struct vmi_io_entry e = { .address = address, .bytes = (uint8_t)bytes,
 		.space = (uint8_t)space };
-	uint64_t v = access_device(c, e);
+	uint64_t v = access_device(c, e)->value;
 
 	return bytes == 8 ? v : v & ((1ull << (8 * bytes)) - 1);
 }
@@ -114,4 +127,14 @@ void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 		.is_write = true };
 
 	access_device(c, e);
+}
+
+bool vmi_ask(struct vmi_cpu *c, struct vmi_io_entry what, uint64_t *answer)
+{
+	const struct vmi_io_entry *e;
+
+	what.bytes = 8;
+	e = access_device(c, what);
+	*answer = e->value;
+	return !e->refused;
 }

@@ -14,6 +14,7 @@
 /* A page of RAM or of something else, for one access. */
 struct page {
 	uint8_t *host; /* of the byte; NULL: a device */
+	struct vmapi_ram *ram;
 	uint64_t gpa;
 	bool code;	  /* blocks were decoded from it */
 	bool readonly;	  /* a ROM: writes are device accesses */
@@ -43,7 +44,7 @@ static bool page_has_code(const struct vmi_map_entry *e, uint64_t gpa)
 	uint64_t page = (e->offset + (gpa - e->gpa)) >> 12;
 
 	return flags && (atomic_load_explicit(&flags[page],
-		memory_order_relaxed) & VMI_PAGE_CODE);
+		memory_order_acquire) & VMI_PAGE_CODE);
 }
 
 static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
@@ -53,6 +54,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 
 	if (!e || vmi_pc_apic_page(c, gpa) || vmi_dev_is_answered(c, gpa))
 		return p;
+	p.ram = e->ram;
 	p.host = e->ram->base + e->offset + (gpa - e->gpa);
 	p.readonly = e->flags & VMAPI_MAP_READONLY;
 	p.code = page_has_code(e, gpa);
@@ -126,7 +128,7 @@ static void page_store(struct vmi_cpu *c, const struct page *p, uint64_t v,
 	}
 	vmi_host_store(p->host, v, bytes);
 	if (p->code)
-		vmi_code_written(c, p->host, bytes);
+		vmi_code_written(c, p->ram, p->host, bytes);
 }
 
 /* -- Accesses that may cross -------------------------------------------- */
@@ -299,17 +301,26 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	vmi_store(c, c->op, linear, value, bytes);
 }
 
-void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
-	unsigned access)
+static void check_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access, enum vmi_tlb_kind who)
 {
+	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
 	uint64_t at, last = linear + bytes - 1;
 
+	if (access == VMI_MEM_WRITE && vmi_may_write(e, linear, bytes))
+		return;
 	need_canonical(c, wrap(c, last), access);
 	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
-		translate(c, wrap(c, at), access, c->who);
+		translate(c, wrap(c, at), access, who);
 		if ((at | 0xfff) >= (last | 0xfff))
 			return;
 	}
+}
+
+void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	check_as(c, linear, bytes, access, c->who);
 }
 
 uint8_t *vmi_host(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
@@ -346,6 +357,12 @@ void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes)
 {
 	store_as(c, linear, value, bytes, system_who(c));
+}
+
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	check_as(c, linear, bytes, access, system_who(c));
 }
 
 /* -- Locked accesses ---------------------------------------------------- */
@@ -427,7 +444,7 @@ static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 		return bus_cas(c, w, who);
 	s = host_cas(p.host, w->expected, w->desired, w->bytes);
 	if (s.swapped && p.code)
-		vmi_code_written(c, p.host, w->bytes);
+		vmi_code_written(c, p.ram, p.host, w->bytes);
 	return s;
 }
 
@@ -467,7 +484,8 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
 	if (!e)
 		return NULL;
 	p = phys_page(c, w.gpa);
-	fill(c, c->who, linear, &w, &p);
+	if (p.host)
+		fill(c, c->who, linear, &w, &p);
 	*ram = e->ram;
 	*page = (e->offset + (w.gpa - e->gpa)) >> 12;
 	return p.host;

@@ -23,6 +23,8 @@
 #define VMI_MEM_READ  0u
 #define VMI_MEM_WRITE 1u
 #define VMI_MEM_EXEC  2u
+/* With one of them, for vmi_linear(): 16 bytes that have to be aligned. */
+#define VMI_MEM_AL16  0x100u
 
 /* Slow paths; linear addresses. */
 vmi_noinline uint64_t vmi_load_slow(struct vmi_cpu *c,
@@ -142,6 +144,8 @@ void vmi_write_unaligned(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 uint64_t vmi_sys_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
 void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes);
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access);
 
 /*
  * The host address of [linear, linear + bytes) where all of it lies in one

@@ -66,6 +66,7 @@ static void reset_events(struct vmi_cpu *c)
 	c->halted = false;
 	c->fault_pending = false;
 	c->delivering = false;
+	c->arrival.due = false;
 	c->shutdown = false;
 	c->trap_pending = false;
 	c->dr6_pending = 0;

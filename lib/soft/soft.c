@@ -391,10 +391,20 @@ static int soft_cpuid_supported(struct vmapi_vm *vm,
 	return 0;
 }
 
-static int soft_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
-	size_t *count)
+static int soft_x86_exits(struct vmapi_vm *vm,
+	const struct vmapi_x86_exits *x)
 {
-	*count = vmi_msr_list(&vmi_soft_vcpu(vcpu)->cpu, indices, n);
+	struct vmi_asked *asked = &vmi_soft_vm(vm)->asked;
+	uint32_t i;
+
+	if (x->flags)
+		return vmi_fail(-ENOTSUP, "vm", "flags: the software processor "
+			"has neither bus locks nor a notify window");
+	asked->msrs = x->msrs;
+	asked->n_ranges = x->n_ranges;
+	for (i = 0; i < x->n_ranges; i++)
+		asked->ranges[i] = x->ranges[i];
+	asked->hypercalls = x->hypercalls;
 	return 0;
 }
 
@@ -423,13 +433,15 @@ const struct vmi_backend vmi_soft_backend = {
 	.vcpu_irq_window = soft_irq_window,
 	.vcpu_nmi = soft_nmi,
 	.vcpu_translate = soft_translate,
+	.regs_arch = vmi_soft_regs_arch,
 	.vcpu_debug = soft_debug,
 	.block_get = vmi_soft_block_get,
 	.block_set = vmi_soft_block_set,
-	.msrs_get = vmi_soft_msrs_get,
-	.msrs_set = vmi_soft_msrs_set,
-	.msr_list = soft_msr_list,
+	.ones_get = vmi_soft_ones_get,
+	.ones_set = vmi_soft_ones_set,
+	.one_list = vmi_soft_one_list,
 	.cpuid_supported = soft_cpuid_supported,
+	.x86_exits = soft_x86_exits,
 	.map_apply = soft_map_apply,
 	.map_changed = soft_map_changed,
 	.line_count = vmi_pc_line_count,

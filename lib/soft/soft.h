@@ -11,13 +11,23 @@
 struct vmi_pc;
 struct vmi_watch;
 
+/* What vmapi_x86_exits() asked for: it changes behind the gate. */
+struct vmi_asked {
+	uint32_t msrs; /* VMAPI_X86_MSR_INVALID, _UNKNOWN */
+	uint32_t n_ranges;
+	struct vmapi_x86_msr_range ranges[VMAPI_X86_MSR_RANGES_MAX];
+	uint64_t hypercalls;
+};
+
 struct soft_vm {
 	struct vmapi_vm vm;
 	struct vmi_pc *pc;  /* its interrupt controllers and PIT, or NULL */
 	uint64_t start_ns;  /* host time of tick 0 */
 	uint64_t tsc_hz;
 	atomic_uint map_generation; /* counts changes of the maps */
+	struct vmi_asked asked;
 	struct vmi_watch *watches;  /* of the RAM in the maps */
+	_Atomic(uint64_t) code_tickets; /* pages that became code: coherence.c */
 };
 
 struct soft_vcpu {

@@ -160,6 +160,13 @@ static uint64_t stack_wrap(const struct vmi_cpu *c, uint64_t sp)
 	return size == 8 ? sp : sp & ((1ull << (8 * size)) - 1);
 }
 
+/* What RBP becomes: all of RSP, though only SP may have been moved. */
+static uint64_t inner_frame(const struct vmi_cpu *c, uint64_t sp)
+{
+	return vmi_stack_size(c) == 2 ? (c->r[VMI_RSP] & ~0xffffull) |
+		(sp & 0xffff) : sp;
+}
+
 /* SDM 2A, ENTER: the copies are read, and the final rSP can be written. */
 static void check_enter(struct vmi_cpu *c, unsigned level, uint64_t last,
 	unsigned bytes)
@@ -186,7 +193,8 @@ void vmi_do_enter(struct vmi_cpu *c, const struct vmi_op *op)
 
 	check_enter(c, level, stack_wrap(c, sp - pushes * bytes - room),
 		bytes);
-	sp = frame = vmi_push_at(c, sp, vmi_reg(c, VMI_RBP, bytes), bytes);
+	sp = vmi_push_at(c, sp, vmi_reg(c, VMI_RBP, bytes), bytes);
+	frame = inner_frame(c, sp);
 	for (i = 1; i < level; i++) {
 		v = vmi_peek_at(c, outer_frame(c, i, bytes), bytes);
 		sp = vmi_push_at(c, sp, v, bytes);

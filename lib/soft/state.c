@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "lib/arch/x86_regs.h"
 #include "lib/arch/x86_state.h"
 #include "lib/soft/block.h"
 #include "lib/soft/engine.h"
@@ -298,12 +299,14 @@ static const struct {
 	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_get, tsc_hz_set },
 };
 
-static bool is_there(const struct soft_vcpu *v, enum vmi_block block)
+static bool is_there(const struct soft_vcpu *v, unsigned block)
 {
-	return block != VMI_BLOCK_LAPIC || v->cpu.vm->pc;
+	if (block == VMI_BLOCK_LAPIC)
+		return v->cpu.vm->pc;
+	return block == VMI_BLOCK_CPUID || blocks[block].get;
 }
 
-int vmi_soft_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_soft_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	void *data, size_t *bytes)
 {
 	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
@@ -320,7 +323,7 @@ int vmi_soft_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
 	return blocks[block].get(v, data);
 }
 
-int vmi_soft_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_soft_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes)
 {
 	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
@@ -334,24 +337,51 @@ int vmi_soft_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
 	return blocks[block].set(v, data);
 }
 
-int vmi_soft_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+/* -- MSRs --------------------------------------------------------------- */
+
+int vmi_soft_ones_get(struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n)
 {
 	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	uint32_t index;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		msrs[i].status = vmi_msr_read(c, msrs[i].index,
-			&msrs[i].value);
+		ones[i].status = vmi_x86_is_msr(ones[i].tag, &index) ?
+			vmi_msr_read(c, index, ones[i].data) : -ENOENT;
 	return 0;
 }
 
-int vmi_soft_msrs_set(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+int vmi_soft_ones_set(struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n)
 {
 	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	uint32_t index;
+	uint64_t value;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		msrs[i].status = vmi_msr_write(c, msrs[i].index, msrs[i].value,
-			true);
+	for (i = 0; i < n; i++) {
+		memcpy(&value, ones[i].data, sizeof(value));
+		ones[i].status = vmi_x86_is_msr(ones[i].tag, &index) ?
+			vmi_msr_write(c, index, value, true) : -ENOENT;
+	}
 	return 0;
+}
+
+int vmi_soft_one_list(struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n,
+	size_t *count)
+{
+	uint32_t *indices = vmi_calloc(n + 1, sizeof(indices[0]));
+	size_t i;
+
+	if (!indices)
+		return vmi_fail(-ENOMEM, vmi_vcpu_label(vcpu), "no memory");
+	*count = vmi_msr_list(&vmi_soft_vcpu(vcpu)->cpu, indices, n);
+	for (i = 0; i < n && i < *count; i++)
+		tags[i] = VMAPI_X86_MSR(indices[i]);
+	vmi_free(indices);
+	return 0;
+}
+
+const struct vmi_regs_arch *vmi_soft_regs_arch(void)
+{
+	return &vmi_x86_regs_arch;
 }

@@ -236,6 +236,8 @@ struct vmi_task {
 /* *d is a TSS descriptor whose type and presence have been checked. */
 void vmi_task_switch(struct vmi_cpu *c, const struct vmi_task *t,
 	struct vmi_desc *d);
+/* Its second half, c->arrival, whose faults are the new task's. */
+void vmi_task_arrive(struct vmi_cpu *c);
 /* Find a task's descriptor by a gate: #GP or #NP with its selector. */
 void vmi_task_find(struct vmi_cpu *c, uint16_t selector, uint32_t ext,
 	struct vmi_desc *d);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/soft/device.h"
 #include "lib/soft/paging.h"
 
 struct vmi_cpu cpu;
@@ -93,6 +94,13 @@ void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	touch(c, linear, bytes);
 }
 
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	(void)access;
+	touch(c, linear, bytes);
+}
+
 void vmi_need_aligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
 {
 	(void)c;
@@ -131,6 +139,18 @@ struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 	if (s.swapped)
 		poke(linear, desired, bytes);
 	return s;
+}
+
+void vmi_dev_done(struct vmi_cpu *c)
+{
+	(void)c;
+}
+
+bool vmi_ask(struct vmi_cpu *c, struct vmi_io_entry what, uint64_t *answer)
+{
+	(void)c;
+	*answer = what.value;
+	return true;
 }
 
 bool vmi_pdptes_load(struct vmi_cpu *c, uint64_t cr3)

@@ -5,6 +5,7 @@
 
 #include <vmapi/vmapi.h>
 
+#include "lib/arch/x86_state.h"
 #include "lib/core/backend.h"
 
 #define NULL_SLOTS 16384

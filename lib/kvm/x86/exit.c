@@ -16,6 +16,13 @@ bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 		exit->reason = VMAPI_EXIT_EOI;
 		exit->u.eoi.vector = run->eoi.vector;
 		return true;
+	case KVM_EXIT_X86_BUS_LOCK:
+		exit->reason = VMAPI_EXIT_BUS_LOCK;
+		return true;
+	case KVM_EXIT_NOTIFY:
+		exit->reason = VMAPI_EXIT_NOTIFY;
+		exit->u.notify.flags = run->notify.flags;
+		return true;
 	default: return false;
 	}
 }

@@ -27,10 +27,7 @@ const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
 /* KVM_ENABLE_CAP on the VM where the kernel has it; false: it is off. */
 static bool enable(struct vmi_kvm_vm *vm, unsigned cap)
 {
-	struct kvm_enable_cap arg = { .cap = cap, .args = { 1 } };
-
-	return vmi_kvm_vm_check(vm, cap) &&
-	       vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg) >= 0;
+	return vmi_kvm_vm_check(vm, cap) && !vmi_kvm_vm_enable(vm, cap, 1);
 }
 
 static int set_pages(struct vmi_kvm_vm *vm)
@@ -144,18 +141,11 @@ static int make_full(struct vmi_kvm_vm *vm)
 
 static int make_split(struct vmi_kvm_vm *vm)
 {
-	struct kvm_enable_cap arg = {
-		.cap = KVM_CAP_SPLIT_IRQCHIP,
-		.args = { VMI_KVM_X86_PINS },
-	};
-	int rc;
-
 	if (!vmi_kvm_vm_check(vm, KVM_CAP_SPLIT_IRQCHIP))
 		return vmi_fail(-ENOTSUP, "vm",
 			"irqchip: this kernel cannot "
 			"split it (KVM_CAP_SPLIT_IRQCHIP)");
-	rc = vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg);
-	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_ENABLE_CAP) : 0;
+	return vmi_kvm_vm_enable(vm, KVM_CAP_SPLIT_IRQCHIP, VMI_KVM_X86_PINS);
 }
 
 static int make_irqchip(struct vmi_kvm_vm *vm)
@@ -194,6 +184,7 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	vm->arch = vmi_zalloc(sizeof(*vm->arch));
 	if (!vm->arch)
 		return vmi_fail(-ENOMEM, "vm", "no memory for the VM");
+	vm->arch->told.locks = KVM_BUS_LOCK_DETECTION_OFF;
 	learn(vm);
 	rc = set_pages(vm);
 	if (rc == 0)

@@ -12,6 +12,12 @@
 /* Pins of the kernel's IOAPIC, and routes reserved for a split one. */
 #define VMI_KVM_X86_PINS 24
 
+/* What vmapi_x86_exits() told the kernel last. */
+struct vmi_kvm_x86_told {
+	uint64_t msrs, hypercalls, locks, notify; /* arguments of their caps */
+	bool filtered;
+};
+
 struct vmi_kvm_vm_arch {
 	bool sregs2;
 	bool xcrs;
@@ -22,6 +28,7 @@ struct vmi_kvm_vm_arch {
 	/* as the kernel made them: what a reset goes back to */
 	struct kvm_irqchip chips[VMI_KVM_X86_CHIPS];
 	struct kvm_pit_state2 pit;
+	struct vmi_kvm_x86_told told;
 };
 
 struct vmi_kvm_vcpu_arch {
@@ -56,6 +63,11 @@ void vmi_kvm_x86_cpuid_in(
 	struct vmapi_x86_cpuid *to, const struct kvm_cpuid_entry2 *from);
 void vmi_kvm_x86_cpuid_out(
 	struct kvm_cpuid_entry2 *to, const struct vmapi_x86_cpuid *from);
+
+/* -- exits.c: pure ------------------------------------------------------- */
+
+void vmi_kvm_x86_msr_filter(struct kvm_msr_filter *filter,
+	const struct vmapi_x86_msr_range *ranges, uint32_t n);
 
 /* -- debug.c: pure ------------------------------------------------------- */
 

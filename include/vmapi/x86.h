@@ -150,7 +150,7 @@ struct vmapi_x86_events {
 	uint8_t interrupt_vector;
 	uint8_t interrupt_soft;
 	uint8_t shadow;	     /* bit 0 MOV SS, bit 1 STI */
-	uint8_t nmi_pending;
+	uint8_t nmi_pending; /* two at most */
 	uint8_t nmi_injected;
 	uint8_t nmi_masked;  /* until IRET */
 	uint8_t sipi_vector;

@@ -74,7 +74,8 @@ enum vmi_leave {
 	VMI_LEAVE_EXIT = 2,  /* cpu->io waits for an answer; then replay */
 	VMI_LEAVE_AGAIN = 3, /* an element is done: go on with the instruction */
 	VMI_LEAVE_ALONE = 4, /* run it again, and nothing after it */
-	VMI_LEAVE_STOP = 5   /* the application is told before it runs */
+	VMI_LEAVE_STOP = 5,  /* the application is told before it runs */
+	VMI_LEAVE_REPLAY = 6 /* something comes first; then replay cpu->io */
 };
 
 struct vmi_fault {
@@ -158,6 +159,7 @@ struct vmi_io {
 #define VMI_EVENT_SIPI	  (1u << 5)
 #define VMI_EVENT_SMI	  (1u << 6)
 #define VMI_EVENT_CODE	  (1u << 7) /* the inbox of code pages has mail */
+#define VMI_EVENT_EOI	  (1u << 8) /* soft_vcpu.eoi: of the application's IOAPIC */
 
 struct vmi_xmm {
 	uint64_t q[2]; /* q[0]: bytes 0-7, byte 0 lowest */
@@ -221,7 +223,9 @@ struct vmi_cpu {
 
 	/* Between instructions. */
 	uint8_t shadow;	   /* bit 0: MOV SS, bit 1: STI */
-	bool nmi_masked, nmi_pending;
+	bool nmi_masked;
+	uint8_t nmi_pending;	  /* accepted: two at most */
+	atomic_uint nmi_arrived;  /* raised since the last look */
 	bool halted;
 	uint8_t mp_state;  /* enum vmapi_x86_mp_state */
 	uint8_t sipi_vector;

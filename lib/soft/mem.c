@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "lib/core/dirty.h"
 #include "lib/soft/block.h"
 #include "lib/soft/device.h"
 #include "lib/soft/operand.h"
@@ -18,6 +19,7 @@ struct page {
 	uint64_t gpa;
 	bool code;	  /* blocks were decoded from it */
 	bool readonly;	  /* a ROM: writes are device accesses */
+	bool logged;	  /* not to be written unseen: see translate() */
 };
 
 /* -- Guest-physical ----------------------------------------------------- */
@@ -35,6 +37,14 @@ uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)
 		return NULL;
 	*writable = !(e->flags & VMAPI_MAP_READONLY);
 	return e->ram->base + e->offset + (gpa - e->gpa);
+}
+
+void vmi_phys_written(struct vmi_cpu *c, uint64_t gpa)
+{
+	const struct vmi_map_entry *e = map_entry(c, gpa);
+
+	if (e && e->flags & VMAPI_MAP_LOG)
+		vmi_log_mark(e->ram, e->offset + (gpa - e->gpa), 1);
 }
 
 static bool page_has_code(const struct vmi_map_entry *e, uint64_t gpa)
@@ -58,6 +68,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 	p.host = e->ram->base + e->offset + (gpa - e->gpa);
 	p.readonly = e->flags & VMAPI_MAP_READONLY;
 	p.code = page_has_code(e, gpa);
+	p.logged = e->flags & VMAPI_MAP_LOG;
 	return p;
 }
 
@@ -76,9 +87,10 @@ static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	unsigned watched = vmi_debug_page(c, linear);
 
+	bool held = p->readonly || p->code || p->logged || watched;
+
 	e->read = watched & VMI_POINT_READ ? VMI_TLB_NONE : page;
-	e->write = w->write && !p->readonly && !p->code && !watched ? page :
-		VMI_TLB_NONE;
+	e->write = w->write && !held ? page : VMI_TLB_NONE;
 	e->exec = w->exec ? page : VMI_TLB_NONE;
 	e->addend = (uintptr_t)p->host - linear;
 	c->tlb_used[who] = true;
@@ -93,6 +105,17 @@ static void need_canonical(struct vmi_cpu *c, uint64_t linear,
 			access != VMI_MEM_EXEC ? VMI_EXC_SS : VMI_GP, 0);
 }
 
+/*
+ * The page becomes dirty before it is written.  It may be taken from the log
+ * in between, but whoever takes it waits for this vcpu to leave the guest,
+ * with the store done and the right to write given up.
+ */
+static void note_write(struct vmi_cpu *c, struct page *p)
+{
+	vmi_phys_written(c, p->gpa);
+	p->logged = false;
+}
+
 static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	unsigned access, enum vmi_tlb_kind who)
 {
@@ -104,6 +127,8 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
 	p = phys_page(c, w.gpa);
+	if (access == VMI_MEM_WRITE && p.logged && !p.readonly)
+		note_write(c, &p);
 	if (p.host)
 		fill(c, who, linear, &w, &p);
 	return p;
@@ -138,9 +163,13 @@ static bool crosses(uint64_t linear, unsigned bytes)
 	return (linear & 0xfff) + bytes > 0x1000;
 }
 
-static uint64_t wrap(const struct vmi_cpu *c, uint64_t linear)
+/*
+ * The address `linear` of an access that begins at `from`.  Above 4 GiB also
+ * in compatibility mode: the processor's own accesses are of 64 bits.
+ */
+static uint64_t wrap(const struct vmi_cpu *c, uint64_t from, uint64_t linear)
 {
-	return linear & c->amask;
+	return from > UINT32_MAX ? linear : linear & c->amask;
 }
 
 /* The pieces of an access across two pages: sizes that devices know. */
@@ -161,11 +190,12 @@ static uint64_t load_split(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned i, n;
 
 	/* Both addresses, then both pages, fault before either is read. */
-	need_canonical(c, wrap(c, linear + bytes - 1), access);
+	need_canonical(c, wrap(c, linear, linear + bytes - 1), access);
 	translate(c, linear, access, who);
-	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), access, who);
+	translate(c, wrap(c, linear, (linear & VMI_PAGE_MASK) + 0x1000),
+		access, who);
 	for (i = 0; i < bytes; i += n) {
-		at = wrap(c, linear + i);
+		at = wrap(c, linear, linear + i);
 		n = piece(at, bytes - i);
 		p = translate(c, at, access, who);
 		v |= page_load(c, &p, n) << (8 * i);
@@ -180,12 +210,12 @@ static void store_split(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	uint64_t at;
 	unsigned i, n;
 
-	need_canonical(c, wrap(c, linear + bytes - 1), VMI_MEM_WRITE);
+	need_canonical(c, wrap(c, linear, linear + bytes - 1), VMI_MEM_WRITE);
 	translate(c, linear, VMI_MEM_WRITE, who);
-	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), VMI_MEM_WRITE,
-		who);
+	translate(c, wrap(c, linear, (linear & VMI_PAGE_MASK) + 0x1000),
+		VMI_MEM_WRITE, who);
 	for (i = 0; i < bytes; i += n) {
-		at = wrap(c, linear + i);
+		at = wrap(c, linear, linear + i);
 		n = piece(at, bytes - i);
 		p = translate(c, at, VMI_MEM_WRITE, who);
 		page_store(c, &p, value >> (8 * i), n);
@@ -309,9 +339,9 @@ static void check_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 
 	if (access == VMI_MEM_WRITE && vmi_may_write(e, linear, bytes))
 		return;
-	need_canonical(c, wrap(c, last), access);
+	need_canonical(c, wrap(c, linear, last), access);
 	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
-		translate(c, wrap(c, at), access, who);
+		translate(c, wrap(c, linear, at), access, who);
 		if ((at | 0xfff) >= (last | 0xfff))
 			return;
 	}
@@ -518,6 +548,15 @@ void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear)
 	 */
 	(void)linear;
 	vmi_tlb_flush(c);
+}
+
+void vmi_tlb_forget_writes(struct vmi_cpu *c)
+{
+	unsigned who, i;
+
+	for (who = 0; who < VMI_TLBS; who++)
+		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++)
+			c->tlbs[who][i].write = VMI_TLB_NONE;
 }
 
 void vmi_tlb_drop_writes(struct vmi_cpu *c, const uint8_t *host_page)

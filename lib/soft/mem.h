@@ -182,6 +182,8 @@ struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 /* TLB maintenance. */
 void vmi_tlb_flush(struct vmi_cpu *c);
 void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear);
+/* No page can be written without coming to mem.c again. */
+void vmi_tlb_forget_writes(struct vmi_cpu *c);
 /* CPL, CR0, CR4, EFER or EFLAGS.AC changed: which TLB, which block key. */
 void vmi_mode_changed(struct vmi_cpu *c);
 

@@ -62,7 +62,7 @@ static void reset_events(struct vmi_cpu *c)
 {
 	c->shadow = 0;
 	c->nmi_masked = false;
-	c->nmi_pending = false;
+	c->nmi_pending = 0;
 	c->halted = false;
 	c->fault_pending = false;
 	c->delivering = false;

@@ -17,6 +17,7 @@
 #include <vmapi/debug.h>
 
 #include "lib/core/chipset.h"
+#include "lib/core/posted.h"
 #include "lib/soft/block.h"
 #include "lib/soft/branch.h"
 #include "lib/soft/device.h"
@@ -73,6 +74,17 @@ void vmi_again(struct vmi_cpu *c)
 	vmi_leave(c, VMI_LEAVE_AGAIN);
 }
 
+/* Pages were taken from a dirty log: writes to them are to be seen again. */
+static void look_at_log(struct soft_vcpu *v)
+{
+	unsigned now = atomic_load(&v->cpu.vm->log_generation);
+
+	if (now == v->log_generation)
+		return;
+	v->log_generation = now;
+	vmi_tlb_forget_writes(&v->cpu);
+}
+
 /* Maps and code may have changed while this vcpu was outside the gate. */
 static void look_at_maps(struct soft_vcpu *v)
 {
@@ -81,6 +93,7 @@ static void look_at_maps(struct soft_vcpu *v)
 
 	if (atomic_load(&v->cpu.event) & VMI_EVENT_CODE)
 		vmi_mail_read(&v->cpu);
+	look_at_log(v);
 	if (now == v->map_generation)
 		return;
 	v->map_generation = now;
@@ -173,6 +186,12 @@ static void event_clear(struct vmi_cpu *c, unsigned events)
 	atomic_fetch_and(&c->event, ~events);
 }
 
+void vmi_soft_eoi(struct soft_vcpu *v, unsigned vector)
+{
+	v->eoi[vector / 64] |= 1ull << (vector % 64);
+	vmi_event_raise(v, VMI_EVENT_EOI);
+}
+
 static bool is_blocked(const struct vmi_cpu *c)
 {
 	return c->debug.flags & VMAPI_DEBUG_BLOCK_IRQ;
@@ -189,10 +208,32 @@ static bool can_trap(const struct vmi_cpu *c)
 	return c->trap_pending && !(c->shadow & 1);
 }
 
+/* STI holds them back for an instruction as MOV SS does: SDM 2B, STI. */
 static bool can_nmi(const struct vmi_cpu *c)
 {
-	return c->nmi_pending && !c->nmi_masked && !(c->shadow & 1) &&
+	return c->nmi_pending && !c->nmi_masked && !c->shadow &&
 		!is_blocked(c);
+}
+
+void vmi_nmi_raise(struct soft_vcpu *v)
+{
+	atomic_fetch_add(&v->cpu.nmi_arrived, 1);
+	vmi_event_raise(v, VMI_EVENT_NMI);
+}
+
+/*
+ * One is held behind the one being handled (SDM 3A 6.7.1).  Two that come
+ * between two looks would have come to a real processor an instruction apart:
+ * the first is taken, the second held.
+ */
+static void look_at_nmi(struct vmi_cpu *c)
+{
+	unsigned limit = c->nmi_masked ? 1 : 2;
+	unsigned n;
+
+	event_clear(c, VMI_EVENT_NMI);
+	n = c->nmi_pending + atomic_exchange(&c->nmi_arrived, 0);
+	c->nmi_pending = (uint8_t)(n < limit ? n : limit);
 }
 
 static void look_at_init(struct soft_vcpu *v, unsigned events)
@@ -242,7 +283,7 @@ static void deliver_pending(struct soft_vcpu *v)
 		return;
 	}
 	if (can_nmi(c)) {
-		c->nmi_pending = false;
+		c->nmi_pending--;
 		c->nmi_masked = true;
 		c->halted = false;
 		e.kind = VMI_EV_NMI;
@@ -519,6 +560,25 @@ static void exit_no_code(struct vmi_cpu *c, struct vmapi_exit *x)
 	x->u.internal.suberror = 1;
 }
 
+/* One at a time, before the guest goes on.  True: exit. */
+static bool exit_eoi(struct soft_vcpu *v, struct vmapi_exit *x)
+{
+	unsigned vector;
+
+	for (vector = 0; vector < 256; vector++) {
+		uint64_t bit = 1ull << (vector % 64);
+
+		if (!(v->eoi[vector / 64] & bit))
+			continue;
+		v->eoi[vector / 64] &= ~bit;
+		x->reason = VMAPI_EXIT_EOI;
+		x->u.eoi.vector = vector;
+		return true;
+	}
+	event_clear(&v->cpu, VMI_EVENT_EOI);
+	return false;
+}
+
 /* Sleep until an event, a timer of the VM's chips, or other work there. */
 static void sleep_halted(struct soft_vcpu *v)
 {
@@ -540,7 +600,7 @@ static void sleep_halted(struct soft_vcpu *v)
 	if (fds[0].revents)
 		vmi_sys->read(v->wake, &drain, sizeof(drain));
 	if (n == 2 && fds[1].revents)
-		vmi_chipset_service(vm);
+		vmi_vm_service(vm);
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
 }
@@ -559,10 +619,10 @@ static bool look_at_events(struct soft_vcpu *v, struct vmapi_exit *x)
 	}
 	if (events & VMI_EVENT_CODE)
 		vmi_mail_read(c);
-	if (events & VMI_EVENT_NMI) {
-		event_clear(c, VMI_EVENT_NMI);
-		c->nmi_pending = true;
-	}
+	if ((events & VMI_EVENT_EOI) && exit_eoi(v, x))
+		return true;
+	if (events & VMI_EVENT_NMI)
+		look_at_nmi(c);
 	if (events & VMI_EVENT_IRQ) {
 		event_clear(c, VMI_EVENT_IRQ);
 		c->irq_pending = true;
@@ -606,12 +666,21 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 	return false;
 }
 
+/* Outside the gate: what is served may be the application's. */
+static void step_out(struct soft_vcpu *v, void (*serve)(struct vmapi_vm *))
+{
+	vmi_gate_leave(&v->vcpu);
+	serve(v->vcpu.vm);
+	vmi_gate_enter(&v->vcpu);
+	look_at_maps(v);
+}
+
 static void look_at_clock(struct soft_vcpu *v)
 {
 	struct vmapi_vm *vm = v->vcpu.vm;
 
-	if (vm->chipset && vmi_soft_clock(vm) >= vmi_chipset_deadline(vm))
-		vmi_chipset_service(vm);
+	if (vm->chipset && vmi_chipset_is_due(vm, vmi_soft_clock(vm)))
+		step_out(v, vmi_vm_service);
 }
 
 /* What guest() said.  True: exit. */
@@ -631,6 +700,10 @@ static bool after_guest(struct soft_vcpu *v, int why, struct vmapi_exit *x)
 	case VMI_LEAVE_EXIT:
 		exit_io(v, x);
 		return true;
+	case VMI_LEAVE_REPLAY:
+		c->io.replay = true;
+		step_out(v, vmi_posted_deliver);
+		return false;
 	case NO_CODE:
 		exit_no_code(c, x);
 		return true;
@@ -659,6 +732,8 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 	uint64_t left;
 
 	for (;;) {
+		if (c->io.replay && finish_io(v, x))
+			return;
 		if (boundary(v, x))
 			return;
 		if (c->mp_state != VMAPI_X86_MP_RUNNABLE ||
@@ -700,6 +775,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	}
 	slice_set(c, 0);
 	vmi_gate_leave(&v->vcpu);
+	vmi_posted_deliver(v->vcpu.vm);
 	x->flags |= VMAPI_EXIT_COUNTED;
 	x->retired = retired(c) - before;
 }

@@ -55,10 +55,15 @@ static const struct {
 	{ VMAPI_CAP_PAGE_SIZE, 4096 },
 	{ VMAPI_CAP_PHYS_BITS, VMI_PHYS_BITS },
 	{ VMAPI_CAP_READONLY, 1 },
+	{ VMAPI_CAP_DIRTY_LOG, 1 << VMAPI_DIRTY_AUTO },
 	{ VMAPI_CAP_IRQCHIPS, 1 << VMAPI_IRQCHIP_NONE |
 		1 << VMAPI_IRQCHIP_SPLIT | 1 << VMAPI_IRQCHIP_FULL },
 	{ VMAPI_CAP_PIT, 1 },
 	{ VMAPI_CAP_MSI, 1 },
+	{ VMAPI_CAP_IRQFD, 1 },
+	{ VMAPI_CAP_IOEVENTFD, 1 },
+	{ VMAPI_CAP_POSTED, 1 },
+	{ VMAPI_CAP_GSIS, 4096 },
 	{ VMAPI_CAP_XSAVE_SIZE, VMI_XSAVE_BYTES },
 	{ VMAPI_CAP_ICOUNT, 1 },
 	{ VMAPI_CAP_RUN_LIMIT, 1 },
@@ -209,6 +214,7 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 	atomic_fetch_and(&c->event, VMI_EVENT_KICK);
 	c->io.n = c->io.cursor = 0;
 	c->io.replay = c->io.waiting = false;
+	memset(v->eoi, 0, sizeof(v->eoi));
 	c->irq_pending = c->window_wanted = false;
 	for (who = 0; who < VMI_TLBS; who++)
 		c->tlb_used[who] = true;
@@ -310,7 +316,7 @@ static int soft_irq_window(struct vmapi_vcpu *vcpu, bool on)
 
 static int soft_nmi(struct vmapi_vcpu *vcpu)
 {
-	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_NMI);
+	vmi_nmi_raise(vmi_soft_vcpu(vcpu));
 	return 0;
 }
 
@@ -370,7 +376,10 @@ static int soft_debug(struct vmapi_vcpu *vcpu, const struct vmapi_debug *want)
 static int soft_map_apply(struct vmapi_vm *vm, struct vmi_map_change *changes,
 	size_t n)
 {
-	/* The views are all that it reads of the maps. */
+	/*
+	 * The views are all that it reads of the maps.  Nothing is refused
+	 * half-way, so a map never breaks and the gate turns nobody away.
+	 */
 	return vmi_watches_change(vmi_soft_vm(vm), changes, (unsigned)n);
 }
 
@@ -381,6 +390,17 @@ static void soft_map_changed(struct vmapi_vm *vm)
 	atomic_fetch_add(&vmi_soft_vm(vm)->map_generation, 1);
 	for (v = vm->vcpus; v; v = v->next)
 		vmi_event_raise(vmi_soft_vcpu(v), VMI_EVENT_PROD);
+}
+
+/*
+ * Every vcpu has to come out, between two instructions, and drops its rights
+ * to write before the next: see lib/core/dirty.c.
+ */
+static void soft_dirty_rearm(struct vmapi_vm *vm)
+{
+	vmi_gate_close(vm);
+	atomic_fetch_add(&vmi_soft_vm(vm)->log_generation, 1);
+	vmi_gate_open(vm);
 }
 
 static int soft_cpuid_supported(struct vmapi_vm *vm,
@@ -444,9 +464,11 @@ const struct vmi_backend vmi_soft_backend = {
 	.x86_exits = soft_x86_exits,
 	.map_apply = soft_map_apply,
 	.map_changed = soft_map_changed,
+	.dirty_rearm = soft_dirty_rearm,
 	.line_count = vmi_pc_line_count,
 	.line_set = vmi_pc_line_set,
 	.msi_send = vmi_pc_msi_send,
+	.routes_set = vmi_pc_routes_set,
 	.legacy_cut = vmi_pc_legacy_cut,
 	.clock = vmi_soft_clock,
 };

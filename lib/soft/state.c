@@ -169,13 +169,13 @@ static int events_get(struct soft_vcpu *v, void *data)
 {
 	struct vmi_cpu *c = &v->cpu;
 	struct vmi_fault trap = { .vector = VMI_DB, .dr6 = c->dr6_pending };
+	unsigned nmis = c->nmi_pending + atomic_load(&c->nmi_arrived);
 	struct vmapi_x86_events e = {
 		.exception_pending = c->fault_pending || c->trap_pending,
 		.interrupt_injected = c->injected >= 0,
 		.interrupt_vector = (uint8_t)(c->injected & 0xff),
 		.shadow = c->shadow,
-		.nmi_pending = c->nmi_pending ||
-			(atomic_load(&c->event) & VMI_EVENT_NMI),
+		.nmi_pending = (uint8_t)(nmis < 2 ? nmis : 2),
 		.nmi_masked = c->nmi_masked,
 		.sipi_vector = c->sipi_vector,
 		.triple_fault = c->shutdown,
@@ -194,6 +194,7 @@ static int events_get(struct soft_vcpu *v, void *data)
 static int events_set(struct soft_vcpu *v, const void *data)
 {
 	const struct vmapi_x86_events *e = data;
+	unsigned nmis = e->nmi_pending + (e->nmi_injected != 0);
 	struct vmi_cpu *c = &v->cpu;
 
 	if (e->exception_vector > 31 || e->shadow > 3)
@@ -208,7 +209,8 @@ static int events_set(struct soft_vcpu *v, const void *data)
 	c->injected = e->interrupt_injected ? e->interrupt_vector : -1;
 	c->shadow = e->shadow;
 	atomic_fetch_and(&c->event, ~VMI_EVENT_NMI);
-	c->nmi_pending = e->nmi_pending || e->nmi_injected;
+	atomic_store(&c->nmi_arrived, 0);
+	c->nmi_pending = nmis < 2 ? (uint8_t)nmis : 2;
 	c->nmi_masked = e->nmi_masked;
 	c->sipi_vector = e->sipi_vector;
 	c->shutdown = e->triple_fault;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An x86 VM: what has to be made before the first vcpu, and its order. */
+#include "lib/arch/x86_routes.h"
+#include "lib/core/routes.h"
 #include "lib/kvm/x86/x86.h"
 
 /*
@@ -50,53 +52,26 @@ static int set_pages(struct vmi_kvm_vm *vm)
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_BOOT_CPU_ID) : 0;
 }
 
-/*
- * The routes of a PC: GSI 0 is the timer, which is pin 2 of an IOAPIC (ACPI
- * 6.5 5.2.12.5 calls this an interrupt source override) and input 0 of the
- * PIC; the PIC's input 2 is its cascade.
- */
-static uint32_t pc_routes(struct kvm_irq_routing_entry *entries)
+int vmi_kvm_arch_route_check(
+	const struct vmapi_vm *vm, const struct vmapi_route *route)
 {
-	uint32_t n = 0;
-	unsigned gsi;
-
-	for (gsi = 0; gsi < VMI_KVM_X86_PINS; gsi++) {
-		if (gsi == 2)
-			continue;
-		entries[n].gsi = gsi;
-		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
-		entries[n++].u.irqchip.pin = gsi ? gsi : 2;
-		if (gsi >= 16)
-			continue;
-		entries[n].gsi = gsi;
-		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER
-						       : KVM_IRQCHIP_PIC_SLAVE;
-		entries[n++].u.irqchip.pin = gsi % 8;
-	}
-	return n;
+	if (route->type == VMAPI_ROUTE_ADAPTER)
+		return -ENOTSUP;
+	if (route->type != VMAPI_ROUTE_PIN)
+		return 0;
+	if (vm->config.irqchip != VMAPI_IRQCHIP_FULL)
+		return -ENXIO;
+	return route->u.pin.pin < vmi_x86_chip_pins(route->u.pin.chip)
+		       ? 0
+		       : -EINVAL;
 }
-
-/* struct kvm_irq_routing with its array. */
-struct routing {
-	uint32_t nr;
-	uint32_t flags;
-	struct kvm_irq_routing_entry entries[2 * VMI_KVM_X86_PINS];
-};
-
-_Static_assert(
-	offsetof(struct routing, entries) == sizeof(struct kvm_irq_routing),
-	"struct kvm_irq_routing is another");
 
 static int set_routes(struct vmi_kvm_vm *vm)
 {
-	struct routing arg = { .flags = 0 };
-	int rc;
+	struct vmapi_route routes[VMI_X86_PC_ROUTES];
 
-	arg.nr = pc_routes(arg.entries);
-	rc = vmi_kvm_vm_ioctl(vm, KVM_SET_GSI_ROUTING, &arg);
-	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_GSI_ROUTING) : 0;
+	vmi_x86_pc_routes(routes);
+	return vmi_routes_commit(&vm->core, routes, VMI_X86_PC_ROUTES);
 }
 
 /* Speaker dummy: the kernel answers port 0x61 too. */
@@ -145,7 +120,7 @@ static int make_split(struct vmi_kvm_vm *vm)
 		return vmi_fail(-ENOTSUP, "vm",
 			"irqchip: this kernel cannot "
 			"split it (KVM_CAP_SPLIT_IRQCHIP)");
-	return vmi_kvm_vm_enable(vm, KVM_CAP_SPLIT_IRQCHIP, VMI_KVM_X86_PINS);
+	return vmi_kvm_vm_enable(vm, KVM_CAP_SPLIT_IRQCHIP, VMI_X86_PINS);
 }
 
 static int make_irqchip(struct vmi_kvm_vm *vm)
@@ -194,6 +169,12 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	return rc;
 }
 
+uint64_t vmi_kvm_arch_vm_type(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
 void vmi_kvm_arch_vm_fini(struct vmi_kvm_vm *vm)
 {
 	vmi_free(vm->arch);
@@ -222,10 +203,11 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *core)
 
 int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
 {
-	if (vm->config.irqchip != VMAPI_IRQCHIP_FULL)
-		return vmi_fail(
-			-ENXIO, "vm", "the VM has no controller with lines");
-	*n = VMI_KVM_X86_PINS;
+	int gsis = vmi_kvm_vm_check(vmi_kvm_vm_of(vm), KVM_CAP_IRQ_ROUTING);
+
+	*n = 0;
+	if (vm->config.irqchip != VMAPI_IRQCHIP_NONE && gsis > 0)
+		*n = (unsigned)gsis;
 	return 0;
 }
 
@@ -292,6 +274,16 @@ int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 		xsave = check(kvm, vm, KVM_CAP_XSAVE2);
 		cap->value = xsave ? xsave : (int)sizeof(struct kvm_xsave);
 		break;
+	case VMAPI_CAP_PIT:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_PIT2);
+		break;
+	case VMAPI_CAP_SMM:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_X86_SMM);
+		break;
+	case VMAPI_CAP_NMI:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_USER_NMI);
+		break;
+	case VMAPI_CAP_TRANSLATE: cap->value = 1; break;
 	case VMAPI_CAP_TSC_HZ:
 		cap->value = vm ? 1000ll * vmi_sys->ioctl(vm->fd,
 						   KVM_GET_TSC_KHZ, NULL)

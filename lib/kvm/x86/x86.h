@@ -9,9 +9,6 @@
 /* The chips that KVM_CREATE_IRQCHIP makes: KVM_IRQCHIP_PIC_MASTER and on. */
 #define VMI_KVM_X86_CHIPS 3
 
-/* Pins of the kernel's IOAPIC, and routes reserved for a split one. */
-#define VMI_KVM_X86_PINS 24
-
 /* What vmapi_x86_exits() told the kernel last. */
 struct vmi_kvm_x86_told {
 	uint64_t msrs, hypercalls, locks, notify; /* arguments of their caps */

@@ -334,7 +334,7 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 static void check_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned access, enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	uint64_t at, last = linear + bytes - 1;
 
 	if (access == VMI_MEM_WRITE && vmi_may_write(e, linear, bytes))

@@ -199,7 +199,13 @@ static bool is_blocked(const struct vmi_cpu *c)
 
 static bool can_interrupt(const struct vmi_cpu *c)
 {
-	return (c->rflags & VMI_FLAG_IF) && !c->shadow && !is_blocked(c);
+	return (c->rflags & VMI_FLAG_IF) && !c->shadow;
+}
+
+/* One waits: queued by the application, or a controller's. */
+static bool has_interrupt(const struct vmi_cpu *c)
+{
+	return c->injected >= 0 || (c->irq_pending && !is_blocked(c));
 }
 
 /* MOV SS holds off debug traps too: SDM 3A 6.8.3. */
@@ -292,11 +298,11 @@ static void deliver_pending(struct soft_vcpu *v)
 		vmi_deliver(c, &e);
 		return;
 	}
-	if (!can_interrupt(c))
+	if (!can_interrupt(c) || !has_interrupt(c))
 		return;
 	vector = c->injected;
 	c->injected = -1;
-	if (vector < 0 && c->irq_pending)
+	if (vector < 0)
 		vector = vmi_pc_acknowledge(v);
 	if (vector < 0)
 		return;
@@ -309,7 +315,7 @@ static void deliver_pending(struct soft_vcpu *v)
 static bool wants_delivery(const struct vmi_cpu *c)
 {
 	return c->fault_pending || can_trap(c) || can_nmi(c) ||
-		((c->injected >= 0 || c->irq_pending) && can_interrupt(c));
+		(has_interrupt(c) && can_interrupt(c));
 }
 
 /* -- Instructions ------------------------------------------------------- */

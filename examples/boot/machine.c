@@ -192,7 +192,10 @@ static int create_memory(struct machine *m)
 
 static int create_cpus(struct machine *m)
 {
-	struct vmapi_vcpu_config config = { .size = sizeof(config) };
+	struct vmapi_vcpu_config config = {
+		.size = sizeof(config),
+		.flags = VMAPI_VCPU_STEADY_MASK,
+	};
 	unsigned i;
 
 	m->cpus = calloc(m->options->cpus, sizeof(*m->cpus));

@@ -37,7 +37,9 @@
  * second to unblock it where it was not blocked before: a thread that blocks
  * the signal itself saves the second.  The first is not wasted: it brings the
  * thread's current mask, which is what the kernel must use inside KVM_RUN
- * (minus the kick), and which the application may have changed since.
+ * (minus the kick), and which the application may have changed since.  Where
+ * it promised not to (VMAPI_VCPU_STEADY_MASK), the thread keeps the signal
+ * blocked after its first run, remembers its mask and saves both.
  */
 #include "lib/kvm/kvm.h"
 
@@ -80,21 +82,62 @@ static int tell_mask(struct vmi_kvm_vcpu *vcpu, const sigset_t *thread)
 	return 0;
 }
 
-int vmi_kvm_stay_begin(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
+/* What a thread with a steady mask remembers: see above. */
+struct steady {
+	uint64_t blocked; /* kick signals, bit number - 1 */
+	sigset_t mask;	  /* as it was before the first of them */
+};
+
+static struct steady *steady(void)
+{
+	static vmi_tls struct steady here;
+
+	return &here;
+}
+
+/* Block the kick signal where it is not; say whether to unblock it later. */
+static int block(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(vcpu->core.vm);
-	sigset_t before;
+	const uint64_t bit = UINT64_C(1) << (vm->kick_signal - 1);
+	struct steady *here = steady();
 	int rc;
 
-	rc = (vmi_sys->sigmask)(SIG_BLOCK, &vm->kick_set, &before);
+	stay->unblock = false;
+	stay->mask = &here->mask;
+	if (vcpu->core.flags & VMAPI_VCPU_STEADY_MASK && here->blocked & bit)
+		return 0;
+	stay->mask = &stay->before;
+	rc = (vmi_sys->sigmask)(SIG_BLOCK, &vm->kick_set, &stay->before);
 	if (rc < 0)
 		return vmi_kvm_vcpu_fail(
 			vcpu, rc, "the kick signal cannot be blocked");
-	stay->unblock = sigismember(&before, vm->kick_signal) != 1;
-	rc = tell_mask(vcpu, &before);
+	if (!(vcpu->core.flags & VMAPI_VCPU_STEADY_MASK)) {
+		stay->unblock =
+			sigismember(&stay->before, vm->kick_signal) != 1;
+		return 0;
+	}
+	here->mask = stay->before;
+	here->blocked |= bit;
+	return 0;
+}
+
+static void unblock(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
+{
+	if (stay->unblock)
+		(vmi_sys->sigmask)(SIG_UNBLOCK,
+			&vmi_kvm_vm_of(vcpu->core.vm)->kick_set, NULL);
+}
+
+int vmi_kvm_stay_begin(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
+{
+	int rc = block(vcpu, stay);
+
+	if (rc < 0)
+		return rc;
+	rc = tell_mask(vcpu, stay->mask);
 	if (rc < 0) {
-		if (stay->unblock)
-			(vmi_sys->sigmask)(SIG_UNBLOCK, &vm->kick_set, NULL);
+		unblock(vcpu, stay);
 		return rc;
 	}
 	atomic_store(&vcpu->tid, self());
@@ -132,9 +175,7 @@ void vmi_kvm_stay_end(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
 		vmi_kvm_take_signals(vcpu);
 		vcpu->taken = sent;
 	}
-	if (stay->unblock)
-		(vmi_sys->sigmask)(SIG_UNBLOCK,
-			&vmi_kvm_vm_of(vcpu->core.vm)->kick_set, NULL);
+	unblock(vcpu, stay);
 }
 
 /* errno is kept: the caller may be a signal handler. */

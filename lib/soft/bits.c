@@ -61,10 +61,8 @@ static void bit_test(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t v, flags;
 
 	locate(c, op, &b);
-	if ((op->bits & VMI_OPF_LOCK) && b.memory)
-		vmi_check(c, b.linear, b.bytes, VMI_MEM_WRITE);
 	if ((op->bits & VMI_OPF_LOCK) && b.memory &&
-		vmi_host(c, b.linear, 1, VMI_MEM_READ)) {
+		vmi_lockable(c, b.linear, b.bytes)) {
 		change_locked(c, op, &b);
 		return;
 	}

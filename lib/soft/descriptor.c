@@ -11,10 +11,11 @@ static void store_table(struct vmi_cpu *c, unsigned table)
 	vmi_need_umip(c);
 	at = vmi_linear_beyond(c, 0, 2 + bytes, VMI_MEM_WRITE);
 	base_at = (at + 2) & c->amask;
+	vmi_need_aligned(c, at, 4); /* SDM 3A table 6-7 */
 	vmi_check(c, at, 2, VMI_MEM_WRITE);
 	vmi_check(c, base_at, bytes, VMI_MEM_WRITE);
-	vmi_write(c, at, c->seg[table].limit & 0xffff, 2);
-	vmi_write(c, base_at, bytes == 8 ? c->seg[table].base :
+	vmi_write_unaligned(c, at, c->seg[table].limit & 0xffff, 2);
+	vmi_write_unaligned(c, base_at, bytes == 8 ? c->seg[table].base :
 		(uint32_t)c->seg[table].base, bytes);
 }
 

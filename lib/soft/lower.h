@@ -15,8 +15,13 @@
 /* What decoding knows of an operation and the backward pass needs. */
 struct note {
 	const struct vmi_value *value; /* handlers to choose from, or NULL */
+	const struct vmi_forms *forms; /* of them, for this place, or NULL */
 	uint16_t reads, sets, kills; /* VMI_F_ */
 	bool sees; /* may fault or exit: all flags are seen */
+	/* Registers, or VMI_NOREG: what `forms` takes as its a and b ... */
+	uint8_t a, b;
+	uint8_t makes; /* ... what it leaves in acc, all of the register */
+	bool passes; /* it leaves in acc what was there */
 };
 
 struct builder {
@@ -63,6 +68,9 @@ bool vmi_lower_value(struct builder *b);
 bool vmi_lower_branch(struct builder *b);
 /* The instruction as a call of its helper; `ends`: the block with it. */
 void vmi_lower_helper(struct builder *b, bool ends);
+/* The same of a table; `a` is the register that its form a takes. */
+struct vmi_op *vmi_lower_emit_forms(struct builder *b, unsigned code,
+	const struct vmi_forms *forms, uint8_t a);
 /* Room for the ways of the branch just emitted, which ends the block. */
 void vmi_lower_links(struct builder *b);
 

@@ -30,6 +30,7 @@ struct vmi_op *vmi_address_ea(struct builder *b, const struct address *a,
 	op->reg = VMI_R_T0;
 	op->size = (uint8_t)(vmi_log2(b->insn.addrsize) << 4);
 	op->bits = (uint8_t)(b->insn.seg << 4);
+	vmi_lower_note(b, op)->makes = VMI_R_T0;
 	return op;
 }
 

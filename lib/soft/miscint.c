@@ -123,9 +123,7 @@ void vmi_do_cmpxchg8b(struct vmi_cpu *c, const struct vmi_op *op)
 	uint64_t desired = low_halves(c, VMI_RCX, VMI_RBX);
 	uint64_t at = vmi_ea(c, op), seen;
 
-	if (op->bits & VMI_OPF_LOCK)
-		vmi_check(c, at, 8, VMI_MEM_WRITE);
-	if ((op->bits & VMI_OPF_LOCK) && vmi_host(c, at, 1, VMI_MEM_READ)) {
+	if ((op->bits & VMI_OPF_LOCK) && vmi_lockable(c, at, 8)) {
 		seen = vmi_cas(c, op, at, expected, desired, 8).value;
 	} else {
 		seen = vmi_read_rmw(c, at, 8);

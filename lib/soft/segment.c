@@ -202,6 +202,10 @@ void vmi_seg_stack(struct vmi_cpu *c, uint16_t selector, struct vmi_desc *d)
 	vmi_seg_set(c, VMI_SS, &s);
 }
 
+/*
+ * A return to an outer level takes what that level may not have, and of null
+ * selectors the RPL; a base in 64-bit mode stays (SDM 2A "IRET").
+ */
 void vmi_seg_drop(struct vmi_cpu *c)
 {
 	static const uint8_t order[] = { VMI_ES, VMI_FS, VMI_GS, VMI_DS };
@@ -210,8 +214,10 @@ void vmi_seg_drop(struct vmi_cpu *c)
 
 	for (i = 0; i < vmi_array_len(order); i++) {
 		a = c->seg[order[i]].attributes;
-		if (a & VMAPI_X86_SEG_UNUSABLE)
+		if (a & VMAPI_X86_SEG_UNUSABLE) {
+			c->seg[order[i]].selector = 0;
 			continue;
+		}
 		if ((a & VMI_SEG_CODE) && (a & VMI_SEG_CONFORM))
 			continue;
 		if (VMI_SEG_DPL(a) < c->cpl)

@@ -16,7 +16,7 @@ static void creation(struct machine *m)
 	EQUAL(vmapi_vcpu_create(NULL, NULL, &vcpu), -EINVAL);
 	EQUAL(vmapi_vcpu_create(m->vm, NULL, NULL), -EINVAL);
 	EQUAL(vmapi_vcpu_create(m->vm, &c, &vcpu), -EEXIST);
-	c.flags = 1;
+	c.flags = 1u << 31;
 	EQUAL(vmapi_vcpu_create(m->vm, &c, &vcpu), -EINVAL);
 	c.flags = 0;
 	c.id = (uint64_t)api_cap(m, VMAPI_CAP_VCPUS_MAX);

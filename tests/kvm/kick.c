@@ -271,6 +271,31 @@ static void all_phases(unsigned long rounds)
 	check_thread(&mask);
 }
 
+/* The same on a vcpu whose threads keep their masks. */
+static void steady(unsigned long rounds)
+{
+	struct vmapi_vcpu_config config = {
+		.size = sizeof(config),
+		.flags = VMAPI_VCPU_STEADY_MASK,
+		.id = 1,
+	};
+	struct vmapi_vcpu *first = machine.vcpu;
+	sigset_t mask, kick;
+
+	sigemptyset(&kick);
+	sigaddset(&kick, SIGRTMAX - 2);
+	pthread_sigmask(SIG_UNBLOCK, &kick, &mask);
+	sigdelset(&mask, SIGRTMAX - 2);
+	OK(vmapi_vcpu_create(machine.vm, &config, &machine.vcpu));
+	exact(rounds / 2, spinning, sizeof(spinning), true);
+	sigaddset(&mask, SIGRTMAX - 2);
+	check_thread(&mask);
+	exact(rounds - rounds / 2, writing, sizeof(writing), true);
+	check_thread(&mask);
+	vmapi_vcpu_destroy(machine.vcpu);
+	machine.vcpu = first;
+}
+
 /* What can be said without a second thread. */
 static void alone(void)
 {
@@ -304,12 +329,13 @@ int main(int argc, char **argv)
 	pthread_create(&watchdog, NULL, watch, NULL);
 	alone();
 	start = now();
-	all_phases(rounds / 2);
+	all_phases(rounds / 3);
 	/* Again on a thread that has the signal blocked by itself. */
 	sigemptyset(&kick);
 	sigaddset(&kick, SIGRTMAX - 2);
 	pthread_sigmask(SIG_BLOCK, &kick, NULL);
-	all_phases(rounds - rounds / 2);
+	all_phases(rounds / 3);
+	steady(rounds - rounds / 3 * 2);
 	printf("exact: %lu rounds, %lu kicks (%lu from signal handlers, "
 		"%lu foreign signals beside), 0 lost, %.1f us each\n",
 		rounds, atomic_load(&kicks), atomic_load(&handled),

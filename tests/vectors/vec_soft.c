@@ -120,25 +120,28 @@ static const uint32_t msrs[] = { 0x174, 0x175, 0x176, 0x277, 0xc0000081,
 
 static void set_msrs(const uint64_t *sys)
 {
-	struct vmi_msr m[MSRS];
+	struct vmi_one m[MSRS];
+	uint64_t v[MSRS];
 	unsigned i;
 
-	for (i = 0; i < MSRS; i++)
-		m[i] = (struct vmi_msr){ .index = msrs[i],
-			.value = sys[VEC_SYS_MSR_FIRST + i] };
-	must(vmi_soft_msrs_set(soft.vcpu, m, MSRS), "setting MSRs");
+	for (i = 0; i < MSRS; i++) {
+		v[i] = sys[VEC_SYS_MSR_FIRST + i];
+		m[i] = (struct vmi_one){ .tag = VMAPI_X86_MSR(msrs[i]),
+			.data = &v[i], .bytes = sizeof(v[i]) };
+	}
+	must(vmi_soft_ones_set(soft.vcpu, m, MSRS), "setting MSRs");
 }
 
 static void get_msrs(uint64_t *sys)
 {
-	struct vmi_msr m[MSRS];
+	struct vmi_one m[MSRS];
 	unsigned i;
 
 	for (i = 0; i < MSRS; i++)
-		m[i] = (struct vmi_msr){ .index = msrs[i] };
-	must(vmi_soft_msrs_get(soft.vcpu, m, MSRS), "reading MSRs");
-	for (i = 0; i < MSRS; i++)
-		sys[VEC_SYS_MSR_FIRST + i] = m[i].value;
+		m[i] = (struct vmi_one){ .tag = VMAPI_X86_MSR(msrs[i]),
+			.data = &sys[VEC_SYS_MSR_FIRST + i],
+			.bytes = sizeof(*sys) };
+	must(vmi_soft_ones_get(soft.vcpu, m, MSRS), "reading MSRs");
 }
 
 /* MSRs, debug registers and XCR0 are rarely other than in the last case. */

@@ -102,5 +102,6 @@ void vmi_cpu_reset(struct vmi_cpu *c, bool init)
 	c->rip = 0xfff0;
 	reset_events(c);
 	reset_segments(c);
+	vmi_debug_changed(c);
 	vmi_tlb_flush(c);
 }

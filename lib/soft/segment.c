@@ -331,8 +331,12 @@ uint64_t vmi_linear(struct vmi_cpu *c, unsigned seg, uint64_t offset,
 			vmi_raise_code(c, vector, 0);
 		return linear;
 	}
+	/* Processors look at it first, which shows where this is #SS. */
+	if ((access & VMI_MEM_AL16) && (linear & 15))
+		vmi_raise_code(c, VMI_GP, 0);
 	if ((s->attributes & VMAPI_X86_SEG_UNUSABLE) ||
-		wrong_type(c, s, access) || outside(s, offset, bytes))
+		wrong_type(c, s, access & ~VMI_MEM_AL16) ||
+		outside(s, offset, bytes))
 		vmi_raise_code(c, vector, 0);
 	return (uint32_t)linear;
 }

@@ -14,6 +14,7 @@
 #include <vmapi/regs.h>
 #include <vmapi/irq.h>
 #include <vmapi/device.h>
+#include <vmapi/attr.h>
 #include <vmapi/event.h>
 #include <vmapi/x86.h>
 

@@ -60,6 +60,9 @@ int vmi_kvm_arch_one_list(
 const struct vmi_regs_arch *vmi_kvm_arch_regs(void);
 int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
+/* enum vmi_attr_owner of the system, of a VM, of a vcpu. */
+extern const unsigned vmi_kvm_arch_owners[3];
+
 /* What this VM has no chip for: 0, -EINVAL, -ENXIO or -ENOTSUP. */
 int vmi_kvm_arch_route_check(
 	const struct vmapi_vm *vm, const struct vmapi_route *route);

@@ -188,6 +188,14 @@ int vmi_kvm_map_apply(
 
 /* -- irq.c --------------------------------------------------------------- */
 
+/* -- attr.c -------------------------------------------------------------- */
+
+int vmi_kvm_device_probe(struct vmapi_vm *vm, unsigned type);
+int vmi_kvm_device_open(struct vmapi_vm *vm, unsigned type, int *fd);
+int vmi_kvm_attr(const struct vmi_attr_call *call);
+/* A mask of 1 << enum vmapi_device_type. */
+uint64_t vmi_kvm_devices(struct vmi_kvm_vm *vm);
+
 /* -- route.c ------------------------------------------------------------- */
 
 /* Pure: one route in the kernel's layout; -ENOTSUP: it has none. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An x86 VM: what has to be made before the first vcpu, and its order. */
+#include "lib/arch/attr.h"
 #include "lib/arch/x86_routes.h"
 #include "lib/core/routes.h"
 #include "lib/kvm/x86/x86.h"
@@ -54,6 +55,12 @@ static int set_pages(struct vmi_kvm_vm *vm)
 	rc = vmi_kvm_vm_ioctl(vm, KVM_SET_BOOT_CPU_ID, NULL);
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_BOOT_CPU_ID) : 0;
 }
+
+const unsigned vmi_kvm_arch_owners[3] = {
+	VMI_OWNER_X86_SYSTEM,
+	VMI_OWNER_NONE,
+	VMI_OWNER_X86_VCPU,
+};
 
 int vmi_kvm_arch_route_check(
 	const struct vmapi_vm *vm, const struct vmapi_route *route)

@@ -13,7 +13,8 @@ struct vmapi_vcpu;
  * A tag is 64 bits.  Where the kernel has an id for the register (KVM's
  * ONE_REG), the tag is that id; else it is the library's, under a type that
  * the kernel reserves.  Bits 55:52 are the log2 of the size in bytes, or
- * VMAPI_REG_SIZE_VARIABLE.  x86 tags are in <vmapi/x86.h>.
+ * VMAPI_REG_SIZE_VARIABLE.  Tags are in the header of their architecture:
+ * <vmapi/x86.h> and so on.
  */
 #define VMAPI_REG_SIZE_SHIFT	52
 #define VMAPI_REG_SIZE_VARIABLE 0xfull
@@ -28,7 +29,7 @@ struct vmapi_reg_info {
 	uint32_t size;
 	uint32_t attributes; /* VMAPI_REG_ */
 	uint64_t tag;
-	uint32_t set;	     /* the tag's type, as in <vmapi/x86.h> */
+	uint32_t set;	     /* the tag's type, as its header has it */
 	uint32_t number;     /* within the set */
 	uint64_t bytes;	     /* of the value, on this vcpu */
 	char name[24];	     /* "rax", "msr_c0000080" */
@@ -37,7 +38,7 @@ struct vmapi_reg_info {
 /*
  * One entry of a batch.  The value is at `data`, `bytes` long, or in `value`
  * where data is NULL (registers of up to 8 bytes).  Values are in host byte
- * order; structs and areas are laid out as <vmapi/x86.h> says.
+ * order; structs and areas are laid out as the architecture's header says.
  */
 struct vmapi_reg {
 	uint64_t tag;

@@ -61,6 +61,7 @@ struct vmi_regs_arch {
 	/* Blocks that a set may make longer or shorter, and by which unit. */
 	uint32_t resizable; /* 1 << block */
 	uint32_t unit;
+	uint32_t may_be_empty; /* 1 << block: of those */
 	/* Whether a tag without a row may be asked of the backend. */
 	bool (*is_one)(uint64_t tag);
 	unsigned (*one_class)(uint64_t tag);

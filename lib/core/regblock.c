@@ -57,7 +57,7 @@ int vmi_block_size(
 	if (!be->block_get)
 		return -ENOENT;
 	err = be->block_get(vcpu, block, NULL, bytes);
-	return *bytes && (!err || err == -ENOSPC) ? 0 : -ENOENT;
+	return !err || err == -ENOSPC ? 0 : -ENOENT;
 }
 
 int vmi_block_load(struct vmapi_vcpu *vcpu, unsigned block,
@@ -167,11 +167,12 @@ static int put_bytes(struct vmapi_reg *reg, const uint8_t *from, size_t bytes)
 {
 	if (is_integer(bytes))
 		return put_integer(reg, load_host(from, bytes), bytes);
-	if (!reg->data || reg->bytes < bytes) {
+	if (bytes && (!reg->data || reg->bytes < bytes)) {
 		reg->bytes = (uint32_t)bytes;
 		return -ENOSPC;
 	}
-	memcpy(reg->data, from, bytes);
+	if (bytes)
+		memcpy(reg->data, from, bytes);
 	reg->bytes = (uint32_t)bytes;
 	return 0;
 }
@@ -212,7 +213,7 @@ int vmi_reg_patch(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 
 	if (!row->bytes) { /* the whole block, in the caller's length */
 		err = vmi_block_room(b, reg->bytes);
-		if (!err)
+		if (!err && reg->bytes)
 			memcpy(b->data, reg->data, reg->bytes);
 		return err;
 	}
@@ -244,6 +245,8 @@ static int check_varlen(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 	size_t bytes;
 	int err;
 
+	if (!reg->bytes && arch->may_be_empty >> row->block & 1)
+		return 0;
 	if (!reg->data)
 		return -EINVAL;
 	if (arch->resizable >> row->block & 1)

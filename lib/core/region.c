@@ -38,10 +38,9 @@ static int check_regions(
 
 static int check_ram(const struct vmi_view *view, const struct claim *claim)
 {
-	size_t at = vmi_view_at(view, claim->base);
-	const struct vmi_map_entry *e = &view->entries[at];
+	const struct vmi_map_entry *e = vmi_view_at(view, claim->base);
 
-	if (claim->space != VMI_SPACE_MEMORY || at == view->n ||
+	if (claim->space != VMI_SPACE_MEMORY || !e ||
 		e->gpa > claim->base + (claim->bytes - 1))
 		return 0;
 	return taken(claim, "ram ", e->ram->name, e->gpa);

@@ -35,6 +35,8 @@ int vmi_kvm_device_open(struct vmapi_vm *core, unsigned type, int *fd)
 	if (rc < 0)
 		return vmi_kvm_vm_refused(rc, KVM_CREATE_DEVICE);
 	*fd = (int)arg.fd;
+	if (type != VMAPI_DEVICE_VFIO && type != VMAPI_DEVICE_PV_TIME)
+		vmi_kvm_vm_of(core)->has_controller = true;
 	return 0;
 }
 

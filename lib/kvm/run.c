@@ -17,7 +17,8 @@
 #include "lib/region/region.h"
 
 /* Results of the steps below, beside 0 (an exit is filled in) and -errno. */
-#define AGAIN 1
+#define AGAIN	  1
+#define RING_FULL 2 /* a ring of the dirty log; see log.c */
 
 /* -- accesses that a region answers -------------------------------------- */
 
@@ -199,6 +200,8 @@ static int deliver(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	vcpu->core.unanswered = answer.bytes != 0;
 	vcpu->core.answer_bytes = answer.bytes;
 	vcpu->core.answer_is_optional = answer.may_be_empty;
+	if (vmi_unlikely(exit->reason == VMAPI_EXIT_DEBUG))
+		return vmi_kvm_arch_debug_stopped(vcpu, exit);
 	return 0;
 }
 
@@ -264,12 +267,17 @@ static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 		rc = enter(vcpu);
 	if (rc == AGAIN)
 		vmi_kvm_take_signals(vcpu);
+	if (rc == 0 && vcpu->run->exit_reason == KVM_EXIT_DIRTY_RING_FULL)
+		rc = RING_FULL;
 	if (rc == 0 && (is_answered(vcpu) || is_nobodys(vcpu)))
 		rc = AGAIN;
 	return rc ? rc : deliver(vcpu, exit);
 }
 
 /*
+ * A full ring is emptied outside of the guest: whoever has the log's lock may
+ * be waiting for this vcpu to leave.
+ *
  * The byte is cleared before the gate lets this vcpu count as in the guest:
  * a prod comes only after that, and must not be wiped out.
  */
@@ -279,9 +287,12 @@ static int go_round(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 
 	do {
 		atomic_store(vcpu->immediate, 0);
-		vmi_gate_enter(&vcpu->core);
+		if (!vmi_gate_enter(&vcpu->core))
+			return -EIO;
 		rc = stay_in_guest(vcpu, exit);
 		vmi_gate_leave(&vcpu->core);
+		if (rc == RING_FULL)
+			rc = vmi_kvm_rings_empty(vcpu) ? -EIO : AGAIN;
 	} while (rc == AGAIN);
 	vmi_posted_deliver(vcpu->core.vm);
 	return rc;
@@ -297,7 +308,9 @@ int vmi_kvm_vcpu_run(
 	if (limit)
 		return vmi_kvm_vcpu_fail(
 			vcpu, -ENOTSUP, "KVM cannot count instructions");
-	rc = vmi_kvm_stay_begin(vcpu, &stay);
+	rc = vcpu->ran ? 0 : vmi_kvm_arch_first_run(vcpu);
+	if (rc == 0)
+		rc = vmi_kvm_stay_begin(vcpu, &stay);
 	if (rc < 0)
 		return rc;
 	rc = go_round(vcpu, exit);
@@ -333,7 +346,8 @@ static int finish(struct vmi_kvm_vcpu *vcpu)
 		if (!vcpu->pending)
 			return AGAIN;
 		atomic_store(vcpu->immediate, 1);
-		vmi_gate_enter(&vcpu->core);
+		if (!vmi_gate_enter(&vcpu->core))
+			return -EIO;
 		rc = enter(vcpu);
 		if (rc == 0 && is_answered(vcpu))
 			rc = AGAIN;
@@ -366,7 +380,8 @@ void vmi_kvm_abandon(struct vmi_kvm_vcpu *vcpu)
 
 	for (turns = 0; vcpu->pending && rc == 0 && turns < 4096; turns++) {
 		atomic_store(vcpu->immediate, 1);
-		vmi_gate_enter(&vcpu->core);
+		if (!vmi_gate_enter(&vcpu->core))
+			break;
 		rc = enter(vcpu);
 		vmi_gate_leave(&vcpu->core);
 	}

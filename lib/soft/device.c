@@ -89,6 +89,8 @@ static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
 
 	if (apic_answers(c, e))
 		return true;
+	if (e->space >= VMI_ASK_MSR)
+		return false;
 	all = atomic_load_explicit(&c->vm->vm.regions, memory_order_acquire);
 	if (!all)
 		return false;
@@ -100,7 +102,17 @@ static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
 	return true;
 }
 
-static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
+/* A full log: reads give all ones, writes go nowhere. */
+static struct vmi_io_entry *overflow(struct vmi_io *io)
+{
+	struct vmi_io_entry *e = &io->entry[io->n];
+
+	*e = (struct vmi_io_entry){ .value = ~0ull };
+	return e;
+}
+
+static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
+	struct vmi_io_entry want)
 {
 	struct vmi_io *io = &c->io;
 	struct vmi_io_entry *e;
@@ -109,14 +121,15 @@ static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
 	if (io->cursor < io->n) {
 		e = &io->entry[io->cursor];
 		if (e->address == want.address && e->bytes == want.bytes &&
+			e->space == want.space &&
 			e->is_write == want.is_write) {
 			io->cursor++;
-			return e->value;
+			return e;
 		}
 		io->n = io->cursor; /* memory changed under the instruction */
 	}
 	if (io->n == VMI_IO_LOG)
-		return want.is_write ? 0 : ~0ull;
+		return overflow(io);
 	e = &io->entry[io->n];
 	*e = want;
 	if (!answered(c, e)) {
@@ -129,7 +142,7 @@ static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
 	if (atomic_load_explicit(&c->event, memory_order_relaxed) &
 		VMI_EVENT_EOI)
 		vmi_leave(c, VMI_LEAVE_REPLAY);
-	return e->value;
+	return e;
 }
 
 static uint64_t low_bytes(uint64_t v, unsigned bytes)
@@ -143,7 +156,7 @@ uint64_t vmi_dev_read(struct vmi_cpu *c, enum vmi_space space,
 	struct vmi_io_entry e = { .address = address, .bytes = (uint8_t)bytes,
 		.space = (uint8_t)space };
 
-	return low_bytes(access_device(c, e), bytes);
+	return low_bytes(access_device(c, e)->value, bytes);
 }
 
 void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
@@ -154,4 +167,14 @@ void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 		.space = (uint8_t)space, .is_write = true };
 
 	access_device(c, e);
+}
+
+bool vmi_ask(struct vmi_cpu *c, struct vmi_io_entry what, uint64_t *answer)
+{
+	const struct vmi_io_entry *e;
+
+	what.bytes = 8;
+	e = access_device(c, what);
+	*answer = e->value;
+	return !e->refused;
 }

@@ -135,7 +135,7 @@ static void lapic_event(void *opaque, enum vmi_lapic_event event,
 		vmi_event_raise(v, VMI_EVENT_IRQ);
 		break;
 	case VMI_LAPIC_NMI:
-		vmi_event_raise(v, VMI_EVENT_NMI);
+		vmi_nmi_raise(v);
 		break;
 	case VMI_LAPIC_INIT:
 		vmi_event_raise(v, VMI_EVENT_INIT);

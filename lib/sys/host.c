@@ -281,6 +281,11 @@ static int host_thread_join(void *thread)
 	return -err;
 }
 
+static size_t host_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static void *host_alloc(size_t bytes)
 {
 	return malloc(bytes ? bytes : 1);
@@ -326,6 +331,7 @@ const struct vmi_sys vmi_sys_host = {
 	.timer_stop = host_timer_stop,
 	.thread_start = host_thread_start,
 	.thread_join = host_thread_join,
+	.page_size = host_page_size,
 	.alloc = host_alloc,
 	.alloc_aligned = host_alloc_aligned,
 	.free = free,

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/sys/sys.h"
 
@@ -11,7 +10,7 @@ const struct vmi_sys *vmi_sys = &vmi_sys_host;
 
 size_t vmi_page_size(void)
 {
-	return (size_t)sysconf(_SC_PAGESIZE);
+	return vmi_sys->page_size();
 }
 
 static bool is_ready(int fd, short events)

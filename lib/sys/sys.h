@@ -71,6 +71,9 @@ struct vmi_sys {
 		void **thread);
 	int (*thread_join)(void *thread);
 
+	/* Bytes of a page, which is also what a bit of a dirty log stands for. */
+	size_t (*page_size)(void);
+
 	/* NULL: no memory.  `bytes` may be 0. */
 	void *(*alloc)(size_t bytes);
 	void *(*alloc_aligned)(size_t alignment, size_t bytes);

@@ -20,6 +20,12 @@ int vmi_kvm_arch_vcpu_init(struct vmi_kvm_vcpu *vcpu)
 	return rc;
 }
 
+int vmi_kvm_arch_first_run(struct vmi_kvm_vcpu *vcpu)
+{
+	(void)vcpu;
+	return 0;
+}
+
 void vmi_kvm_arch_vcpu_fini(struct vmi_kvm_vcpu *vcpu)
 {
 	if (vcpu->arch)

@@ -30,10 +30,7 @@ const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
 /* KVM_ENABLE_CAP on the VM where the kernel has it; false: it is off. */
 static bool enable(struct vmi_kvm_vm *vm, unsigned cap)
 {
-	struct kvm_enable_cap arg = { .cap = cap, .args = { 1 } };
-
-	return vmi_kvm_vm_check(vm, cap) &&
-	       vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg) >= 0;
+	return vmi_kvm_vm_check(vm, cap) && !vmi_kvm_vm_enable(vm, cap, 1);
 }
 
 static int set_pages(struct vmi_kvm_vm *vm)
@@ -126,22 +123,16 @@ static int make_full(struct vmi_kvm_vm *vm)
 
 static int make_split(struct vmi_kvm_vm *vm)
 {
-	struct kvm_enable_cap arg = {
-		.cap = KVM_CAP_SPLIT_IRQCHIP,
-		.args = { VMI_X86_PINS },
-	};
-	int rc;
-
 	if (!vmi_kvm_vm_check(vm, KVM_CAP_SPLIT_IRQCHIP))
 		return vmi_fail(-ENOTSUP, "vm",
 			"irqchip: this kernel cannot "
 			"split it (KVM_CAP_SPLIT_IRQCHIP)");
-	rc = vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg);
-	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_ENABLE_CAP) : 0;
+	return vmi_kvm_vm_enable(vm, KVM_CAP_SPLIT_IRQCHIP, VMI_X86_PINS);
 }
 
 static int make_irqchip(struct vmi_kvm_vm *vm)
 {
+	vm->has_controller = vm->core.config.irqchip != VMAPI_IRQCHIP_NONE;
 	switch (vm->core.config.irqchip) {
 	case VMAPI_IRQCHIP_FULL: return make_full(vm);
 	case VMAPI_IRQCHIP_SPLIT: return make_split(vm);
@@ -176,6 +167,7 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	vm->arch = vmi_zalloc(sizeof(*vm->arch));
 	if (!vm->arch)
 		return vmi_fail(-ENOMEM, "vm", "no memory for the VM");
+	vm->arch->told.locks = KVM_BUS_LOCK_DETECTION_OFF;
 	learn(vm);
 	rc = set_pages(vm);
 	if (rc == 0)
@@ -183,6 +175,12 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	if (rc < 0)
 		vmi_kvm_arch_vm_fini(vm);
 	return rc;
+}
+
+uint64_t vmi_kvm_arch_vm_type(int fd)
+{
+	(void)fd;
+	return 0;
 }
 
 void vmi_kvm_arch_vm_fini(struct vmi_kvm_vm *vm)
@@ -211,14 +209,16 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *core)
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_PIT2) : 0;
 }
 
-int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
+uint32_t vmi_kvm_arch_line_word(unsigned gsi)
 {
-	int gsis = vmi_kvm_vm_check(vmi_kvm_vm_of(vm), KVM_CAP_IRQ_ROUTING);
+	return gsi;
+}
 
-	*n = 0;
-	if (vm->config.irqchip != VMAPI_IRQCHIP_NONE && gsis > 0)
-		*n = (unsigned)gsis;
-	return 0;
+int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
+{
+	(void)pin;
+	(void)level;
+	return vmi_kvm_vcpu_fail(vcpu, -ENXIO, "it has no lines of its own");
 }
 
 void vmi_kvm_arch_legacy_cut(struct vmapi_vm *core, bool cut)
@@ -265,6 +265,13 @@ static unsigned phys_bits(const struct vmi_kvm *kvm)
 	return bits;
 }
 
+/* The VM's answer, or the system's where there is none yet. */
+static int check(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned number)
+{
+	return vm ? vmi_kvm_vm_check(vm, number)
+		  : vmi_kvm_check(kvm->fd, number);
+}
+
 int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	struct vmapi_cap *cap)
 {
@@ -274,16 +281,35 @@ int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	case VMAPI_CAP_IRQCHIPS: cap->value = irqchips(kvm->fd); break;
 	case VMAPI_CAP_PHYS_BITS: cap->value = phys_bits(kvm); break;
 	case VMAPI_CAP_XSAVE_SIZE:
-		xsave = vm ? vmi_kvm_vm_check(vm, KVM_CAP_XSAVE2)
-			   : vmi_kvm_check(kvm->fd, KVM_CAP_XSAVE2);
+		xsave = check(kvm, vm, KVM_CAP_XSAVE2);
 		cap->value = xsave ? xsave : (int)sizeof(struct kvm_xsave);
 		break;
+	case VMAPI_CAP_PIT:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_PIT2);
+		break;
+	case VMAPI_CAP_SMM:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_X86_SMM);
+		break;
+	case VMAPI_CAP_NMI:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_USER_NMI);
+		break;
+	case VMAPI_CAP_TRANSLATE: cap->value = 1; break;
 	case VMAPI_CAP_TSC_HZ:
 		cap->value = vm ? 1000ll * vmi_sys->ioctl(vm->fd,
 						   KVM_GET_TSC_KHZ, NULL)
 				: 0;
 		if (cap->value < 0)
 			cap->value = 0;
+		break;
+	case VMAPI_CAP_DEBUG:
+		cap->value = vmi_kvm_x86_debug_flags(
+			check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG),
+			check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG2));
+		break;
+	case VMAPI_CAP_BREAKPOINTS:
+	case VMAPI_CAP_WATCHPOINTS: /* the same four registers */
+		cap->value = check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG)
+			? VMI_KVM_X86_POINTS : 0;
 		break;
 	default: return -ENOENT;
 	}

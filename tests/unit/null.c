@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/arch/attr.h"
 #include "lib/arch/x86_regs.h"
 #include "lib/core/chipset.h"
 #include "lib/sys/sys.h"
@@ -94,7 +95,9 @@ static int null_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 	case VMAPI_CAP_PHYS_BITS: cap->value = 40; return 0;
 	case VMAPI_CAP_READONLY: cap->value = 1; return 0;
 	case VMAPI_CAP_IRQCHIPS: cap->value = 4; return 0;
-	case VMAPI_CAP_DEVICES: cap->value = 0xe; return 0;
+	case VMAPI_CAP_DEVICES:
+		cap->value = (int64_t)(0xe | null_knobs.devices);
+		return 0;
 	case VMAPI_CAP_XSAVE_SIZE: cap->value = NULL_XSAVE; return 0;
 	default: return -ENOENT;
 	}
@@ -477,6 +480,30 @@ struct null_line null_line(struct vmapi_vm *vm, unsigned gsi)
 	return line;
 }
 
+/* -- Devices and attributes of a kernel --------------------------------- */
+
+static const unsigned null_owners[3] = { VMI_OWNER_X86_SYSTEM,
+	VMI_OWNER_S390_VM, VMI_OWNER_ARM64_VCPU };
+
+static int null_device_probe(struct vmapi_vm *vm, unsigned type)
+{
+	(void)vm;
+	return null_knobs.devices >> type & 1 ? 0 : -ENODEV;
+}
+
+static int null_device_open(struct vmapi_vm *vm, unsigned type, int *fd)
+{
+	(void)vm;
+	(void)type;
+	*fd = vmi_sys->eventfd(0, 0);
+	return *fd < 0 ? vmi_fail(*fd, "vm", "no descriptor") : 0;
+}
+
+static int null_attr(const struct vmi_attr_call *call)
+{
+	return null_knobs.attr ? null_knobs.attr(call) : -ENXIO;
+}
+
 const struct vmi_backend null_backend = {
 	.name = "null",
 	.ctx_size = sizeof(struct vmapi),
@@ -504,6 +531,10 @@ const struct vmi_backend null_backend = {
 	.one_list = null_one_list,
 	.map_apply = null_map_apply,
 	.map_changed = null_map_changed,
+	.device_probe = null_device_probe,
+	.device_open = null_device_open,
+	.attr_owners = null_owners,
+	.attr = null_attr,
 	.line_count = null_line_count,
 	.line_set = null_line_set,
 };

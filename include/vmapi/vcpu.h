@@ -77,13 +77,15 @@ enum vmapi_exit_reason {
 	VMAPI_EXIT_FAULT = 14,	   /* memory that cannot be given: u.fault */
 	VMAPI_EXIT_FAIL_ENTRY = 15, /* the processor refused: u.fail */
 	VMAPI_EXIT_INTERNAL = 16,  /* the backend gave up: u.internal */
-	VMAPI_EXIT_UNKNOWN = 17,   /* number in `native`, bytes in u.raw */
-	VMAPI_EXIT_NISV = 18,	   /* arm64: an access undecoded: u.nisv */
-	VMAPI_EXIT_CSR = 19,	   /* riscv: u.csr */
-	VMAPI_EXIT_S390_SIE = 20,  /* an instruction of s390's: u.s390_sie */
-	VMAPI_EXIT_S390_RESET = 21, /* DIAGNOSE 308: u.s390_reset */
-	VMAPI_EXIT_S390_TSCH = 22, /* TEST SUBCHANNEL: u.s390_tsch */
-	VMAPI_EXIT_S390_STSI = 23  /* STORE SYSTEM INFORMATION: u.s390_stsi */
+	VMAPI_EXIT_BUS_LOCK = 17,  /* x86: a lock held up all processors */
+	VMAPI_EXIT_NOTIFY = 18,	   /* x86: no event window: u.notify */
+	VMAPI_EXIT_NISV = 19,	   /* arm64: an access undecoded: u.nisv */
+	VMAPI_EXIT_CSR = 20,	   /* riscv: u.csr */
+	VMAPI_EXIT_S390_SIE = 21,  /* an instruction of s390's: u.s390_sie */
+	VMAPI_EXIT_S390_RESET = 22, /* DIAGNOSE 308: u.s390_reset */
+	VMAPI_EXIT_S390_TSCH = 23, /* TEST SUBCHANNEL: u.s390_tsch */
+	VMAPI_EXIT_S390_STSI = 24, /* STORE SYSTEM INFORMATION: u.s390_stsi */
+	VMAPI_EXIT_UNKNOWN = 25	   /* number in `native`, bytes in u.raw */
 };
 
 /* Flags of an exit. */
@@ -118,6 +120,7 @@ struct vmapi_exit_mmio {
 };
 
 /*
+ * A call of the hypervisor; on x86 it has to be asked for: vmapi_x86_exits().
  * Answered with the result, in host byte order: 8 bytes; of an SBI call
  * error and value, 16 bytes; of a PAPR call r3 to r12, 80 bytes.  With
  * n_args 0 the arguments are in registers, and so is the result: it is not
@@ -133,20 +136,31 @@ struct vmapi_exit_hypercall {
 };
 
 /*
- * An MSR that the application asked to see.  Reads are answered with the
- * value, 8 bytes; an answer of length 0 injects #GP, for writes too.
+ * An MSR that the application asked to see (vmapi_x86_exits()).  Reads are
+ * answered with the value, 8 bytes, writes with any 8 bytes; an answer of
+ * length 0 raises #GP for both.
  */
 struct vmapi_exit_msr {
 	uint64_t index;
 	uint64_t value;
 	uint32_t is_write;
-	uint32_t why;
+	uint32_t why; /* VMAPI_X86_MSR_ */
 };
 
+/* Why vmapi_vcpu_debug() stops; several may be true at once. */
+#define VMAPI_STOP_STEP	    (1u << 0)
+#define VMAPI_STOP_SOFTWARE (1u << 1) /* the breakpoint instruction */
+#define VMAPI_STOP_POINT    (1u << 2) /* `points` says which */
+#define VMAPI_STOP_GUEST    (1u << 3) /* a debug exception of its own */
+
 struct vmapi_exit_debug {
-	uint64_t address;   /* of the instruction; arm64: of the data */
+	/* x86: linear, of the instruction that is next; arm64: of the data */
+	uint64_t address;
+	uint32_t why;	/* VMAPI_STOP_ */
+	uint32_t points; /* bit n: point n as vmapi_vcpu_debug() had it */
+	/* What a debugger may want beside. */
 	uint64_t exception; /* x86: 1 or 3; arm64: ESR_EL2; ppc: status */
-	uint64_t dr6;
+	uint64_t dr6;	    /* x86: of this stop alone */
 	uint64_t dr7;
 };
 
@@ -164,6 +178,10 @@ struct vmapi_exit_fault {
 	uint64_t flags;	/* as the kernel gives them */
 	uint64_t gpa;
 	uint64_t bytes;
+};
+
+struct vmapi_exit_notify {
+	uint64_t flags; /* bit 0: the vcpu's state is lost */
 };
 
 struct vmapi_exit_fail {
@@ -239,6 +257,7 @@ union vmapi_exit_payload {
 	struct vmapi_exit_system system;
 	struct vmapi_exit_eoi eoi;
 	struct vmapi_exit_fault fault;
+	struct vmapi_exit_notify notify;
 	struct vmapi_exit_fail fail;
 	struct vmapi_exit_internal internal;
 	struct vmapi_exit_nisv nisv;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
 const char *vmi_vcpu_label(const struct vmapi_vcpu *vcpu)
@@ -63,8 +64,11 @@ static int settle_for_state(struct vmapi_vcpu *vcpu)
 
 int vmi_vcpu_claim(struct vmapi_vcpu *vcpu)
 {
-	int err = take(vcpu);
+	int err;
 
+	if (vmi_posted_exists(vcpu->vm))
+		vmi_posted_deliver(vcpu->vm);
+	err = take(vcpu);
 	if (err)
 		return err;
 	err = check_answered(vcpu);
@@ -289,6 +293,8 @@ static const char *const exit_names[] = {
 	[VMAPI_EXIT_FAULT] = "fault",
 	[VMAPI_EXIT_FAIL_ENTRY] = "fail-entry",
 	[VMAPI_EXIT_INTERNAL] = "internal",
+	[VMAPI_EXIT_BUS_LOCK] = "bus-lock",
+	[VMAPI_EXIT_NOTIFY] = "notify",
 	[VMAPI_EXIT_UNKNOWN] = "unknown",
 	[VMAPI_EXIT_NISV] = "nisv",
 	[VMAPI_EXIT_CSR] = "csr",

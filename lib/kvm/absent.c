@@ -41,6 +41,37 @@ int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
 	return vmi_fail(-ENOTSUP, "vm", "this is not a VM of x86");
 }
 
+int vmi_kvm_arch_x86_exits(
+	struct vmapi_vm *vm, const struct vmapi_x86_exits *exits)
+{
+	(void)vm;
+	(void)exits;
+	return vmi_fail(-ENOTSUP, "vm", "this is not a VM of x86");
+}
+
+int vmi_kvm_arch_debug(
+	struct vmapi_vcpu *vcpu, const struct vmapi_debug *debug)
+{
+	(void)debug;
+	return not_x86(vmi_kvm_vcpu_of(vcpu));
+}
+
+int vmi_kvm_arch_debug_stopped(
+	struct vmi_kvm_vcpu *vcpu, const struct vmapi_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	return 0;
+}
+
+int vmi_kvm_arch_route_check(
+	const struct vmapi_vm *vm, const struct vmapi_route *route)
+{
+	(void)vm;
+	(void)route;
+	return vmi_fail(-ENOTSUP, "vm", "routes are for x86 alone");
+}
+
 void vmi_kvm_arch_legacy_cut(struct vmapi_vm *vm, bool cut)
 {
 	(void)vm;

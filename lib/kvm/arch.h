@@ -53,7 +53,16 @@ int vmi_kvm_arch_first_run(struct vmi_kvm_vcpu *vcpu);
 /* An exit that is this architecture's, or means something else here. */
 bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit);
 
+/*
+ * The exit says that the debugger's points stopped it: see to it that the
+ * next entry goes past.
+ */
+int vmi_kvm_arch_debug_stopped(
+	struct vmi_kvm_vcpu *vcpu, const struct vmapi_exit *exit);
+
 /* Operations of struct vmi_backend. */
+int vmi_kvm_arch_debug(
+	struct vmapi_vcpu *vcpu, const struct vmapi_debug *debug);
 int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm);
 int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *vcpu);
 int vmi_kvm_arch_interrupt(struct vmapi_vcpu *vcpu, unsigned vector);
@@ -73,6 +82,11 @@ int vmi_kvm_arch_one_list(
 const struct vmi_regs_arch *vmi_kvm_arch_regs(void);
 int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
+int vmi_kvm_arch_x86_exits(
+	struct vmapi_vm *vm, const struct vmapi_x86_exits *exits);
+/* What this VM has no chip for: 0, -EINVAL, -ENXIO or -ENOTSUP. */
+int vmi_kvm_arch_route_check(
+	const struct vmapi_vm *vm, const struct vmapi_route *route);
 int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n);
 void vmi_kvm_arch_legacy_cut(struct vmapi_vm *vm, bool cut);
 

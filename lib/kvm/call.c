@@ -16,9 +16,18 @@ static const struct vmi_kvm_request requests[] = {
 	REQUEST(KVM_RUN),
 	REQUEST(KVM_SET_SIGNAL_MASK),
 	REQUEST(KVM_SET_USER_MEMORY_REGION),
+	{ VMI_KVM_SET_USER_MEMORY_REGION2, "KVM_SET_USER_MEMORY_REGION2" },
+	{ VMI_KVM_CREATE_GUEST_MEMFD, "KVM_CREATE_GUEST_MEMFD" },
+	REQUEST(KVM_GET_DIRTY_LOG),
+	REQUEST(KVM_CLEAR_DIRTY_LOG),
+	REQUEST(KVM_RESET_DIRTY_RINGS),
 	REQUEST(KVM_IRQ_LINE_STATUS),
 	REQUEST(KVM_SIGNAL_MSI),
 	REQUEST(KVM_SET_GSI_ROUTING),
+	REQUEST(KVM_IRQFD),
+	REQUEST(KVM_IOEVENTFD),
+	REQUEST(KVM_REGISTER_COALESCED_MMIO),
+	REQUEST(KVM_UNREGISTER_COALESCED_MMIO),
 	REQUEST(KVM_GET_MP_STATE),
 	REQUEST(KVM_SET_MP_STATE),
 	REQUEST(KVM_GET_ONE_REG),
@@ -26,6 +35,7 @@ static const struct vmi_kvm_request requests[] = {
 	REQUEST(KVM_GET_REG_LIST),
 	REQUEST(KVM_INTERRUPT),
 	REQUEST(KVM_NMI),
+	REQUEST(KVM_SET_GUEST_DEBUG),
 };
 /* clang-format on */
 
@@ -96,6 +106,14 @@ int vmi_kvm_vcpu_refused(
 	snprintf(sentence, sizeof(sentence), "the kernel refused %s (errno %d)",
 		vmi_kvm_request_name(request), -code);
 	return vmi_kvm_vcpu_fail(vcpu, code, sentence);
+}
+
+int vmi_kvm_vm_enable(struct vmi_kvm_vm *vm, unsigned cap, uint64_t arg)
+{
+	struct kvm_enable_cap enable = { .cap = cap, .args = { arg } };
+	int rc = vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &enable);
+
+	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_ENABLE_CAP) : 0;
 }
 
 int vmi_kvm_check(int fd, unsigned long number)

@@ -19,6 +19,8 @@ static const struct cap_row rows[] = {
 	{ VMAPI_CAP_MSI_DEVID, KVM_CAP_MSI_DEVID, 0 },
 	{ VMAPI_CAP_IRQFD, KVM_CAP_IRQFD, 0 },
 	{ VMAPI_CAP_IOEVENTFD, KVM_CAP_IOEVENTFD, 0 },
+	{ VMAPI_CAP_POSTED, KVM_CAP_COALESCED_MMIO, 0 },
+	{ VMAPI_CAP_GSIS, KVM_CAP_IRQ_ROUTING, 0 },
 	{ VMAPI_CAP_SYNC_REGS, KVM_CAP_SYNC_REGS, 0 },
 	{ VMAPI_CAP_VM_TYPES, VMI_KVM_CAP_VM_TYPES, 1 },
 };
@@ -48,7 +50,9 @@ static int other(struct vmi_kvm *kvm, unsigned id, struct vmapi_cap *cap)
 	case VMAPI_CAP_PAGE_SIZE:
 		put(cap, (int64_t)vmi_page_size(), VMAPI_ORIGIN_KERNEL);
 		return 0;
-	case VMAPI_CAP_DIRTY_LOG: put(cap, 1, VMAPI_ORIGIN_KERNEL); return 0;
+	case VMAPI_CAP_DIRTY_LOG:
+		put(cap, vmi_kvm_dirty_kinds(kvm->fd), VMAPI_ORIGIN_KERNEL);
+		return 0;
 	case VMAPI_CAP_IMPAIRED:
 		put(cap, impaired(kvm), VMAPI_ORIGIN_TRIAL);
 		return 0;

@@ -342,6 +342,7 @@ bool vmi_kvm_exit_unfinished(const struct kvm_run *run)
 	case KVM_EXIT_SYSTEM_EVENT:
 	case KVM_EXIT_IOAPIC_EOI:
 	case KVM_EXIT_DIRTY_RING_FULL:
+	case KVM_EXIT_X86_BUS_LOCK:
 	case KVM_EXIT_NOTIFY:
 	case VMI_KVM_EXIT_MEMORY_FAULT: return false;
 	default: return true;

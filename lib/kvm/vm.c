@@ -42,6 +42,9 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 	if (rc < 0)
 		return vmi_kvm_vm_refused(rc, KVM_CREATE_VM);
 	vm->fd = rc;
+	rc = vmi_kvm_log_init(vm);
+	if (rc < 0)
+		goto close;
 	rc = vmi_kvm_slots_init(vm);
 	if (rc < 0)
 		goto close;
@@ -61,8 +64,10 @@ void vmi_kvm_vm_fini(struct vmapi_vm *core)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
 
+	vmi_kvm_ring_unmap(vm);
 	vmi_kvm_arch_vm_fini(vm);
 	vmi_kvm_slots_fini(vm);
+	vmi_kvm_log_fini(vm);
 	if (vm->fd >= 0)
 		vmi_sys->close(vm->fd);
 	vm->fd = -1;

@@ -92,7 +92,7 @@ static int system_set(struct soft_vcpu *v, const void *data)
 		vmi_lapic_restore_base(&v->lapic, s->apic_base))
 		return -EINVAL;
 	c->apic_base = s->apic_base;
-	vmi_mode_changed(c);
+	vmi_debug_changed(c); /* CR4.DE */
 	vmi_tlb_flush(c);
 	if ((c->cr0 & VMI_CR0_PG) && (c->cr4 & VMI_CR4_PAE) &&
 		!vmi_long_mode(c))
@@ -113,6 +113,7 @@ static int debug_set(struct soft_vcpu *v, const void *data)
 {
 	memcpy(v->cpu.dr, ((const struct vmi_x86_debug *)data)->dr,
 		sizeof(v->cpu.dr));
+	vmi_debug_changed(&v->cpu);
 	return 0;
 }
 
@@ -155,30 +156,35 @@ static int lapic_set(struct soft_vcpu *v, const void *data)
 
 /* -- Events ------------------------------------------------------------- */
 
+static void exception_get(const struct vmi_fault *f, struct vmapi_x86_events *e)
+{
+	e->exception_vector = f->vector;
+	e->exception_has_code = f->has_code;
+	e->exception_code = f->code;
+	e->exception_has_payload = f->vector == VMI_PF || f->vector == VMI_DB;
+	e->exception_payload = f->vector == VMI_PF ? f->cr2 : f->dr6;
+}
+
 static int events_get(struct soft_vcpu *v, void *data)
 {
 	struct vmi_cpu *c = &v->cpu;
+	struct vmi_fault trap = { .vector = VMI_DB, .dr6 = c->dr6_pending };
+	unsigned nmis = c->nmi_pending + atomic_load(&c->nmi_arrived);
 	struct vmapi_x86_events e = {
-		.exception_pending = c->fault_pending,
-		.exception_vector = c->fault.vector,
-		.exception_has_code = c->fault.has_code,
-		.exception_code = c->fault.code,
+		.exception_pending = c->fault_pending || c->trap_pending,
 		.interrupt_injected = c->injected >= 0,
 		.interrupt_vector = (uint8_t)(c->injected & 0xff),
 		.shadow = c->shadow,
-		.nmi_pending = c->nmi_pending ||
-			(atomic_load(&c->event) & VMI_EVENT_NMI),
+		.nmi_pending = (uint8_t)(nmis < 2 ? nmis : 2),
 		.nmi_masked = c->nmi_masked,
 		.sipi_vector = c->sipi_vector,
 		.triple_fault = c->shutdown,
 	};
 
-	if (c->fault_pending) {
-		e.exception_has_payload = c->fault.vector == VMI_PF ||
-			c->fault.vector == VMI_DB;
-		e.exception_payload = c->fault.vector == VMI_PF ?
-			c->fault.cr2 : c->fault.dr6;
-	}
+	if (c->trap_pending)
+		exception_get(&trap, &e);
+	if (c->fault_pending)
+		exception_get(&c->fault, &e);
 	if (c->injected < 0)
 		e.interrupt_vector = 0;
 	memcpy(data, &e, sizeof(e));
@@ -188,11 +194,14 @@ static int events_get(struct soft_vcpu *v, void *data)
 static int events_set(struct soft_vcpu *v, const void *data)
 {
 	const struct vmapi_x86_events *e = data;
+	unsigned nmis = e->nmi_pending + (e->nmi_injected != 0);
 	struct vmi_cpu *c = &v->cpu;
 
 	if (e->exception_vector > 31 || e->shadow > 3)
 		return -EINVAL;
 	c->fault_pending = e->exception_pending || e->exception_injected;
+	c->trap_pending = false;
+	c->dr6_pending = 0;
 	c->fault = (struct vmi_fault){ .vector = e->exception_vector,
 		.has_code = e->exception_has_code, .code = e->exception_code };
 	if (e->exception_has_payload)
@@ -200,7 +209,8 @@ static int events_set(struct soft_vcpu *v, const void *data)
 	c->injected = e->interrupt_injected ? e->interrupt_vector : -1;
 	c->shadow = e->shadow;
 	atomic_fetch_and(&c->event, ~VMI_EVENT_NMI);
-	c->nmi_pending = e->nmi_pending || e->nmi_injected;
+	atomic_store(&c->nmi_arrived, 0);
+	c->nmi_pending = nmis < 2 ? (uint8_t)nmis : 2;
 	c->nmi_masked = e->nmi_masked;
 	c->sipi_vector = e->sipi_vector;
 	c->shutdown = e->triple_fault;

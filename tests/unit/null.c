@@ -387,6 +387,14 @@ static int apply_one(struct null_vm *v, struct vmi_map_change *c)
 		v->used[slot] = true;
 		v->slots[slot] = c->added[i];
 	}
+	for (i = 0; i < c->n_relogged; i++) {
+		const struct vmi_map_entry *e = &c->relogged[i];
+
+		if (!v->used[e->slot] ||
+			(v->slots[e->slot].flags ^ e->flags) != VMAPI_MAP_LOG)
+			return vmi_fail(-EINVAL, "vm", "no such slot to log");
+		v->slots[e->slot].flags = e->flags;
+	}
 	return 0;
 }
 
@@ -399,13 +407,14 @@ static int null_map_apply(
 
 	null_knobs.applies++;
 	null_knobs.gate_was_closed = atomic_load(&vm->gate_closed);
-	null_knobs.removed = null_knobs.added = 0;
+	null_knobs.removed = null_knobs.added = null_knobs.relogged = 0;
 	null_knobs.apply_error = 0;
 	if (err)
 		return vmi_fail(err, "vm", "as told");
 	for (i = 0; i < n && !err; i++) {
 		null_knobs.removed += changes[i].n_removed;
 		null_knobs.added += changes[i].n_added;
+		null_knobs.relogged += changes[i].n_relogged;
 		if (changes[i].n_removed && vm_is_inside(vm))
 			return vmi_fail(-EINVAL, "vm", "a vcpu is inside");
 		err = apply_one(v, &changes[i]);
@@ -427,14 +436,12 @@ bool null_map_agrees(struct vmapi_vm *vm)
 
 	for (as = vm->spaces; as; as = as->next) {
 		const struct vmi_view *view = as->view;
+		const struct vmi_map_entry *e = vmi_view_at(view, 0);
 
-		for (i = 0; i < view->n; i++, n++) {
-			const struct vmi_map_entry *e = &view->entries[i];
-
+		for (; e; e = vmi_view_next(view, e), n++)
 			if (!v->used[e->slot] ||
 				!is_same(e, &v->slots[e->slot]))
 				return false;
-		}
 	}
 	for (i = 0; i < NULL_SLOTS; i++)
 		used += v->used[i];

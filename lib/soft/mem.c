@@ -86,7 +86,6 @@ static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	uint64_t page = linear & VMI_PAGE_MASK;
 	struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	unsigned watched = vmi_debug_page(c, linear);
-
 	bool held = p->readonly || p->code || p->logged || watched;
 
 	e->read = watched & VMI_POINT_READ ? VMI_TLB_NONE : page;
@@ -334,7 +333,7 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 static void check_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned access, enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	uint64_t at, last = linear + bytes - 1;
 
 	if (access == VMI_MEM_WRITE && vmi_may_write(e, linear, bytes))

@@ -164,15 +164,18 @@ static bool region_answers(struct vmi_kvm_vcpu *vcpu)
 /*
  * KVM_RUN, and what its result says about the shared area.  The kernel
  * leaves the old reason there when it returns an error, so that it is
- * cleared before; one exit comes with an error (api.rst, KVM_EXIT_MEMORY_
- * FAULT: EFAULT or EHWPOISON).  Returns 0 with an exit, AGAIN or -errno.
+ * cleared before, unless an instruction is to be finished: arm64 and riscv
+ * look there for which.  One exit comes with an error (api.rst, KVM_EXIT_
+ * MEMORY_FAULT: EFAULT or EHWPOISON); it leaves nothing to finish.  Returns
+ * 0 with an exit, AGAIN or -errno.
  */
 static int enter(struct vmi_kvm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	int rc;
 
-	run->exit_reason = KVM_EXIT_UNKNOWN;
+	if (!vcpu->pending)
+		run->exit_reason = KVM_EXIT_UNKNOWN;
 	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_RUN, NULL);
 	vcpu->ran = true;
 	vcpu->run_valid = true;

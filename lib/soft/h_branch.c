@@ -121,11 +121,6 @@ const struct vmi_op *vmi_h_jnz(struct vmi_cpu *c, const struct vmi_op *op)
  * A target that is not canonical faults in the branch itself (SDM 2A CALL,
  * JMP, RET): a slow path, which a 64-bit target needs only when odd.
  */
-static vmi_inline bool odd_target(uint64_t rip)
-{
-	return (uint64_t)((int64_t)(rip << 16) >> 16) != rip;
-}
-
 vmi_noinline static void bad_target(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	c->op = op;
@@ -138,15 +133,27 @@ const struct vmi_op *vmi_h_jmp_r(struct vmi_cpu *c, const struct vmi_op *op)
 
 	if (c->mode != 64)
 		to = (uint32_t)to;
-	else if (vmi_unlikely(odd_target(to)))
+	else if (vmi_unlikely(!vmi_canonical(to)))
 		bad_target(c, op);
 	return vmi_branch_to(c, to);
+}
+
+/* A way that is linked stays in a page, which is canonical as a whole. */
+static vmi_inline bool odd_way(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	const struct vmi_links *links = (const void *)(op + 1);
+
+	return !links->to[0] && vmi_unlikely(!vmi_canonical(
+		c->r[VMI_R_BLOCK] + (uint64_t)(int64_t)op->disp));
 }
 
 const struct vmi_op *vmi_h_call8(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t sp = c->r[VMI_RSP] - 8;
 
+	if (odd_way(c, op))
+		bad_target(c, op);
 	vmi_store(c, op, sp, vmi_op_next_rip(c, op), 8);
 	c->r[VMI_RSP] = sp;
 	return vmi_branch_taken(c, op);
@@ -165,7 +172,7 @@ const struct vmi_op *vmi_h_call_r8(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t sp = c->r[VMI_RSP] - 8, to = c->r[op->base];
 
-	if (vmi_unlikely(odd_target(to)))
+	if (vmi_unlikely(!vmi_canonical(to)))
 		bad_target(c, op);
 	vmi_store(c, op, sp, vmi_op_next_rip(c, op), 8);
 	c->r[VMI_RSP] = sp;
@@ -186,7 +193,7 @@ const struct vmi_op *vmi_h_ret8(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t to = vmi_load(c, op, c->r[VMI_RSP], 8);
 
-	if (vmi_unlikely(odd_target(to)))
+	if (vmi_unlikely(!vmi_canonical(to)))
 		bad_target(c, op);
 	c->r[VMI_RSP] += 8 + op->imm;
 	return vmi_branch_to(c, to);

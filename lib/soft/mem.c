@@ -288,8 +288,12 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned access)
 {
+	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
 	uint64_t at, last = linear + bytes - 1;
 
+	if (access == VMI_MEM_WRITE ? vmi_may_write(e, linear, bytes) :
+		access == VMI_MEM_READ && vmi_may_read(e, linear, bytes))
+		return;
 	need_canonical(c, wrap(c, last), access);
 	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
 		translate(c, wrap(c, at), access, c->who);
@@ -393,9 +397,14 @@ static struct vmi_seen bus_cas(struct vmi_cpu *c, const struct swap *w,
 static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 	enum vmi_tlb_kind who)
 {
+	const struct vmi_tlb_entry *e = entry_of(c, w->linear, who);
 	struct vmi_seen s;
 	struct page p;
 
+	if (vmi_may_write(e, w->linear, w->bytes) &&
+		!(w->linear & (w->bytes - 1)))
+		return host_cas(vmi_tlb_host(e, w->linear), w->expected,
+			w->desired, w->bytes);
 	if (crosses(w->linear, w->bytes))
 		return bus_cas(c, w, who);
 	p = translate(c, w->linear, VMI_MEM_WRITE, who);

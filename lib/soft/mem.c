@@ -429,7 +429,7 @@ static struct vmi_seen bus_cas(struct vmi_cpu *c, const struct swap *w,
 static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 	enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = entry_of(c, w->linear, who);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, w->linear, who);
 	struct vmi_seen s;
 	struct page p;
 

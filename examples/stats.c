@@ -53,9 +53,8 @@ static void *run(void *vcpu)
 {
 	struct vmapi_exit exit = { .size = sizeof(exit) };
 
-	do
+	while (exit.reason != VMAPI_EXIT_KICK)
 		must(vmapi_vcpu_run(vcpu, &exit));
-	while (exit.reason == VMAPI_EXIT_IO);
 	return NULL;
 }
 

@@ -15,9 +15,9 @@
  * for what is about segments and privilege.  That, and privilege level 0, is
  * judged by a model (vec_model.c).
  *
- * test_vectors record      write vectors.def anew (on standard output)
  * Where $EMULATOR names what runs the test, it executes a few blocks of each.
  *
+ * test_vectors record      write vectors.def anew (on standard output)
  * test_vectors all [name]  every block on both, the rows of a mnemonic only
  */
 #include <inttypes.h>

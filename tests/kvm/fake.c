@@ -23,7 +23,6 @@ static const struct fake_cap common_caps[] = {
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 	{ KVM_CAP_ONE_REG, 1 },
 	{ KVM_CAP_MP_STATE, 1 },
-	{ KVM_CAP_VCPU_EVENTS, 1 },
 	{ KVM_CAP_NR_MEMSLOTS, 64 },
 	{ KVM_CAP_MAX_VCPUS, 8 },
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },

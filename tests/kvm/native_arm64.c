@@ -24,6 +24,7 @@ static int other(enum fake_class class, unsigned long request, void *arg)
 
 static const struct fake_cap caps[] = {
 	{ KVM_CAP_ARM_PSCI_0_2, 1 },
+	{ KVM_CAP_VCPU_EVENTS, 1 },
 	{ KVM_CAP_ARM_SVE, 1 },
 	{ KVM_CAP_ARM_PTRAUTH_ADDRESS, 1 },
 	{ KVM_CAP_ARM_PTRAUTH_GENERIC, 1 },

@@ -8,6 +8,7 @@
 
 static const struct fake_cap caps[] = {
 	{ KVM_CAP_SET_TSS_ADDR, 1 },
+	{ KVM_CAP_VCPU_EVENTS, 1 },
 	{ KVM_CAP_EXT_CPUID, 1 },
 	{ KVM_CAP_DEBUGREGS, 1 },
 	{ KVM_CAP_XSAVE, 1 },

@@ -80,6 +80,8 @@ int vmi_kvm_cap(struct vmapi *ctx, struct vmapi_vm *core, unsigned id,
 	size_t i;
 	int value;
 
+	if (vmi_kvm_arch_cap(kvm, vm, id, cap) == 0)
+		return 0;
 	for (i = 0; i < vmi_array_len(rows); i++) {
 		if (rows[i].id != id)
 			continue;
@@ -89,8 +91,6 @@ int vmi_kvm_cap(struct vmapi *ctx, struct vmapi_vm *core, unsigned id,
 			vm ? VMAPI_ORIGIN_VM : VMAPI_ORIGIN_KERNEL);
 		return 0;
 	}
-	if (vmi_kvm_arch_cap(kvm, vm, id, cap) == 0)
-		return 0;
 	return other(kvm, vm, id, cap);
 }
 

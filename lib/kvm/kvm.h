@@ -40,6 +40,7 @@ struct vmi_kvm_slots {
 struct vmi_kvm_log {
 	enum vmapi_dirty_kind kind;
 	bool bitmap_too;     /* beside rings, for writes of no vcpu */
+	bool overrun;	     /* the kernel went round a ring */
 	uint32_t ring_bytes; /* 0: no rings */
 	uint8_t *scratch;    /* a slot's bitmap, under ctx->log_lock */
 	uint64_t scratch_bytes;

@@ -94,6 +94,9 @@ static int null_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 	case VMAPI_CAP_PAGE_SIZE: cap->value = 4096; return 0;
 	case VMAPI_CAP_PHYS_BITS: cap->value = 40; return 0;
 	case VMAPI_CAP_READONLY: cap->value = 1; return 0;
+	case VMAPI_CAP_DIRTY_LOG:
+		cap->value = null_knobs.dirty_log;
+		return 0;
 	case VMAPI_CAP_IRQCHIPS: cap->value = 4; return 0;
 	case VMAPI_CAP_DEVICES:
 		cap->value = (int64_t)(0xe | null_knobs.devices);
@@ -155,9 +158,10 @@ static void null_vcpu_fini(struct vmapi_vcpu *vcpu)
 	null_knobs.vcpus--;
 }
 
-static void stay(struct null_vcpu *v)
+static bool stay(struct null_vcpu *v)
 {
-	vmi_gate_enter(&v->vcpu);
+	if (!vmi_gate_enter(&v->vcpu))
+		return false;
 	atomic_store(&v->inside, true);
 	atomic_store(&v->prodded, 0);
 	while (!atomic_load(&v->kicked) && !atomic_load(&v->prodded) &&
@@ -168,6 +172,7 @@ static void stay(struct null_vcpu *v)
 			sched_yield();
 	atomic_store(&v->inside, false);
 	vmi_gate_leave(&v->vcpu);
+	return true;
 }
 
 static int null_run(
@@ -179,7 +184,8 @@ static int null_run(
 	if (null_knobs.run)
 		return null_knobs.run(vcpu, exit);
 	while (!atomic_exchange(&v->kicked, 0))
-		stay(v);
+		if (!stay(v))
+			return -EIO;
 	exit->reason = VMAPI_EXIT_KICK;
 	return 0;
 }

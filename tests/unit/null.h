@@ -17,6 +17,7 @@ struct null_knobs {
 	int probe_status;
 	bool impaired;
 	int open_error, vm_error, vcpu_error; /* what the inits return */
+	int dirty_log;	 /* the capability: no log at first */
 	int apply_error; /* what the next map_apply returns */
 	unsigned applies, changed_calls;
 	bool gate_was_closed; /* at the last map_apply */

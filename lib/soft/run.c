@@ -698,7 +698,8 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	}
 	slice_set(c, 0);
 	vmi_gate_leave(&v->vcpu);
-	vmi_posted_deliver(v->vcpu.vm);
+	if (vmi_posted_exists(v->vcpu.vm))
+		vmi_posted_deliver(v->vcpu.vm);
 	x->flags |= VMAPI_EXIT_COUNTED;
 	x->retired = retired(c) - before;
 	count_exit(c, x);

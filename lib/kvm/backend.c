@@ -37,6 +37,7 @@ const struct vmi_backend vmi_kvm_backend = {
 	.cpuid_supported = vmi_kvm_arch_cpuid_supported,
 	.x86_exits = vmi_kvm_arch_x86_exits,
 	.map_apply = vmi_kvm_map_apply,
+	.guest_memfd = vmi_kvm_guest_memfd,
 	.dirty_begin = vmi_kvm_dirty_begin,
 	.dirty_fetch = vmi_kvm_dirty_fetch,
 	.line_count = vmi_kvm_line_count,

@@ -69,7 +69,7 @@ int vmapi_map_commit(struct vmapi_map *map)
 int vmapi_map_commit_log(struct vmapi_map *map, struct vmapi_retired **out)
 {
 	int err = vmi_enter(map ? map->vm->ctx : NULL, __func__);
-	struct vmapi_retired *retired;
+	struct vmapi_retired *retired = NULL;
 
 	if (err)
 		return err;

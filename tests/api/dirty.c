@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The dirty log, and the retired log of a commit, with a guest that writes. */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "tests/api/api.h"
 
 #define WINDOW	0x40000u /* sixteen pages that are logged */
@@ -173,6 +176,43 @@ static void callers_bitmap(struct machine *m)
 	SAME(dirty(m, 0, API_RAM), "");
 }
 
+static void *run_until_kicked(void *arg)
+{
+	struct machine *m = arg;
+	struct vmapi_exit exit;
+
+	EQUAL(api_run(m, &exit), VMAPI_EXIT_KICK);
+	return NULL;
+}
+
+/* A guest that never leaves, and a page that it never stops to write. */
+static void running_guest(struct machine *m)
+{
+	/* next: inc byte es:[0]; jmp next */
+	static const uint8_t loop[] = { 0x26, 0xfe, 0x06, 0x00, 0x00, 0xeb,
+		0xf9 };
+	struct vmapi_x86_segment es = { .base = WINDOW, .limit = 0xffff,
+		.attributes = 0x93, .selector = WINDOW >> 4 };
+	struct vmapi_reg reg = { .tag = VMAPI_X86_ES, .data = &es,
+		.bytes = sizeof(es) };
+	unsigned told = 0, turns;
+	pthread_t thread;
+
+	api_load(m, loop, sizeof(loop));
+	EQUAL(vmapi_regs_set(m->vcpu, &reg, 1, NULL, 0), 0);
+	pthread_create(&thread, NULL, run_until_kicked, m);
+	for (turns = 0; told < 20 && turns < 10000; turns++) {
+		const char *s = dirty(m, WINDOW, PAGES * API_PAGE);
+
+		told += !strcmp(s, "40+1 ");
+		CHECK(!*s || !strcmp(s, "40+1 "));
+		usleep(500);
+	}
+	EQUAL(told, 20);
+	EQUAL(vmapi_vcpu_kick(m->vcpu), 0);
+	pthread_join(thread, NULL);
+}
+
 static void writes_of_others(struct machine *m)
 {
 	EQUAL(vmapi_as_write(m->as, WINDOW + 0x1fff, "ab", 2), 0);
@@ -337,7 +377,7 @@ static void bad_arguments(struct machine *m)
 
 static void (*const parts[])(struct machine *m) = {
 	guest_writes_are_told, ranges_and_counts, room_for_runs,
-	callers_bitmap, writes_of_others, aliases, commits_keep_the_log,
+	callers_bitmap, running_guest, writes_of_others, aliases, commits_keep_the_log,
 	log_is_switched, retired_pages, bad_arguments,
 };
 

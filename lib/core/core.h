@@ -190,6 +190,7 @@ struct vmapi_vcpu {
 	/* What such a settle brought: the next run or settle gives it. */
 	struct vmapi_exit *held;
 	bool is_held;
+	struct vmapi_stats *stats; /* open handles, under vm->lock */
 };
 
 /* -- lib/core/error.c --------------------------------------------------- */

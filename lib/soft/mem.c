@@ -121,6 +121,7 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	struct page p;
 
 	need_canonical(c, linear, access);
+	vmi_count(&c->stats, VMI_STAT_TLB_MISSES);
 	w = vmi_walk(c, linear, access, who, true);
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
@@ -498,6 +499,7 @@ void vmi_tlb_flush(struct vmi_cpu *c)
 {
 	unsigned who, i;
 
+	vmi_count(&c->stats, VMI_STAT_TLB_FLUSHES);
 	for (who = 0; who < VMI_TLBS; who++) {
 		if (!c->tlb_used[who])
 			continue;

@@ -166,6 +166,14 @@ struct vmi_backend {
 	void (*map_changed)(struct vmapi_vm *vm);
 
 	/*
+	 * Memory of `bytes` that only this VM reaches: a descriptor, or
+	 * -errno.  The RAM object closes it.
+	 */
+	int (*guest_memfd)(struct vmapi_vm *vm, uint64_t bytes);
+	/* vcpu->as has changed; the vcpu is idle. */
+	void (*vcpu_as)(struct vmapi_vcpu *vcpu);
+
+	/*
 	 * The dirty log (lib/core/dirty.c), under ctx->log_lock; all optional.
 	 * begin: once for each VM and read, before its entries are fetched;
 	 * exact: what processors hold back is to be in the log too.

@@ -41,6 +41,7 @@ const struct vmi_backend vmi_kvm_backend = {
 	.stats_read = vmi_kvm_stats_read,
 	.stats_close = vmi_kvm_stats_close,
 	.map_apply = vmi_kvm_map_apply,
+	.guest_memfd = vmi_kvm_guest_memfd,
 	.dirty_begin = vmi_kvm_dirty_begin,
 	.dirty_fetch = vmi_kvm_dirty_fetch,
 	.line_count = vmi_kvm_line_count,

@@ -26,7 +26,7 @@ struct page {
 
 static const struct vmi_map_entry *map_entry(struct vmi_cpu *c, uint64_t gpa)
 {
-	return vmi_view_find(c->vm->vm.spaces->view, gpa);
+	return vmi_view_find(vmi_cpu_vcpu(c)->vcpu.as->view, gpa);
 }
 
 uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)

@@ -335,6 +335,27 @@ static void input_to_a_point(void)
 	engine_close(&e);
 }
 
+/* An NMI that comes meanwhile is taken between two elements. */
+static void nmi_between_elements(void)
+{
+	const struct row r = { "", BYTES(0xf3, 0x6c, 0x90, 0xf4), { 0 }, 0, 0,
+		0, 0, 0, 0, 0, 0 };
+	struct engine e;
+
+	engine_about("an NMI between elements");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	start(&e, &r);
+	EQUAL(engine_run(&e), VMAPI_EXIT_IO);
+	engine_answer(&e, 0x5a, 1);
+	engine_must(vmapi_vcpu_nmi(e.vcpu));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), 2);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RCX), 3);
+	EQUAL(frame(&e, 0), CODE);
+	EQUAL(frame(&e, 2) & RF, RF);
+	engine_close(&e);
+}
+
 /* A device is read before the point is met: it is read once. */
 static void device_then_point(void)
 {
@@ -539,6 +560,7 @@ int main(void)
 	ports(DE, DB);
 	ports(0, NONE);
 	input_to_a_point();
+	nmi_between_elements();
 	device_then_point();
 	faulting();
 	aliases();

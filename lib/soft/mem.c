@@ -462,9 +462,14 @@ static struct vmi_seen bus_cas(struct vmi_cpu *c, const struct swap *w,
 static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 	enum vmi_tlb_kind who)
 {
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, w->linear, who);
 	struct vmi_seen s;
 	struct page p;
 
+	if (vmi_may_write(e, w->linear, w->bytes) && !((uintptr_t)
+		vmi_tlb_host(e, w->linear) & (w->bytes - 1)))
+		return host_cas(vmi_tlb_host(e, w->linear), w->expected,
+			w->desired, w->bytes);
 	watch(c, w->linear, w->bytes, VMI_POINT_DATA);
 	if (crosses(w->linear, w->bytes))
 		return bus_cas(c, w, who);

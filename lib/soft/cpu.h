@@ -275,6 +275,12 @@ static inline bool vmi_long_mode(const struct vmi_cpu *c)
 	return c->efer & VMI_EFER_LMA;
 }
 
+/* A linear address of 48 bits: SDM 1 3.3.7.1. */
+static vmi_inline bool vmi_canonical(uint64_t a)
+{
+	return (uint64_t)((int64_t)(a << 16) >> 16) == a;
+}
+
 static inline bool vmi_protected(const struct vmi_cpu *c)
 {
 	return (c->cr0 & VMI_CR0_PE) && !(c->rflags & VMI_FLAG_VM);

@@ -111,14 +111,6 @@ void vmi_do_sysexit(struct vmi_cpu *c, const struct vmi_op *op)
 	c->rip = wide ? rip : (uint32_t)rip;
 }
 
-static void set_base(struct vmi_cpu *c, unsigned n, uint64_t base)
-{
-	struct vmapi_x86_segment s = c->seg[n];
-
-	s.base = base;
-	vmi_seg_set(c, n, &s);
-}
-
 void vmi_do_swapgs(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t base = c->seg[VMI_GS].base;
@@ -127,7 +119,7 @@ void vmi_do_swapgs(struct vmi_cpu *c, const struct vmi_op *op)
 	if (c->mode != 64)
 		vmi_raise(c, VMI_UD);
 	vmi_need_cpl0(c);
-	set_base(c, VMI_GS, c->kernel_gs_base);
+	vmi_seg_base(c, VMI_GS, c->kernel_gs_base);
 	c->kernel_gs_base = base;
 }
 
@@ -156,7 +148,7 @@ static void write_base(struct vmi_cpu *c, const struct vmi_op *op, unsigned n)
 	need_fsgsbase(c);
 	if (!vmi_canonical(v))
 		vmi_raise_code(c, VMI_GP, 0);
-	set_base(c, n, v);
+	vmi_seg_base(c, n, v);
 }
 
 void vmi_do_wrfsbase(struct vmi_cpu *c, const struct vmi_op *op)

@@ -551,7 +551,8 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 
 	if (c->shutdown)
 		return exit_with(x, VMAPI_EXIT_SHUTDOWN);
-	if (vmi_debug_exit(c, x))
+	/* A step over HLT ends with that exit alone. */
+	if (!(c->halted && !c->vm->pc) && vmi_debug_exit(c, x))
 		return true;
 	if (look_at_events(v, x))
 		return true;
@@ -566,6 +567,7 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 	if (c->halted && !wants_delivery(c)) {
 		if (!c->vm->pc) {
 			c->halted = false;
+			vmi_debug_forget(c);
 			x->flags |= VMAPI_EXIT_RETIRED;
 			return exit_with(x, VMAPI_EXIT_HALT);
 		}

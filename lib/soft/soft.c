@@ -223,6 +223,7 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 	if (!c->vm->pc)
 		c->mp_state = VMAPI_X86_MP_RUNNABLE;
 	vmi_pc_vcpu_reset(v);
+	vmi_debug_forget(c);
 	vmi_mode_changed(c);
 	vmi_tlb_flush(c);
 	return 0;

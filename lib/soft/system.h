@@ -86,11 +86,6 @@ static inline bool vmi_desc_long(const struct vmi_cpu *c,
 	return vmi_long_mode(c) && (d->hi & 0x200000u);
 }
 
-static inline bool vmi_canonical(uint64_t a)
-{
-	return ((a + (1ull << 47)) >> 48) == 0;
-}
-
 /* Linear addresses of system structures are 32 bits outside IA-32e mode. */
 static inline uint64_t vmi_sys_linear(const struct vmi_cpu *c, uint64_t a)
 {

@@ -501,6 +501,51 @@ static void compatibility(void)
 	engine_close(&e);
 }
 
+/* -- Reading and writing a ROM ------------------------------------------- */
+
+/* A write goes to the ROM's device; what was read before it stays read. */
+static void written(struct engine *e, uint64_t gpa, uint64_t value)
+{
+	EQUAL(engine_run(e), VMAPI_EXIT_MMIO);
+	EQUAL(e->exit.u.mmio.gpa, gpa);
+	EQUAL(e->exit.u.mmio.is_write, 1);
+	EQUAL(e->exit.u.mmio.data[0], value);
+}
+
+static void rom(void)
+{
+	/*
+	 * mov eax, 0x50; mov ds, eax; add dword ptr [0x1f00], 1; lock add
+	 * dword ptr [0x1f00], 2; mov ebx, [0x1f00]; hlt
+	 */
+	static const uint8_t code[] = { 0xb8, 0x50, 0, 0, 0, 0x8e, 0xd8,
+		0x83, 0x05, 0x00, 0x1f, 0, 0, 1, 0xf0, 0x83, 0x05, 0x00, 0x1f,
+		0, 0, 2, 0x8b, 0x1d, 0x00, 0x1f, 0, 0, 0xf4 };
+	struct vmapi_x86_segment ds;
+	struct vmapi_reg reg = { .tag = VMAPI_X86_DS, .data = &ds,
+		.bytes = sizeof(ds) };
+	struct engine e;
+
+	engine_about("a ROM is written");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_poke(&e, ENGINE_GDT + 0x50, 0x00cf920000001234, 8);
+	engine_poke(&e, 0x1f00, 0x10, 4);
+	engine_must(engine_map(&e, ENGINE_GDT, 0x1000, ENGINE_GDT,
+		VMAPI_MAP_READONLY));
+	engine_load(&e, CODE(code));
+	written(&e, ENGINE_GDT + 0x54, 0); /* the accessed bit */
+	written(&e, 0x1f00, 0x11);
+	written(&e, 0x1f00, 0x12);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), -1);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RBX), 0x10);
+	engine_must(vmapi_regs_get(e.vcpu, &reg, 1, NULL, 0));
+	EQUAL(ds.selector, 0x50);
+	EQUAL(ds.limit, 0xf1234fff);
+	EQUAL(ds.attributes, 0xc093);
+	engine_close(&e);
+}
+
 /* -- What is no instruction --------------------------------------------- */
 
 struct lines {
@@ -545,5 +590,6 @@ int main(void)
 	limits();
 	two_bases();
 	compatibility();
+	rom();
 	return engine_result();
 }

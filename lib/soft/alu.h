@@ -102,7 +102,7 @@ static vmi_inline uint64_t vmi_alu_inc(struct vmi_cpu *c, uint64_t a,
 	uint64_t r = vmi_trunc(a + 1, bytes);
 
 	if (live)
-		vmi_cc(c, VMI_CC_INC, bytes, r, vmi_flags(c) & VMI_FLAG_CF);
+		vmi_cc(c, VMI_CC_INC, bytes, r, vmi_carry(c));
 	return r;
 }
 
@@ -112,7 +112,7 @@ static vmi_inline uint64_t vmi_alu_dec(struct vmi_cpu *c, uint64_t a,
 	uint64_t r = vmi_trunc(a - 1, bytes);
 
 	if (live)
-		vmi_cc(c, VMI_CC_DEC, bytes, r, vmi_flags(c) & VMI_FLAG_CF);
+		vmi_cc(c, VMI_CC_DEC, bytes, r, vmi_carry(c));
 	return r;
 }
 

@@ -7,7 +7,8 @@
  * not matter.  Memory comes from an arena that is given up as a whole when it
  * is full, which is routine.  Every page with blocks is known, and its RAM
  * page is flagged so that the TLB withholds the right to write: the store
- * comes here and kills what it overlaps.
+ * comes here and kills what it overlaps.  Until the other vcpus have given up
+ * that right, too, a page's blocks are provisional: coherence.c.
  *
  * A dead block stays valid memory until the arena goes.  Its `enter` leaves
  * to the run loop, and links to it are cut.  The running block, when it kills
@@ -17,10 +18,12 @@
 
 #include "lib/soft/dump.h"
 #include "lib/soft/engine.h"
+#include "lib/soft/hostmem.h"
 #include "lib/soft/soft.h"
 #include "lib/sys/sys.h"
 
 #define ARENA_BYTES  (48u << 20)
+#define SNAPSHOT_BYTES (VMI_BLOCK_INSNS * VMI_INSN_MAX)
 #define HASH_BITS    15
 #define PAGE_BITS    12
 #define PATCH_LIMIT  64
@@ -34,7 +37,9 @@ struct code_page {
 	uint64_t lines; /* one bit per 64 bytes that some block covers */
 	unsigned patches;
 	uint64_t window; /* that they were counted in */
-	bool shaken; /* the other vcpus know that it is code */
+	uint64_t ticket; /* the others were asked not to write unseen */
+	bool asked;
+	bool settled; /* ... and all have obeyed: coherence.c */
 };
 
 struct vmi_cache {
@@ -152,19 +157,21 @@ static bool alone(const struct vmi_cpu *c)
 }
 
 /*
- * Flag the page: nobody writes to it unseen from now on.  That the flag is
- * set already says nothing of this vcpu's own hands being shaken.
+ * Flag the page, so that nobody gets the right to write to it any more, and
+ * ask those who have it to drop it.  That somebody else has set the flag does
+ * not say that they have.
  */
 static void page_mark(struct vmi_cpu *c, struct code_page *p)
 {
 	bool was = atomic_fetch_or(p->flag, VMI_PAGE_CODE) & VMI_PAGE_CODE;
 
-	if (was && p->shaken)
+	if (was && p->asked)
 		return;
 	vmi_tlb_drop_writes(c, p->host);
-	if (!alone(c))
-		vmi_mail_page_is_code(c, p->host);
-	p->shaken = true;
+	p->asked = true;
+	p->settled = alone(c);
+	if (!p->settled)
+		p->ticket = vmi_mail_page_is_code(c, p->host);
 }
 
 static struct code_page *page_make(struct vmi_cpu *c, const uint8_t *host,
@@ -306,35 +313,40 @@ static const uint8_t *page_of(const uint8_t *host)
 }
 
 /*
- * The flag goes when nobody has blocks of the page any more.  The running
- * block counts, dead or in no cache as it may be: what it does next may be
- * to write to itself.  With other vcpus the flag goes before they are told
- * to forget theirs: then whoever decodes the page again flags it anew and
- * takes the right to write from all, while a flag that went afterwards could
- * be that of blocks made in between.
+ * The flag goes when this vcpu has no blocks of the page and the others have
+ * been told to forget theirs: so a page that was code once does not stay slow
+ * to write for ever.  The running block counts, dead or in no cache as it may
+ * be: what it does next may be to write to itself.
  */
-static void page_unmark(struct vmi_cpu *c, const uint8_t *host)
+static void page_unmark(struct vmi_cpu *c, const uint8_t *host,
+	_Atomic(uint8_t) *flag)
 {
 	struct code_page *p = page_find(c->cache, host);
 
-	if (!p || p->blocks ||
-		(c->enter && page_of(block_of(c->enter)->host) == p->host))
+	if ((p && p->blocks) ||
+		(c->enter && page_of(block_of(c->enter)->host) == page_of(host)))
 		return;
-	atomic_fetch_and(p->flag, (uint8_t)~VMI_PAGE_CODE);
+	if (p)
+		p->asked = false;
+	atomic_fetch_and(flag, (uint8_t)~VMI_PAGE_CODE);
 }
 
-void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes)
+void vmi_code_written(struct vmi_cpu *c, struct vmapi_ram *ram,
+	const uint8_t *host, uint64_t bytes)
 {
 	struct code_page *p = page_find(c->cache, host);
+	uint64_t offset = (uint64_t)(host - ram->base);
 
 	if (c->enter && overlaps(block_of(c->enter), host, bytes))
 		truncate_running(c, block_of(c->enter));
 	if (p && (p->lines & lines_of(host, bytes)) &&
 		kill_overlapping(c, p, host, bytes))
 		count_patch(c, p);
-	page_unmark(c, host);
 	if (!alone(c))
 		vmi_mail_page_written(c, page_of(host));
+	if (vmi_ram_is_shared(ram))
+		vmi_ram_tell(ram, offset, bytes);
+	page_unmark(c, host, &vmi_ram_page_flags(ram)[offset >> 12]);
 }
 
 void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
@@ -344,8 +356,9 @@ void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page)
 	if (!p)
 		return;
 	kill_overlapping(c, p, page, 0x1000);
+	p->asked = false;
 	if (alone(c))
-		page_unmark(c, page);
+		page_unmark(c, page, p->flag);
 }
 
 /* With other vcpus about, a flag stays until the first write. */
@@ -415,6 +428,60 @@ static struct vmi_codeblock *lookup(struct vmi_cpu *c, const uint8_t *host)
 	return b;
 }
 
+/* -- Provisional blocks ------------------------------------------------- */
+
+static bool is_current(const struct vmi_codeblock *b)
+{
+	unsigned i = 0;
+
+	while (b->copy && i < b->bytes &&
+		b->copy[i] == vmi_atomic_load(&b->host[i]))
+		i++;
+	return !b->copy || i == b->bytes;
+}
+
+/*
+ * If nobody writes to the page unseen any more: what was written until then?
+ * A flag that was cleared meanwhile, by a vcpu that was writing already when
+ * this one asked, sets all back to the beginning.
+ */
+static void page_settle(struct vmi_cpu *c, struct code_page *p)
+{
+	struct vmi_codeblock **at = &p->blocks, *b;
+	uint64_t ticket = p->ticket;
+
+	if (p->settled || !vmi_mail_obeyed(c, ticket))
+		return;
+	page_mark(c, p);
+	if (p->ticket != ticket)
+		return;
+	p->settled = true;
+	while ((b = *at) != NULL) {
+		if (is_current(b)) {
+			b->copy = NULL;
+			at = &b->page_next;
+		} else {
+			*at = b->page_next;
+			block_kill(c, b);
+		}
+	}
+}
+
+/* The block, if it still is what is in memory; else it is killed and NULL. */
+static struct vmi_codeblock *confirmed(struct vmi_cpu *c,
+	struct vmi_codeblock *b)
+{
+	struct code_page *p;
+
+	if (vmi_likely(!b || !b->copy))
+		return b;
+	p = page_find(c->cache, b->host);
+	page_settle(c, p);
+	if (!b->dead && !is_current(b))
+		kill_overlapping(c, p, b->host, b->bytes);
+	return b->dead ? NULL : b;
+}
+
 static void block_init(struct vmi_cpu *c, struct vmi_codeblock *b,
 	const uint8_t *host)
 {
@@ -462,32 +529,42 @@ static void trace(struct vmi_cpu *c, const struct vmi_codeblock *b,
 		vmi_trace_insn(c, bytes, avail);
 }
 
+/*
+ * Others may write to what is decoded: the decoder reads a copy, so that it
+ * sees each byte once.
+ */
+static size_t snapshot_size(const struct fetch *f, unsigned insns)
+{
+	size_t most = insns * VMI_INSN_MAX;
+
+	return f->avail < most ? f->avail : most;
+}
+
 /* Decode into the scratch block, reading the next page where it must. */
 static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 	const struct fetch *f, unsigned limit)
 {
 	struct vmi_codeblock *b = (struct vmi_codeblock *)(void *)c->cache->scratch;
-	uint8_t bytes[2 * VMI_INSN_MAX] = { 0 };
-	size_t first = f->avail < VMI_INSN_MAX ? f->avail : VMI_INSN_MAX;
-	size_t all = first + VMI_INSN_MAX;
+	uint8_t bytes[SNAPSHOT_BYTES];
+	size_t avail = snapshot_size(f, limit < VMI_BLOCK_INSNS ? limit :
+		VMI_BLOCK_INSNS);
 	const uint8_t *next;
 
 	block_init(c, b, f->host);
-	if (vmi_translate(c, b, f->host, f->avail, limit) == 0) {
-		trace(c, b, f->host, f->avail);
-		return b->ops;
+	vmi_host_copy(bytes, f->host, avail);
+	if (vmi_translate(c, b, bytes, avail, limit)) {
+		next = fetch_rest(c, c->rip + avail);
+		if (next)
+			vmi_host_copy(bytes + avail, next, VMI_INSN_MAX);
+		else
+			memset(bytes + avail, 0xff, VMI_INSN_MAX);
+		avail += VMI_INSN_MAX;
+		if (avail > f->room)
+			avail = f->room;
+		if (vmi_translate(c, b, bytes, avail, 1))
+			vmi_raise_code(c, VMI_GP, 0); /* beyond the segment */
 	}
-	memcpy(bytes, f->host, first);
-	next = fetch_rest(c, c->rip + first);
-	if (!next)
-		memset(bytes + first, 0xff, VMI_INSN_MAX);
-	else
-		memcpy(bytes + first, next, VMI_INSN_MAX);
-	if (all > f->room)
-		all = f->room;
-	if (vmi_translate(c, b, bytes, all, 1)) /* beyond the segment */
-		vmi_raise_code(c, VMI_GP, 0);
-	trace(c, b, bytes, all);
+	trace(c, b, bytes, avail);
 	return b->ops;
 }
 
@@ -516,23 +593,37 @@ const struct vmi_op *vmi_block_step(struct vmi_cpu *c, unsigned limit)
 	return decode_scratch(c, &f, limit);
 }
 
-/*
- * The page of a fetch, flagged; NULL: no memory for its flags.
- * While hands are shaken the cache may be given up, and the page with it.
- */
+/* The page of a fetch, flagged; NULL: no memory for its flags. */
 static struct code_page *page_ready(struct vmi_cpu *c, const struct fetch *f)
 {
-	struct code_page *p;
-	uint64_t flushes;
+	struct code_page *p = page_make(c, f->host, f->ram, f->page);
 
-	do {
-		flushes = c->cache->flushes;
-		p = page_make(c, f->host, f->ram, f->page);
-		if (!p)
-			return NULL;
-		page_mark(c, p);
-	} while (flushes != c->cache->flushes);
+	if (!p)
+		return NULL;
+	page_mark(c, p);
+	page_settle(c, p);
 	return p;
+}
+
+/* Decode into the arena; NULL: not even one instruction. */
+static struct vmi_codeblock *decode_page(struct vmi_cpu *c,
+	const struct fetch *f, const struct code_page *p)
+{
+	struct vmi_cache *cache = c->cache;
+	size_t used = cache->used, avail = snapshot_size(f, VMI_BLOCK_INSNS);
+	uint8_t bytes[SNAPSHOT_BYTES];
+	struct vmi_codeblock *b;
+
+	vmi_host_copy(bytes, f->host, avail);
+	b = arena_take(cache, sizeof(cache->scratch));
+	block_init(c, b, f->host);
+	cache->used = used;
+	if (vmi_translate(c, b, bytes, avail, VMI_BLOCK_INSNS))
+		return NULL;
+	arena_take(cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
+	if (!p->settled)
+		b->copy = memcpy(arena_take(cache, b->bytes), bytes, b->bytes);
+	return b;
 }
 
 static const struct vmi_op *decode_cached(struct vmi_cpu *c,
@@ -540,35 +631,31 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 {
 	struct vmi_codeblock *b;
 	struct code_page *p;
-	size_t used;
 
 	if (ARENA_BYTES - c->cache->used < sizeof(c->cache->scratch) +
-		sizeof(*p) + 64)
+		sizeof(*p) + SNAPSHOT_BYTES + 96)
 		vmi_code_flush(c);
 	p = page_ready(c, f);
 	if (!p) /* its own stores would not be seen */
 		return decode_scratch(c, f, 1);
 	if (is_patched(c, p))
 		return decode_scratch(c, f, VMI_BLOCK_INSNS);
-	used = c->cache->used;
-	b = arena_take(c->cache, sizeof(c->cache->scratch));
-	block_init(c, b, f->host);
-	if (vmi_translate(c, b, f->host, f->avail, VMI_BLOCK_INSNS)) {
-		c->cache->used = used;
+	b = decode_page(c, f, p);
+	if (!b)
 		return decode_scratch(c, f, 1);
-	}
-	c->cache->used = used;
-	arena_take(c->cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
 	block_insert(c, b, p);
 	if (vmi_unlikely(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_BLOCK))
 		vmi_trace_block(c, b);
 	return b->ops;
 }
 
+/* What is executed where nothing can be: back to the run loop. */
+static const struct vmi_op none = { .run = vmi_h_dead };
+
 static const uint8_t *fetch_quick(struct vmi_cpu *c)
 {
 	uint64_t linear = fetch_linear(c, c->rip);
-	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, c->who);
 
 	return e->exec == (linear & VMI_PAGE_MASK) ?
 		(const uint8_t *)(uintptr_t)(linear + e->addend) : NULL;
@@ -583,16 +670,20 @@ const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 
 	c->op = NULL;
 	c->r[VMI_R_BLOCK] = c->rip;
+	if (vmi_unlikely(c->key & VMI_KEY_BREAK) && vmi_debug_at_point(c))
+		return &none;
 	host = fetch_quick(c);
-	b = host ? lookup(c, host) : NULL;
+	b = host ? confirmed(c, lookup(c, host)) : NULL;
 	if (!b) {
 		f = fetch_at(c);
 		if (!f.host)
 			return NULL;
-		b = lookup(c, f.host);
+		b = confirmed(c, lookup(c, f.host));
 		if (!b)
 			return decode_cached(c, &f);
 	}
+	if (vmi_unlikely(b->copy))
+		return b->ops;
 	j = jump_slot(c, c->rip);
 	j->rip = c->rip;
 	j->tag = c->jump_tag;
@@ -604,7 +695,6 @@ const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 
 const struct vmi_op *vmi_block_jump(struct vmi_cpu *c)
 {
-	static const struct vmi_op none = { .run = vmi_h_dead };
 	const struct vmi_op *op;
 
 	c->rip = c->r[VMI_R_BLOCK];
@@ -620,7 +710,7 @@ static int64_t way(const struct vmi_op *op, unsigned k)
 
 static bool cached(const struct vmi_cpu *c, const struct vmi_codeblock *b)
 {
-	return (const uint8_t *)b != c->cache->scratch && !b->dead;
+	return (const uint8_t *)b != c->cache->scratch && !b->dead && !b->copy;
 }
 
 /* As vmi_block_jump(), where it led before if nothing changed since. */
@@ -689,6 +779,9 @@ const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 	if (next->run != vmi_h_enter ||
 		flushes != c->cache->flushes)
 		return next; /* nothing there, or `from` is no more */
+	if (vmi_unlikely(c->key & VMI_KEY_BREAK) &&
+		vmi_debug_cuts(c, code_base(c) + c->r[VMI_R_BLOCK]))
+		return next; /* in another alias of the page it is a point */
 	to = block_of(next);
 	/*
 	 * Within a page the way is the same whatever the page tables are; and

@@ -18,6 +18,7 @@
 #define VMI_KEY_FLAT  0x08u /* ES, SS, DS: base 0, 4 GiB, writable */
 #define VMI_KEY_PROT  0x10u /* protected mode, not virtual 8086 */
 #define VMI_KEY_V86   0x20u
+#define VMI_KEY_BREAK 0x40u /* execution points are armed: debug.c */
 
 /* Bits of a RAM object's page flags. */
 #define VMI_PAGE_CODE 0x01u /* some vcpu has blocks of it */
@@ -32,6 +33,7 @@ struct vmi_codeblock {
 	struct vmi_codeblock *page_next;
 	uintptr_t incoming; /* links to it: tagged, see block.c */
 	const uint8_t *host; /* its first byte */
+	const uint8_t *copy; /* of its bytes, while it is provisional */
 	uint64_t cs_base;
 	uint32_t cs_limit;
 	uint32_t key;
@@ -51,8 +53,9 @@ vmi_noinline const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 /* Where an indirect branch leads: c->r[VMI_R_BLOCK] is the target. */
 vmi_noinline const struct vmi_op *vmi_block_jump(struct vmi_cpu *c);
 
-/* Somebody wrote guest memory that may be code; `host` within one page. */
-void vmi_code_written(struct vmi_cpu *c, const uint8_t *host, uint64_t bytes);
+/* This vcpu wrote to a page of code, in one piece, `host` in `ram`. */
+void vmi_code_written(struct vmi_cpu *c, struct vmapi_ram *ram,
+	const uint8_t *host, uint64_t bytes);
 
 /* All blocks of the host page are void, whoever wrote to it. */
 void vmi_code_forget(struct vmi_cpu *c, const uint8_t *page);

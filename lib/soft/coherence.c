@@ -2,20 +2,47 @@
 /*
  * Code pages between vcpus, and between them and whoever else writes RAM.
  *
- * Each vcpu has its own blocks and its own TLB.  A page becomes code when its
- * flag is set and every other vcpu has dropped the right to write to it; only
- * then is it decoded.  From then on every store to it takes the slow path,
- * which tells the other vcpus to forget the page's blocks.  They do so before
- * their next block: no later than the next interrupt or serialising
- * instruction, which is what SDM 3A 8.1.3 promises to cross-modifying code.
+ * Each vcpu has its own blocks and its own TLB, and none ever waits for
+ * another.  A page becomes code in two steps.  The vcpu that wants to decode
+ * it sets its flag, drops its own right to write to it and asks every other
+ * vcpu to do the same (DROP).  Until all have, others may still write to the
+ * page unseen: its blocks are provisional.  They keep the bytes that they were
+ * decoded from, are linked to nothing, and are compared with memory before
+ * each use.  When the last vcpu has obeyed they are compared once more, and
+ * from then on every store to the page takes the slow path, which tells the
+ * other vcpus to forget the page's blocks (KILL).  They do so before their
+ * next block: no later than the next interrupt or serialising instruction,
+ * which is what SDM 3A 8.1.3 promises to cross-modifying code.
  *
- * A vcpu that is outside the guest reads its mail when it comes back, so
- * nobody waits for it.
+ * Why nothing is missed.  Let D decode, W write.
+ *
+ * - W may write unseen only by a TLB entry that it filled when the flag was
+ *   clear.  D sets the flag, posts, and then draws a ticket from the VM's
+ *   counter; W reads the counter, then its mail, obeys, and publishes what it
+ *   read.  All are sequentially consistent, and the box has a lock: if W
+ *   publishes D's ticket, W has read D's mail, and what W filled before is
+ *   dropped, what it fills later sees the flag.
+ * - W's unseen stores come before its publishing in program order, and D
+ *   compares after it has read what W published: D's last comparison sees
+ *   them all.
+ * - A store of W that D must see earlier, since W then raised an interrupt or
+ *   set a flag that D has seen, is ordered before that signal, and the signal
+ *   before D's next look-up: its comparison reads what was stored.  A block
+ *   that began before goes on with old bytes, as prefetched ones would.
+ * - W outside the guest (vmi_gate_leave()) holds no host address and reads its
+ *   mail when it comes back.  W sets its place and then looks for mail, D
+ *   posts and then looks at the place: one of them sees the other.
+ * - A vcpu that wrote and has no blocks of the page clears the flag, after it
+ *   has posted KILL, so that the next store is quick.  Whoever gets the right
+ *   to write from the clear flag, writes, and lets D know, has made KILL known
+ *   to D as well.  D may have asked anew between KILL and the clearing; but
+ *   the clearing comes before that vcpu's next mail, so D, when all have
+ *   obeyed, finds the flag clear and begins again.  Whoever is told KILL no
+ *   longer knows that the others have no right to write, and asks again, too.
  */
 #include "lib/soft/coherence.h"
 
 #include <errno.h>
-#include <sched.h>
 
 #include "lib/core/backend.h"
 #include "lib/soft/block.h"
@@ -33,22 +60,33 @@ void vmi_inbox_fini(struct vmi_inbox *box)
 	pthread_mutex_destroy(&box->lock);
 }
 
-/* Returns the number that box->done reaches when it was read. */
-static uint64_t post(struct soft_vcpu *to, enum vmi_mail_kind kind,
+static bool has(const struct vmi_inbox *box, struct vmi_mail mail)
+{
+	unsigned i;
+
+	for (i = 0; i < box->n; i++) {
+		if (box->mails[i].page == mail.page &&
+			box->mails[i].kind == mail.kind)
+			return true;
+	}
+	return box->all[mail.kind];
+}
+
+static void post(struct soft_vcpu *to, enum vmi_mail_kind kind,
 	const uint8_t *page)
 {
 	struct vmi_inbox *box = &to->inbox;
-	uint64_t ticket;
+	struct vmi_mail mail = { page, kind };
 
 	pthread_mutex_lock(&box->lock);
-	if (box->n < VMI_MAILS)
-		box->mails[box->n++] = (struct vmi_mail){ page, kind };
-	else
-		box->all = true;
-	ticket = ++box->posted;
+	if (!has(box, mail)) {
+		if (box->n < VMI_MAILS)
+			box->mails[box->n++] = mail;
+		else
+			box->all[kind] = true;
+	}
 	pthread_mutex_unlock(&box->lock);
 	vmi_event_raise(to, VMI_EVENT_CODE);
-	return ticket;
 }
 
 static void obey(struct vmi_cpu *c, const struct vmi_mail *mail)
@@ -62,53 +100,50 @@ static void obey(struct vmi_cpu *c, const struct vmi_mail *mail)
 void vmi_mail_read(struct vmi_cpu *c)
 {
 	struct vmi_inbox *box = &vmi_cpu_vcpu(c)->inbox;
-	struct vmi_mail mails[VMI_MAILS];
-	uint64_t posted;
-	unsigned n, i;
-	bool all;
+	uint64_t tickets = atomic_load(&c->vm->code_tickets);
+	struct vmi_inbox got;
+	unsigned i;
 
 	atomic_fetch_and(&c->event, ~VMI_EVENT_CODE);
 	pthread_mutex_lock(&box->lock);
-	n = box->n;
-	all = box->all;
-	posted = box->posted;
-	memcpy(mails, box->mails, n * sizeof(*mails));
+	got.n = box->n;
+	memcpy(got.all, box->all, sizeof(got.all));
+	memcpy(got.mails, box->mails, box->n * sizeof(*box->mails));
 	box->n = 0;
-	box->all = false;
+	memset(box->all, 0, sizeof(box->all));
 	pthread_mutex_unlock(&box->lock);
-	if (all) {
+	if (got.all[VMI_MAIL_DROP])
 		vmi_tlb_flush(c);
+	if (got.all[VMI_MAIL_KILL])
 		vmi_code_flush(c);
-	}
-	for (i = 0; i < n && !all; i++)
-		obey(c, &mails[i]);
-	atomic_store(&box->done, posted);
+	for (i = 0; i < got.n; i++)
+		obey(c, &got.mails[i]);
+	atomic_store(&box->obeyed, tickets);
 }
 
-static bool obeyed(const struct soft_vcpu *v, uint64_t ticket)
+uint64_t vmi_mail_page_is_code(struct vmi_cpu *c, const uint8_t *page)
 {
-	return atomic_load(&v->inbox.done) >= ticket ||
-		atomic_load(&v->vcpu.place) == VMI_OUTSIDE;
+	struct vmapi_vcpu *other;
+
+	for (other = c->vm->vm.vcpus; other; other = other->next) {
+		if (&vmi_soft_vcpu(other)->cpu != c)
+			post(vmi_soft_vcpu(other), VMI_MAIL_DROP, page);
+	}
+	return atomic_fetch_add(&c->vm->code_tickets, 1) + 1;
 }
 
-void vmi_mail_page_is_code(struct vmi_cpu *c, const uint8_t *page)
+bool vmi_mail_obeyed(struct vmi_cpu *c, uint64_t ticket)
 {
 	struct vmapi_vcpu *other;
 	struct soft_vcpu *v;
-	uint64_t ticket;
 
 	for (other = c->vm->vm.vcpus; other; other = other->next) {
 		v = vmi_soft_vcpu(other);
-		if (&v->cpu == c)
-			continue;
-		ticket = post(v, VMI_MAIL_DROP, page);
-		while (!obeyed(v, ticket)) {
-			/* The other may be waiting for this one. */
-			if (atomic_load(&c->event) & VMI_EVENT_CODE)
-				vmi_mail_read(c);
-			sched_yield();
-		}
+		if (&v->cpu != c && atomic_load(&v->inbox.obeyed) < ticket &&
+			atomic_load(&other->place) != VMI_OUTSIDE)
+			return false;
 	}
+	return true;
 }
 
 void vmi_mail_page_written(struct vmi_cpu *c, const uint8_t *page)

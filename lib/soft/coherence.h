@@ -18,7 +18,8 @@ struct soft_vcpu;
 
 enum vmi_mail_kind {
 	VMI_MAIL_KILL, /* the page was written: its blocks are void */
-	VMI_MAIL_DROP  /* the page became code: no unseen writes to it */
+	VMI_MAIL_DROP, /* the page became code: no unseen writes to it */
+	VMI_MAIL_KINDS
 };
 
 struct vmi_mail {
@@ -30,9 +31,8 @@ struct vmi_mail {
 struct vmi_inbox {
 	pthread_mutex_t lock;
 	unsigned n;
-	bool all; /* it overflowed: drop and kill everything */
-	uint64_t posted;
-	_Atomic(uint64_t) done;
+	bool all[VMI_MAIL_KINDS]; /* it overflowed: do it to every page */
+	_Atomic(uint64_t) obeyed; /* soft_vm.code_tickets when last read */
 	struct vmi_mail mails[VMI_MAILS];
 };
 
@@ -42,9 +42,13 @@ void vmi_inbox_fini(struct vmi_inbox *box);
 /* Do what was asked; on the vcpu's own thread. */
 void vmi_mail_read(struct vmi_cpu *c);
 
-/* The host page became code of this vcpu: returns when no other vcpu will
- * write to it unseen. */
-void vmi_mail_page_is_code(struct vmi_cpu *c, const uint8_t *page);
+/*
+ * The host page became code of this vcpu: the others are asked to write to it
+ * no more unseen.  Nobody waits for them: vmi_mail_obeyed() tells whether all
+ * have done what the ticket stands for.
+ */
+uint64_t vmi_mail_page_is_code(struct vmi_cpu *c, const uint8_t *page);
+bool vmi_mail_obeyed(struct vmi_cpu *c, uint64_t ticket);
 /* This vcpu wrote to a page of code: the others forget its blocks. */
 void vmi_mail_page_written(struct vmi_cpu *c, const uint8_t *page);
 

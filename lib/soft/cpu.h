@@ -11,6 +11,7 @@
 #include <vmapi/x86.h>
 
 #include "lib/compiler.h"
+#include "lib/soft/debug.h"
 #include "lib/soft/fp/fp.h"
 #include "lib/soft/insn.h"
 #include "lib/soft/x86.h"
@@ -54,6 +55,7 @@ enum vmi_tlb_kind {
 	VMI_TLB_USER,  /* CPL 3 */
 	VMI_TLB_SUPER, /* supervisor; user pages are refused if SMAP says so */
 	VMI_TLB_SUPER_AC, /* supervisor with EFLAGS.AC set */
+	VMI_TLB_ALIGNED,  /* CPL 3 with #AC: always empty, mem.c sees all */
 	VMI_TLBS
 };
 
@@ -70,7 +72,10 @@ struct vmi_jump {
 enum vmi_leave {
 	VMI_LEAVE_FAULT = 1, /* cpu->fault is to be delivered */
 	VMI_LEAVE_EXIT = 2,  /* cpu->io waits for an answer; then replay */
-	VMI_LEAVE_AGAIN = 3  /* run the same instruction again */
+	VMI_LEAVE_AGAIN = 3, /* an element is done: go on with the instruction */
+	VMI_LEAVE_ALONE = 4, /* run it again, and nothing after it */
+	VMI_LEAVE_STOP = 5,  /* the application is told before it runs */
+	VMI_LEAVE_REPLAY = 6 /* something comes first; then replay cpu->io */
 };
 
 struct vmi_fault {
@@ -126,9 +131,15 @@ struct vmi_io_entry {
 	uint64_t address;
 	uint64_t value;
 	uint8_t bytes;
-	uint8_t space;
+	uint8_t space; /* enum vmi_space, or VMI_ASK_ */
 	bool is_write;
+	uint8_t why;   /* of an MSR: VMAPI_X86_MSR_ */
+	bool refused;  /* answered with nothing: #GP */
 };
+
+/* What is no device access, and waits for the application like one. */
+#define VMI_ASK_MSR  16
+#define VMI_ASK_CALL 17
 
 struct vmi_io {
 	unsigned n;	 /* entries answered */
@@ -148,6 +159,7 @@ struct vmi_io {
 #define VMI_EVENT_SIPI	  (1u << 5)
 #define VMI_EVENT_SMI	  (1u << 6)
 #define VMI_EVENT_CODE	  (1u << 7) /* the inbox of code pages has mail */
+#define VMI_EVENT_EOI	  (1u << 8) /* soft_vcpu.eoi: of the application's IOAPIC */
 
 struct vmi_xmm {
 	uint64_t q[2]; /* q[0]: bytes 0-7, byte 0 lowest */
@@ -171,10 +183,16 @@ struct vmi_cpu {
 	uint64_t amask;		   /* of linear addresses: 32 bits or all */
 	int64_t budget;		   /* instructions left in this slice */
 	atomic_uint event;
-	uint32_t cc_kind; /* lazy flags: lib/soft/flags.h */
-	uint64_t cc_res, cc_src;
+	/*
+	 * Lazy flags: lib/soft/flags.h.  The two values are apart, or
+	 * compilers make one vector of them, which takes longer.
+	 */
+	uint32_t cc_kind;
+	uint64_t cc_res;
 	const struct vmi_op *enter; /* first operation of the running block */
+	uint64_t cc_src;
 	const struct vmi_op *op;    /* the one in a helper or a slow path */
+	uint64_t acc; /* where handlers are not chained: op.h */
 	uint64_t jump_tag;
 	struct vmi_jump *jumps;
 
@@ -192,6 +210,7 @@ struct vmi_cpu {
 	uint32_t key;	   /* the same and more, of blocks: block.h */
 
 	struct vmi_fpu fpu;
+	struct vmi_debug debug;
 
 	/* Model-specific registers that are plain storage: msr.c. */
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
@@ -204,7 +223,9 @@ struct vmi_cpu {
 
 	/* Between instructions. */
 	uint8_t shadow;	   /* bit 0: MOV SS, bit 1: STI */
-	bool nmi_masked, nmi_pending;
+	bool nmi_masked;
+	uint8_t nmi_pending;	  /* accepted: two at most */
+	atomic_uint nmi_arrived;  /* raised since the last look */
 	bool halted;
 	uint8_t mp_state;  /* enum vmapi_x86_mp_state */
 	uint8_t sipi_vector;

@@ -380,7 +380,10 @@ static void combine(struct vmi_cpu *c, struct vmi_fault *second)
 	}
 }
 
-/* SDM 3B 17.3.1.1: whether the pushed image has RF set. */
+/*
+ * SDM 3B 17.3.1.1: whether the pushed image has RF set, whatever the flag is.
+ * Not for #DB of an execution point, nor for traps.
+ */
 static bool sets_rf(const struct vmi_fault *f)
 {
 	if (f->vector == VMI_DB)
@@ -398,7 +401,8 @@ void vmi_deliver_fault(struct vmi_cpu *c)
 	if (f.vector == VMI_PF)
 		c->cr2 = f.cr2;
 	if (f.vector == VMI_DB) {
-		c->dr[6] |= f.dr6;
+		/* B0 to B3 are this event's, the rest adds up. */
+		c->dr[6] = (c->dr[6] & ~15ull) | f.dr6;
 		c->dr[7] &= ~VMI_DR7_GD;
 	}
 	if (c->delivering)

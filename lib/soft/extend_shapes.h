@@ -1,46 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A template: widening moves FROM bytes TO bytes, zeros or signs, of a
- * register (rr) and of memory (rm).
+ * A template: widening moves FROM bytes TO bytes, zeros or signs (OP), of
+ * a register (rr) and of memory (rm).
  */
-#define H3(shape, from, to) h_movzx_##shape##_##from##_##to
-#define H2(shape, from, to) H3(shape, from, to)
-#define S3(shape, from, to) h_movsx_##shape##_##from##_##to
-#define S2(shape, from, to) S3(shape, from, to)
-#define ZX(shape) H2(shape, FROM, TO)
-#define SX(shape) S2(shape, FROM, TO)
+#define H3(op, shape, from, to) h_##op##_##shape##_##from##_##to
+#define H2(op, shape, from, to) H3(op, shape, from, to)
+#define H(shape) H2(OP, shape, FROM, TO)
+#define F2(op) widen_##op
+#define F1(op) F2(op)
+#define WIDEN F1(OP)
 
-static const struct vmi_op *ZX(rr)(struct vmi_cpu *c, const struct vmi_op *op)
+static vmi_inline const struct vmi_op *H(done)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t v)
 {
-	vmi_reg_set(c, op->reg, vmi_reg(c, op->base, FROM), TO);
-	return vmi_next(c, op);
+	uint64_t r = vmi_trunc(WIDEN(v, FROM), TO);
+
+	vmi_reg_set(c, op->reg, r, TO);
+	return vmi_next(c, op, r);
 }
 
-static const struct vmi_op *ZX(rm)(struct vmi_cpu *c, const struct vmi_op *op)
+static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	vmi_reg_set(c, op->reg, vmi_load(c, op, vmi_ea(c, op), FROM), TO);
-	return vmi_next(c, op);
+	(void)acc;
+	return H(done)(c, op, c->r[op->base]);
 }
 
-static const struct vmi_op *SX(rr)(struct vmi_cpu *c, const struct vmi_op *op)
+static const struct vmi_op *H(rr_a)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
-	vmi_reg_set(c, op->reg, vmi_sext(vmi_reg(c, op->base, FROM), FROM), TO);
-	return vmi_next(c, op);
+	return H(done)(c, op, acc);
 }
 
-static const struct vmi_op *SX(rm)(struct vmi_cpu *c, const struct vmi_op *op)
+vmi_noinline static const struct vmi_op *H(slow)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
-	uint64_t v = vmi_load(c, op, vmi_ea(c, op), FROM);
+	(void)acc;
+	return H(done)(c, op, vmi_load_slow(c, op, vmi_ea(c, op), FROM));
+}
 
-	vmi_reg_set(c, op->reg, vmi_sext(v, FROM), TO);
-	return vmi_next(c, op);
+static vmi_inline const struct vmi_op *H(at)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t at)
+{
+	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
+
+	if (!vmi_may_read(e, at, FROM))
+		return H(slow)(c, op, 0);
+	return H(done)(c, op, vmi_host_load(vmi_tlb_host(e, at), FROM));
+}
+
+static const struct vmi_op *H(rm)(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
+{
+	(void)acc;
+	return H(at)(c, op, vmi_ea(c, op));
+}
+
+static const struct vmi_op *H(rm_p)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	(void)acc;
+	return H(at)(c, op, vmi_ea_plain(c, op));
+}
+
+static const struct vmi_op *H(rm_pa)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return H(at)(c, op, vmi_ea_acc(op, acc));
 }
 
 #undef H3
 #undef H2
-#undef S3
-#undef S2
-#undef ZX
-#undef SX
+#undef H
+#undef F2
+#undef F1
+#undef WIDEN
+#undef OP
 #undef FROM
 #undef TO

@@ -34,13 +34,24 @@ static inline uint64_t vmi_flags(const struct vmi_cpu *c)
 /* CF, as 0 or 1. */
 static inline uint64_t vmi_carry(const struct vmi_cpu *c)
 {
+	unsigned shift = 64 - (8u << (c->cc_kind & 3));
+
 	switch (c->cc_kind & ~3u) {
 	case VMI_CC_ADD:
 		return c->cc_res < c->cc_src;
 	case VMI_CC_ADC:
 		return c->cc_res <= c->cc_src;
+	case VMI_CC_SUB:
+		return (c->cc_res + c->cc_src) << shift < c->cc_src << shift;
+	case VMI_CC_SBB:
+		return (c->cc_res + c->cc_src + 1) << shift <=
+			c->cc_src << shift;
+	case VMI_CC_LOGIC:
+		return 0;
+	case VMI_CC_FLAGS:
+		return c->cc_res & VMI_FLAG_CF;
 	default:
-		return vmi_flags(c) & VMI_FLAG_CF;
+		return c->cc_src & VMI_FLAG_CF;
 	}
 }
 
@@ -56,5 +67,39 @@ uint64_t vmi_flags_szp(uint64_t res, unsigned bytes);
 
 /* Whether condition `cc` (the low four bits of Jcc's opcode) holds. */
 bool vmi_cond(const struct vmi_cpu *c, unsigned cc);
+
+/*
+ * The same without making the flags, where that is quick, for a constant
+ * `cc`: after a comparison, after a result that left CF and OF clear, and of
+ * zero and sign after any other operation.
+ */
+static vmi_inline bool vmi_cond_is_quick(const struct vmi_cpu *c, unsigned cc)
+{
+	unsigned kind = c->cc_kind & ~3u, what = cc >> 1;
+
+	if (what == 2 || what == 4)
+		return kind != VMI_CC_FLAGS;
+	return what != 5 && ((kind == VMI_CC_SUB && what != 0) ||
+		kind == VMI_CC_LOGIC);
+}
+
+static vmi_inline bool vmi_cond_quick(const struct vmi_cpu *c, unsigned cc)
+{
+	unsigned shift = 64 - (8u << (c->cc_kind & 3));
+	bool is_sub = (c->cc_kind & ~3u) == VMI_CC_SUB, holds = false;
+	uint64_t src = is_sub ? c->cc_src : 0;
+	uint64_t a = (c->cc_res + src) << shift, b = src << shift;
+
+	switch (cc >> 1) {
+	case 1: holds = a < b; break;
+	case 2: holds = c->cc_res == 0; break;
+	case 3: holds = a <= b; break;
+	case 4: holds = (int64_t)(c->cc_res << shift) < 0; break;
+	case 6: holds = (int64_t)a < (int64_t)b; break;
+	case 7: holds = (int64_t)a <= (int64_t)b; break;
+	default: break; /* O of a logical result */
+	}
+	return holds != (bool)(cc & 1);
+}
 
 #endif

@@ -1,16 +1,89 @@
 /* SPDX-License-Identifier: MIT */
-/* Handlers of near branches, alone and fused with their comparison. */
+/*
+ * Handlers of near branches, alone and fused with their comparison, and of
+ * what else depends on a condition.
+ */
 #include "lib/soft/alu.h"
 #include "lib/soft/branch.h"
 #include "lib/soft/value.h"
+
+/* -- Out of a block ------------------------------------------------------ */
+
+vmi_noinline static const struct vmi_op *h_unlinked_taken(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return vmi_goto(c, vmi_block_link(c, op, 0), acc);
+}
+
+vmi_noinline static const struct vmi_op *h_unlinked_behind(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return vmi_goto(c, vmi_block_link(c, op, 1), acc);
+}
+
+/* Way 0 of a direct branch: to `disp` from the block's start. */
+static vmi_inline const struct vmi_op *branch_taken(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	const struct vmi_links *links = (const void *)(op + 1);
+	const struct vmi_op *to = links->to[0];
+
+	c->r[VMI_R_BLOCK] = vmi_rip_mask(c, c->r[VMI_R_BLOCK] +
+		(uint64_t)(int64_t)op->disp);
+	if (vmi_unlikely(!to))
+		return h_unlinked_taken(c, op, 0);
+	return vmi_block_enter(c, to);
+}
+
+/* Way 1: behind the branch. */
+static vmi_inline const struct vmi_op *branch_behind(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	const struct vmi_links *links = (const void *)(op + 1);
+	const struct vmi_op *to = links->to[1];
+
+	c->r[VMI_R_BLOCK] = vmi_rip_mask(c, vmi_op_next_rip(c, op));
+	if (vmi_unlikely(!to))
+		return h_unlinked_behind(c, op, 0);
+	return vmi_block_enter(c, to);
+}
 
 static vmi_inline const struct vmi_op *branch(struct vmi_cpu *c,
 	const struct vmi_op *op, bool taken)
 {
 	if (taken)
-		return vmi_branch_taken(c, op);
-	return vmi_branch_not_taken(c, op);
+		return branch_taken(c, op);
+	return branch_behind(c, op);
 }
+
+vmi_noinline static const struct vmi_op *h_jump_slow(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	(void)op;
+	return vmi_goto(c, vmi_block_jump(c), acc);
+}
+
+/* To a RIP that is known only now. */
+static vmi_inline const struct vmi_op *branch_to(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t rip)
+{
+	const struct vmi_jump *j = &c->jumps[(rip ^ (rip >> VMI_JUMP_BITS)) &
+		(VMI_JUMPS - 1)];
+
+	c->r[VMI_R_BLOCK] = rip;
+	if (vmi_unlikely(j->rip != rip || j->tag != c->jump_tag))
+		return h_jump_slow(c, op, 0);
+	return vmi_goto(c, j->op, 0);
+}
+
+const struct vmi_op *vmi_h_jmp(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
+{
+	(void)acc;
+	return branch_taken(c, op);
+}
+
+/* -- Compare and jump ---------------------------------------------------- */
 
 /* Condition `cc` after a - b; constants but for a and b. */
 static vmi_inline bool sub_holds(const struct vmi_cpu *c, unsigned cc,
@@ -70,50 +143,122 @@ static vmi_inline bool logic_holds(const struct vmi_cpu *c, unsigned cc,
 #define BYTES 8
 #include "lib/soft/cmpjcc_conditions.h"
 
-#define SIXTEEN(op, shape, bytes)                                              \
-	{ h_##op##_##shape##_##bytes##_0, h_##op##_##shape##_##bytes##_1,      \
-	  h_##op##_##shape##_##bytes##_2, h_##op##_##shape##_##bytes##_3,      \
-	  h_##op##_##shape##_##bytes##_4, h_##op##_##shape##_##bytes##_5,      \
-	  h_##op##_##shape##_##bytes##_6, h_##op##_##shape##_##bytes##_7,      \
-	  h_##op##_##shape##_##bytes##_8, h_##op##_##shape##_##bytes##_9,      \
-	  h_##op##_##shape##_##bytes##_10, h_##op##_##shape##_##bytes##_11,    \
-	  h_##op##_##shape##_##bytes##_12, h_##op##_##shape##_##bytes##_13,    \
-	  h_##op##_##shape##_##bytes##_14, h_##op##_##shape##_##bytes##_15 }
-#define WIDTHS(op, shape)                                                      \
-	{ SIXTEEN(op, shape, 1), SIXTEEN(op, shape, 2), SIXTEEN(op, shape, 4), \
-	  SIXTEEN(op, shape, 8) }
+#define BY_CONDITION(FORM, op, shape, bytes)                                   \
+	{ FORM(op, shape, bytes, 0), FORM(op, shape, bytes, 1),                \
+	  FORM(op, shape, bytes, 2), FORM(op, shape, bytes, 3),                \
+	  FORM(op, shape, bytes, 4), FORM(op, shape, bytes, 5),                \
+	  FORM(op, shape, bytes, 6), FORM(op, shape, bytes, 7),                \
+	  FORM(op, shape, bytes, 8), FORM(op, shape, bytes, 9),                \
+	  FORM(op, shape, bytes, 10), FORM(op, shape, bytes, 11),              \
+	  FORM(op, shape, bytes, 12), FORM(op, shape, bytes, 13),              \
+	  FORM(op, shape, bytes, 14), FORM(op, shape, bytes, 15) }
+#define RR(op, shape, bytes, cc)                                               \
+	{ .any = h_##op##_##shape##_##bytes##_##cc,                            \
+	  .a = h_##op##_##shape##_a_##bytes##_##cc,                            \
+	  .b = h_##op##_##shape##_b_##bytes##_##cc }
+#define RI(op, shape, bytes, cc)                                               \
+	{ .any = h_##op##_##shape##_##bytes##_##cc,                            \
+	  .a = h_##op##_##shape##_a_##bytes##_##cc }
+#define WIDTHS(FORM, op, shape)                                                \
+	{ BY_CONDITION(FORM, op, shape, 1), BY_CONDITION(FORM, op, shape, 2),  \
+	  BY_CONDITION(FORM, op, shape, 4), BY_CONDITION(FORM, op, shape, 8) }
 
-vmi_handler *const vmi_h_cmpjcc[2][2][4][16] = {
-	{ WIDTHS(cmp, rr), WIDTHS(cmp, ri) },
-	{ WIDTHS(test, rr), WIDTHS(test, ri) }
+const struct vmi_forms vmi_f_cmpjcc[2][2][4][16] = {
+	{ WIDTHS(RR, cmp, rr), WIDTHS(RI, cmp, ri) },
+	{ WIDTHS(RR, test, rr), WIDTHS(RI, test, ri) }
 };
 
-const struct vmi_op *vmi_h_jmp(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	return vmi_branch_taken(c, op);
-}
+/* -- Conditions alone ---------------------------------------------------- */
 
-const struct vmi_op *vmi_h_jcc(struct vmi_cpu *c, const struct vmi_op *op)
+vmi_noinline static const struct vmi_op *h_jcc_slow(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
+	(void)acc;
 	return branch(c, op, vmi_cond(c, op->imm & 15));
 }
 
-/* The result tells Z unless the flags themselves are what is kept. */
-static vmi_inline bool zero(const struct vmi_cpu *c)
+vmi_noinline static const struct vmi_op *h_setcc_slow(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
-	return c->cc_kind == VMI_CC_FLAGS ? c->cc_res & VMI_FLAG_ZF :
-		c->cc_res == 0;
+	vmi_reg_set(c, op->reg, vmi_cond(c, op->imm & 15), 1);
+	return vmi_next(c, op, acc);
 }
 
-const struct vmi_op *vmi_h_jz(struct vmi_cpu *c, const struct vmi_op *op)
+/* A 32-bit destination is zero-extended even when nothing is moved. */
+static vmi_inline const struct vmi_op *moved(struct vmi_cpu *c,
+	const struct vmi_op *op, bool holds, unsigned bytes)
 {
-	return branch(c, op, zero(c));
+	uint64_t r = vmi_reg(c, holds ? op->base : op->reg, bytes);
+
+	vmi_reg_set(c, op->reg, r, bytes);
+	return vmi_next(c, op, r);
 }
 
-const struct vmi_op *vmi_h_jnz(struct vmi_cpu *c, const struct vmi_op *op)
+vmi_noinline static const struct vmi_op *h_cmov_slow_2(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
-	return branch(c, op, !zero(c));
+	(void)acc;
+	return moved(c, op, vmi_cond(c, op->imm & 15), 2);
 }
+
+vmi_noinline static const struct vmi_op *h_cmov_slow_4(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	(void)acc;
+	return moved(c, op, vmi_cond(c, op->imm & 15), 4);
+}
+
+vmi_noinline static const struct vmi_op *h_cmov_slow_8(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	(void)acc;
+	return moved(c, op, vmi_cond(c, op->imm & 15), 8);
+}
+
+#define CC 0
+#include "lib/soft/cond_shapes.h"
+#define CC 1
+#include "lib/soft/cond_shapes.h"
+#define CC 2
+#include "lib/soft/cond_shapes.h"
+#define CC 3
+#include "lib/soft/cond_shapes.h"
+#define CC 4
+#include "lib/soft/cond_shapes.h"
+#define CC 5
+#include "lib/soft/cond_shapes.h"
+#define CC 6
+#include "lib/soft/cond_shapes.h"
+#define CC 7
+#include "lib/soft/cond_shapes.h"
+#define CC 8
+#include "lib/soft/cond_shapes.h"
+#define CC 9
+#include "lib/soft/cond_shapes.h"
+#define CC 10
+#include "lib/soft/cond_shapes.h"
+#define CC 11
+#include "lib/soft/cond_shapes.h"
+#define CC 12
+#include "lib/soft/cond_shapes.h"
+#define CC 13
+#include "lib/soft/cond_shapes.h"
+#define CC 14
+#include "lib/soft/cond_shapes.h"
+#define CC 15
+#include "lib/soft/cond_shapes.h"
+
+#define CONDITIONS(what)                                                       \
+	{ h_##what##_0, h_##what##_1, h_##what##_2, h_##what##_3,              \
+	  h_##what##_4, h_##what##_5, h_##what##_6, h_##what##_7,              \
+	  h_##what##_8, h_##what##_9, h_##what##_10, h_##what##_11,            \
+	  h_##what##_12, h_##what##_13, h_##what##_14, h_##what##_15 }
+
+vmi_handler *const vmi_h_jcc[16] = CONDITIONS(jcc);
+vmi_handler *const vmi_h_setcc[16] = CONDITIONS(setcc);
+vmi_handler *const vmi_h_cmov[4][16] = {
+	{ NULL }, CONDITIONS(cmov_2), CONDITIONS(cmov_4), CONDITIONS(cmov_8)
+};
 
 /* -- Calls, returns, jumps through a register, on a flat stack ----------- */
 
@@ -121,21 +266,11 @@ const struct vmi_op *vmi_h_jnz(struct vmi_cpu *c, const struct vmi_op *op)
  * A target that is not canonical faults in the branch itself (SDM 2A CALL,
  * JMP, RET): a slow path, which a 64-bit target needs only when odd.
  */
-vmi_noinline static void bad_target(struct vmi_cpu *c, const struct vmi_op *op)
+vmi_noinline static const struct vmi_op *odd_target(struct vmi_cpu *c,
+	const struct vmi_op *op)
 {
 	c->op = op;
 	vmi_raise_code(c, VMI_GP, 0);
-}
-
-const struct vmi_op *vmi_h_jmp_r(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	uint64_t to = c->r[op->base];
-
-	if (c->mode != 64)
-		to = (uint32_t)to;
-	else if (vmi_unlikely(!vmi_canonical(to)))
-		bad_target(c, op);
-	return vmi_branch_to(c, to);
 }
 
 /* A way that is linked stays in a page, which is canonical as a whole. */
@@ -148,61 +283,39 @@ static vmi_inline bool odd_way(const struct vmi_cpu *c,
 		c->r[VMI_R_BLOCK] + (uint64_t)(int64_t)op->disp));
 }
 
-const struct vmi_op *vmi_h_call8(struct vmi_cpu *c, const struct vmi_op *op)
+static vmi_inline const struct vmi_op *jump(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t to)
 {
-	uint64_t sp = c->r[VMI_RSP] - 8;
-
-	if (odd_way(c, op))
-		bad_target(c, op);
-	vmi_store(c, op, sp, vmi_op_next_rip(c, op), 8);
-	c->r[VMI_RSP] = sp;
-	return vmi_branch_taken(c, op);
-}
-
-const struct vmi_op *vmi_h_call4(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	uint64_t sp = (uint32_t)(c->r[VMI_RSP] - 4);
-
-	vmi_store(c, op, sp, vmi_op_next_rip(c, op), 4);
-	c->r[VMI_RSP] = sp;
-	return vmi_branch_taken(c, op);
-}
-
-const struct vmi_op *vmi_h_call_r8(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	uint64_t sp = c->r[VMI_RSP] - 8, to = c->r[op->base];
-
+	to = vmi_rip_mask(c, to);
 	if (vmi_unlikely(!vmi_canonical(to)))
-		bad_target(c, op);
-	vmi_store(c, op, sp, vmi_op_next_rip(c, op), 8);
-	c->r[VMI_RSP] = sp;
-	return vmi_branch_to(c, to);
+		return odd_target(c, op);
+	return branch_to(c, op, to);
 }
 
-const struct vmi_op *vmi_h_call_r4(struct vmi_cpu *c, const struct vmi_op *op)
+static const struct vmi_op *h_jmp_r(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
-	uint64_t sp = (uint32_t)(c->r[VMI_RSP] - 4);
-	uint64_t to = (uint32_t)c->r[op->base];
-
-	vmi_store(c, op, sp, vmi_op_next_rip(c, op), 4);
-	c->r[VMI_RSP] = sp;
-	return vmi_branch_to(c, to);
+	(void)acc;
+	return jump(c, op, c->r[op->base]);
 }
 
-const struct vmi_op *vmi_h_ret8(struct vmi_cpu *c, const struct vmi_op *op)
+static const struct vmi_op *h_jmp_r_a(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
-	uint64_t to = vmi_load(c, op, c->r[VMI_RSP], 8);
-
-	if (vmi_unlikely(!vmi_canonical(to)))
-		bad_target(c, op);
-	c->r[VMI_RSP] += 8 + op->imm;
-	return vmi_branch_to(c, to);
+	return jump(c, op, acc);
 }
 
-const struct vmi_op *vmi_h_ret4(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	uint64_t to = vmi_load(c, op, (uint32_t)c->r[VMI_RSP], 4);
+const struct vmi_forms vmi_f_jmp_r = { .any = h_jmp_r, .a = h_jmp_r_a };
 
-	c->r[VMI_RSP] = (uint32_t)(c->r[VMI_RSP] + 4 + op->imm);
-	return vmi_branch_to(c, to);
-}
+#define BYTES 4
+#include "lib/soft/call_shapes.h"
+#define BYTES 8
+#include "lib/soft/call_shapes.h"
+
+#define CALLS(what)                                                            \
+	{ { .any = h_##what##_4, .a = h_##what##_a_4 },                        \
+	  { .any = h_##what##_8, .a = h_##what##_a_8 } }
+
+const struct vmi_forms vmi_f_call[2] = CALLS(call);
+const struct vmi_forms vmi_f_call_r[2] = CALLS(call_r);
+const struct vmi_forms vmi_f_ret[2] = CALLS(ret);

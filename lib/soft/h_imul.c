@@ -40,16 +40,23 @@ static vmi_inline uint64_t product(struct vmi_cpu *c, uint64_t a, uint64_t b,
 #define LIVE  1
 #include "lib/soft/imul_shapes.h"
 
-#define WIDTHS(shape)                                                          \
-	{ { NULL, NULL }, { h_imul_##shape##_2_0, h_imul_##shape##_2_1 },      \
-	  { h_imul_##shape##_4_0, h_imul_##shape##_4_1 },                      \
-	  { h_imul_##shape##_8_0, h_imul_##shape##_8_1 } }
+#define RR(b, l)                                                               \
+	{ h_imul_rr_##b##_##l, h_imul_rr_a_##b##_##l, h_imul_rr_b_##b##_##l,   \
+	  NULL, NULL }
+#define RI(b, l)                                                               \
+	{ h_imul_ri_##b##_##l, h_imul_ri_a_##b##_##l, NULL, NULL, NULL }
+#define RM(b, l)                                                               \
+	{ h_imul_rm_##b##_##l, NULL, NULL, h_imul_rm_p_##b##_##l,              \
+	  h_imul_rm_pa_##b##_##l }
+#define WIDTHS(SHAPE)                                                          \
+	{ { { NULL } }, { SHAPE(2, 0), SHAPE(2, 1) },                          \
+	  { SHAPE(4, 0), SHAPE(4, 1) }, { SHAPE(8, 0), SHAPE(8, 1) } }
 
 /* VMI_RI is reg = base * imm, the three-operand form on registers. */
 const struct vmi_value vmi_value_imul = {
 	.h = {
-		[VMI_RR] = WIDTHS(rr),
-		[VMI_RI] = WIDTHS(ri),
-		[VMI_RM] = WIDTHS(rm),
+		[VMI_RR] = WIDTHS(RR),
+		[VMI_RI] = WIDTHS(RI),
+		[VMI_RM] = WIDTHS(RM),
 	}
 };

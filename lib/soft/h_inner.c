@@ -7,57 +7,64 @@
 #include "lib/soft/engine.h"
 #include "lib/soft/value.h"
 
-const struct vmi_op *vmi_h_dead(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_dead(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
 	(void)op;
+	(void)acc;
 	c->rip = c->r[VMI_R_BLOCK];
 	c->op = NULL;
 	return NULL;
 }
 
-const struct vmi_op *vmi_h_enter(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_enter(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	int64_t left = c->budget - (int64_t)op->imm;
-
-	if (vmi_unlikely(left < 0 ||
-		atomic_load_explicit(&c->event, memory_order_relaxed)))
-		return vmi_h_dead(c, op);
-	c->budget = left;
-	c->enter = op;
-	return vmi_next(c, op);
+	(void)acc;
+	return vmi_block_enter(c, op);
 }
 
 /* Before instruction n of the block: give back what was not executed. */
-const struct vmi_op *vmi_h_end(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_end(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
 	c->rip = vmi_rip_mask(c, vmi_op_rip(c, op));
 	c->budget += (int64_t)c->enter->imm - op->n;
 	c->op = NULL;
+	(void)acc;
 	return NULL;
 }
 
-const struct vmi_op *vmi_h_nop(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_nop(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	return vmi_next(c, op);
+	return vmi_next(c, op, acc);
 }
 
-const struct vmi_op *vmi_h_const(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_const(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
+	(void)acc;
 	c->r[op->reg] = op->imm;
-	return vmi_next(c, op);
+	return vmi_next(c, op, op->imm);
 }
 
-const struct vmi_op *vmi_h_gethi(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_gethi(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	c->r[op->reg] = (c->r[op->base] >> 8) & 0xff;
-	return vmi_next(c, op);
+	uint64_t r = (c->r[op->base] >> 8) & 0xff;
+
+	(void)acc;
+	c->r[op->reg] = r;
+	return vmi_next(c, op, r);
 }
 
-const struct vmi_op *vmi_h_puthi(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_puthi(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
 	c->r[op->reg] = (c->r[op->reg] & ~0xff00ull) |
 		(c->r[op->base] & 0xff) << 8;
-	return vmi_next(c, op);
+	return vmi_next(c, op, acc);
 }
 
 static vmi_inline uint64_t offset(const struct vmi_cpu *c,
@@ -67,19 +74,24 @@ static vmi_inline uint64_t offset(const struct vmi_cpu *c,
 		(uint64_t)(int64_t)op->disp, vmi_op_asize(op));
 }
 
-const struct vmi_op *vmi_h_ea(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_ea(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	c->r[op->reg] = offset(c, op);
-	return vmi_next(c, op);
+	uint64_t r = offset(c, op);
+
+	(void)acc;
+	c->r[op->reg] = r;
+	return vmi_next(c, op, r);
 }
 
-const struct vmi_op *vmi_h_ea_check(struct vmi_cpu *c,
-	const struct vmi_op *op)
+const struct vmi_op *vmi_h_ea_check(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
 	c->op = op;
 	c->r[op->reg] = vmi_linear(c, vmi_op_seg(op), offset(c, op),
 		op->imm & 0xffff, (unsigned)(op->imm >> 16));
-	return vmi_next(c, op);
+	(void)acc;
+	return vmi_next(c, op, c->r[op->reg]);
 }
 
 /*
@@ -103,8 +115,10 @@ static void tell_unknown(struct vmi_cpu *c, const struct vmi_op *op)
 		(unsigned long long)c->told_rip, text);
 }
 
-const struct vmi_op *vmi_h_fault(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_fault(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
+	(void)acc;
 	c->op = op;
 	if (op->reg)
 		tell_unknown(c, op);
@@ -113,19 +127,22 @@ const struct vmi_op *vmi_h_fault(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_raise(c, (unsigned)op->imm);
 }
 
-const struct vmi_op *vmi_h_helper(struct vmi_cpu *c, const struct vmi_op *op)
+const struct vmi_op *vmi_h_helper(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
 	c->op = op;
+	(void)acc;
 	vmi_helpers[op->code](c, op);
-	return vmi_next(c, op);
+	return vmi_next(c, op, 0);
 }
 
 /* A helper that may have changed everything: back to the run loop. */
-const struct vmi_op *vmi_h_helper_end(struct vmi_cpu *c,
-	const struct vmi_op *op)
+const struct vmi_op *vmi_h_helper_end(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
 	c->op = op;
 	c->rip = vmi_rip_mask(c, vmi_op_next_rip(c, op));
+	(void)acc;
 	vmi_helpers[op->code](c, op);
 	c->op = NULL;
 	return NULL;

@@ -69,4 +69,19 @@ static vmi_inline void vmi_host_store(uint8_t *p, uint64_t v, unsigned bytes)
 		vmi_atomic_store((uint64_t *)(void *)p, q);
 }
 
+/* Bytes that others may be writing to, each read once. */
+static inline void vmi_host_copy(uint8_t *to, const uint8_t *from, size_t n)
+{
+	uint64_t q;
+
+	for (; n && ((uintptr_t)from & 7); n--)
+		*to++ = vmi_atomic_load(from++);
+	for (; n >= 8; n -= 8, to += 8, from += 8) {
+		q = vmi_atomic_load((const uint64_t *)(const void *)from);
+		memcpy(to, &q, 8);
+	}
+	while (n--)
+		*to++ = vmi_atomic_load(from++);
+}
+
 #endif

@@ -15,8 +15,13 @@
 /* What decoding knows of an operation and the backward pass needs. */
 struct note {
 	const struct vmi_value *value; /* handlers to choose from, or NULL */
+	const struct vmi_forms *forms; /* of them, for this place, or NULL */
 	uint16_t reads, sets, kills; /* VMI_F_ */
 	bool sees; /* may fault or exit: all flags are seen */
+	/* Registers, or VMI_NOREG: what `forms` takes as its a and b ... */
+	uint8_t a, b;
+	uint8_t makes; /* ... what it leaves in acc, all of the register */
+	bool passes; /* it leaves in acc what was there */
 };
 
 struct builder {
@@ -63,6 +68,9 @@ bool vmi_lower_value(struct builder *b);
 bool vmi_lower_branch(struct builder *b);
 /* The instruction as a call of its helper; `ends`: the block with it. */
 void vmi_lower_helper(struct builder *b, bool ends);
+/* The same of a table; `a` is the register that its form a takes. */
+struct vmi_op *vmi_lower_emit_forms(struct builder *b, unsigned code,
+	const struct vmi_forms *forms, uint8_t a);
 /* Room for the ways of the branch just emitted, which ends the block. */
 void vmi_lower_links(struct builder *b);
 
@@ -75,6 +83,8 @@ int vmi_operand_memory(const struct vmi_insn *i);
 /* Bytes of it, for its limit check; and VMI_MEM_READ or _WRITE. */
 unsigned vmi_operand_memory_bytes(const struct vmi_insn *i, unsigned n);
 unsigned vmi_operand_access(const struct vmi_insn *i, int n);
+/* Whether its helper checks it, since not all of it may be touched. */
+bool vmi_operand_unchecked(const struct vmi_insn *i);
 /* Its register as the instruction numbers it, or VMI_NOREG. */
 uint8_t vmi_operand_number(const struct vmi_insn *i, unsigned n);
 /* Its register as operations number it: AH to BH are copied to T1 or T2... */
@@ -95,8 +105,9 @@ struct address vmi_address_raw(const struct builder *b);
 struct vmi_op *vmi_address_ea(struct builder *b, const struct address *a,
 	vmi_handler *run);
 struct address vmi_address_after_ea(uint8_t index);
-/* The linear address of the memory operand. */
+/* The linear address of the memory operand; the same without checks. */
 struct address vmi_address_resolve(struct builder *b, unsigned bytes,
 	unsigned access);
+struct address vmi_address_unchecked(struct builder *b);
 
 #endif

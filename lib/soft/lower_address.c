@@ -30,6 +30,7 @@ struct vmi_op *vmi_address_ea(struct builder *b, const struct address *a,
 	op->reg = VMI_R_T0;
 	op->size = (uint8_t)(vmi_log2(b->insn.addrsize) << 4);
 	op->bits = (uint8_t)(b->insn.seg << 4);
+	vmi_lower_note(b, op)->makes = VMI_R_T0;
 	return op;
 }
 
@@ -114,5 +115,19 @@ struct address vmi_address_resolve(struct builder *b, unsigned bytes,
 	op = vmi_address_ea(b, &a, vmi_h_ea_check);
 	op->imm = bytes | (uint64_t)access << 16;
 	vmi_lower_note(b, op)->sees = true;
+	return vmi_address_after_ea(VMI_R_ZERO);
+}
+
+struct address vmi_address_unchecked(struct builder *b)
+{
+	struct address a = vmi_address_raw(b), rest;
+
+	if (b->block->key & VMI_KEY_64)
+		return address_64(b);
+	if (flat(b))
+		return a;
+	vmi_address_ea(b, &a, vmi_h_ea);
+	rest = vmi_address_after_ea((uint8_t)(VMI_R_SEG + b->insn.seg));
+	vmi_address_ea(b, &rest, vmi_h_ea)->size = 3 << 4;
 	return vmi_address_after_ea(VMI_R_ZERO);
 }

@@ -17,16 +17,20 @@ static bool plain_code(const struct builder *b)
 	return b->block->cs_limit == UINT32_MAX;
 }
 
-static void stack_op(struct builder *b, unsigned code, vmi_handler *run,
-	uint8_t reg)
+static struct vmi_op *stack_op(struct builder *b, unsigned code,
+	const struct vmi_forms *forms, uint8_t reg)
 {
-	struct vmi_op *op = vmi_lower_emit(b, code, run);
+	struct vmi_op *op = vmi_lower_emit_forms(b, code, forms, VMI_RSP);
 
 	op->reg = reg;
+	/* POP RSP leaves what was popped there. */
+	if (code == VMI_EXEC_push || reg != VMI_RSP)
+		vmi_lower_note(b, op)->makes = VMI_RSP;
 	op->imm = b->insn.imm;
 	op->size = vmi_log2(b->insn.opsize);
 	op->bits = VMI_SS << 4;
 	vmi_lower_note(b, op)->sees = true;
+	return op;
 }
 
 static bool emit_push(struct builder *b)
@@ -37,11 +41,11 @@ static bool emit_push(struct builder *b)
 	if (!plain_stack(b) || vmi_operand_is_memory(i, 0))
 		return false;
 	if (vmi_operand_is_imm(i, 0))
-		stack_op(b, VMI_EXEC_push, wide ? vmi_h_push_i8 :
-			vmi_h_push_i4, 0);
+		stack_op(b, VMI_EXEC_push, &vmi_f_push_i[wide], VMI_R_ZERO)
+			->size |= VMI_RI << 4;
 	else
-		stack_op(b, VMI_EXEC_push, wide ? vmi_h_push_r8 :
-			vmi_h_push_r4, vmi_operand_number(i, 0));
+		stack_op(b, VMI_EXEC_push, &vmi_f_push_r[wide],
+			vmi_operand_number(i, 0));
 	return true;
 }
 
@@ -51,8 +55,8 @@ static bool emit_pop(struct builder *b)
 
 	if (!plain_stack(b) || vmi_operand_is_memory(i, 0))
 		return false;
-	stack_op(b, VMI_EXEC_pop, i->opsize == 8 ? vmi_h_pop_r8 :
-		vmi_h_pop_r4, vmi_operand_number(i, 0));
+	stack_op(b, VMI_EXEC_pop, &vmi_f_pop[i->opsize == 8],
+		vmi_operand_number(i, 0));
 	return true;
 }
 
@@ -99,8 +103,9 @@ static struct vmi_op *unfold_memory(struct builder *b, struct vmi_op *prev)
 	prev->code = VMI_EXEC_mov;
 	prev->reg = loaded;
 	prev->size = (uint8_t)(width | VMI_RM << 4);
-	prev->run = vmi_value_mov.h[VMI_RM][width][0];
-	*vmi_lower_note(b, prev) = (struct note){ .sees = true };
+	*vmi_lower_note(b, prev) = (struct note){ .sees = true,
+		.value = &vmi_value_mov, .a = VMI_NOREG, .b = VMI_NOREG,
+		.makes = loaded };
 	op = vmi_lower_emit(b, was.code, NULL);
 	op->ip = was.ip;
 	op->n = was.n;
@@ -109,6 +114,8 @@ static struct vmi_op *unfold_memory(struct builder *b, struct vmi_op *prev)
 	op->reg = shape == VMI_RM ? was.reg : loaded;
 	op->base = shape == VMI_RM ? loaded : was.reg;
 	op->size = (uint8_t)(width | (shape == VMI_MI ? VMI_RI : VMI_RR) << 4);
+	note.a = op->reg;
+	note.b = op->base;
 	note.sees = false;
 	*vmi_lower_note(b, op) = note;
 	return op;
@@ -117,20 +124,25 @@ static struct vmi_op *unfold_memory(struct builder *b, struct vmi_op *prev)
 static bool fuse(struct builder *b, int32_t distance)
 {
 	struct vmi_op *prev = &b->block->ops[b->n_ops - 1];
+	const struct vmi_forms *forms;
 	unsigned shape;
 
 	if (!can_fuse(b, prev))
 		return false;
 	prev = unfold_memory(b, prev);
 	shape = prev->size >> 4;
-	prev->run = vmi_h_cmpjcc[prev->code == VMI_EXEC_test]
+	forms = &vmi_f_cmpjcc[prev->code == VMI_EXEC_test]
 		[shape == VMI_RI][prev->size & 15][b->insn.opcode & 15];
+	prev->run = forms->any;
 	prev->scale = b->insn.opcode & 15;
 	prev->index = (uint8_t)(prev->code == VMI_EXEC_test);
 	prev->code = VMI_INNER_CMPJCC;
 	prev->disp = distance;
 	prev->len = (uint8_t)(b->ip - prev->ip + b->insn.len);
-	*vmi_lower_note(b, prev) = (struct note){ .kills = VMI_F_ARITH };
+	*vmi_lower_note(b, prev) = (struct note){ .kills = VMI_F_ARITH,
+		.forms = forms, .a = prev->reg,
+		.b = shape == VMI_RI ? VMI_NOREG : prev->base,
+		.makes = VMI_NOREG };
 	vmi_lower_links(b);
 	return true;
 }
@@ -145,8 +157,7 @@ static bool emit_jcc(struct builder *b)
 		return false;
 	if (b->n_ops > 1 && fuse(b, distance))
 		return true;
-	op = vmi_lower_emit(b, VMI_EXEC_jcc, cc == 4 ? vmi_h_jz : cc == 5 ? vmi_h_jnz :
-		vmi_h_jcc);
+	op = vmi_lower_emit(b, VMI_EXEC_jcc, vmi_h_jcc[cc]);
 	op->imm = cc;
 	op->disp = distance;
 	vmi_lower_note(b, op)->reads = VMI_F_ARITH;
@@ -165,9 +176,11 @@ static uint8_t branch_target(struct builder *b)
 	if (!vmi_operand_is_memory(i, 0))
 		return i->rm;
 	a = vmi_address_resolve(b, i->opsize, VMI_MEM_READ);
-	op = vmi_lower_emit(b, VMI_EXEC_mov, vmi_value_mov.h[VMI_RM][width][0]);
+	op = vmi_lower_emit_forms(b, VMI_EXEC_mov,
+		&vmi_value_mov.h[VMI_RM][width][0], VMI_NOREG);
 	vmi_address_set(op, &a);
 	op->reg = VMI_R_T1;
+	vmi_lower_note(b, op)->makes = VMI_R_T1;
 	op->size = (uint8_t)(width | VMI_RM << 4);
 	op->bits = (uint8_t)(VMI_OPF_MEM | i->seg << 4);
 	vmi_lower_note(b, op)->sees = true;
@@ -185,7 +198,8 @@ static bool emit_jmp(struct builder *b)
 		if (i->opsize == 2 || !plain_code(b))
 			return false;
 		target = branch_target(b);
-		op = vmi_lower_emit(b, VMI_EXEC_jmp, vmi_h_jmp_r);
+		op = vmi_lower_emit_forms(b, VMI_EXEC_jmp, &vmi_f_jmp_r,
+			target);
 		op->base = target;
 		op->size = vmi_log2(i->opsize);
 		b->ended = true;
@@ -211,14 +225,15 @@ static bool emit_call(struct builder *b)
 		return false;
 	if (vmi_operands[i->row->op[0]].kind != VMI_OPK_REL) {
 		target = branch_target(b);
-		op = vmi_lower_emit(b, VMI_EXEC_call, wide ? vmi_h_call_r8 :
-			vmi_h_call_r4);
+		op = vmi_lower_emit_forms(b, VMI_EXEC_call,
+			&vmi_f_call_r[wide], target);
 		op->base = target;
 		b->ended = true;
 	} else {
 		if (!branch_distance(b, &distance))
 			return false;
-		op = vmi_lower_emit(b, VMI_EXEC_call, wide ? vmi_h_call8 : vmi_h_call4);
+		op = vmi_lower_emit_forms(b, VMI_EXEC_call, &vmi_f_call[wide],
+			VMI_RSP);
 		op->disp = distance;
 	}
 	op->size = vmi_log2(i->opsize);
@@ -236,7 +251,8 @@ static bool emit_ret(struct builder *b)
 
 	if (!plain_stack(b) || !plain_code(b))
 		return false;
-	op = vmi_lower_emit(b, VMI_EXEC_ret, i->opsize == 8 ? vmi_h_ret8 : vmi_h_ret4);
+	op = vmi_lower_emit_forms(b, VMI_EXEC_ret,
+		&vmi_f_ret[i->opsize == 8], VMI_RSP);
 	op->imm = i->row->op[0] == VMI_OP_Iw ? i->imm : 0;
 	op->size = vmi_log2(i->opsize);
 	op->bits = VMI_SS << 4;

@@ -7,6 +7,19 @@ static uint64_t immediate(const struct vmi_insn *i, unsigned n)
 	return vmi_operands[i->row->op[n]].kind == VMI_OPK_ONE ? 1 : i->imm;
 }
 
+static bool is_unary(unsigned exec)
+{
+	return exec == VMI_EXEC_inc || exec == VMI_EXEC_dec ||
+		exec == VMI_EXEC_neg || exec == VMI_EXEC_not;
+}
+
+static bool is_shift(unsigned exec)
+{
+	return exec == VMI_EXEC_shl || exec == VMI_EXEC_shr ||
+		exec == VMI_EXEC_sar || exec == VMI_EXEC_rol ||
+		exec == VMI_EXEC_ror;
+}
+
 static void note_flags(struct builder *b, const struct vmi_op *op)
 {
 	const struct vmi_row *row = b->insn.row;
@@ -23,6 +36,56 @@ static void note_flags(struct builder *b, const struct vmi_op *op)
 	}
 	if (op->bits & VMI_OPF_MEM)
 		note->sees = true;
+}
+
+/* What the operation takes from acc and leaves there. */
+static void note_acc(struct builder *b, const struct vmi_op *op)
+{
+	struct note *note = vmi_lower_note(b, op);
+	unsigned shape = op->size >> 4;
+	bool writes = op->code != VMI_EXEC_cmp && op->code != VMI_EXEC_test;
+
+	note->passes = !writes || shape == VMI_MR || shape == VMI_MI;
+	if (!note->passes && (op->size & 15) > 1)
+		note->makes = op->reg;
+	if (shape == VMI_RI || op->code == VMI_EXEC_mov || is_unary(op->code))
+		note->a = op->base;
+	else if (shape == VMI_RR)
+		note->a = op->index;
+	if (shape == VMI_RR)
+		note->b = op->base;
+}
+
+/*
+ * A copy and an operation on it are one of three operands: in RR they are
+ * reg, index and base, in RI reg, base and the immediate.  `op` was emitted
+ * last; returns where it is now.
+ */
+static struct vmi_op *fuse_copy(struct builder *b, struct vmi_op *op)
+{
+	struct vmi_op *copy = op - 1;
+	unsigned shape = op->size >> 4, width = op->size & 15;
+
+	if (copy->code != VMI_EXEC_mov || copy->size >> 4 != VMI_RR ||
+		width < 2 || (copy->size & 15) < width ||
+		copy->reg != op->reg || !vmi_lower_note(b, copy)->value ||
+		op->code == VMI_EXEC_mov || op->code == VMI_EXEC_xchg ||
+		op->code == VMI_EXEC_cmp || op->code == VMI_EXEC_test ||
+		(shape != VMI_RR && shape != VMI_RI))
+		return op;
+	if (is_shift(op->code) && (shape == VMI_RR || op->reg == VMI_RCX))
+		return op;
+	if (shape == VMI_RR)
+		op->index = copy->base;
+	if (shape == VMI_RI || op->base == op->reg)
+		op->base = copy->base;
+	op->n = copy->n;
+	op->len = (uint8_t)(op->ip + op->len - copy->ip);
+	op->ip = copy->ip;
+	*copy = *op;
+	*vmi_lower_note(b, copy) = *vmi_lower_note(b, op);
+	b->n_ops--;
+	return copy;
 }
 
 static enum vmi_shape shape_of(const struct vmi_insn *i, int mem)
@@ -45,7 +108,7 @@ static bool emit_value(struct builder *b, const struct vmi_value *value)
 	uint8_t regs[2];
 	struct vmi_op *op;
 
-	if (!value || width > 3 || !value->h[shape][width][1] ||
+	if (!value || width > 3 || !value->h[shape][width][1].any ||
 		(i->prefixes & VMI_PFX_LOCK))
 		return false;
 	if (mem >= 0)
@@ -57,19 +120,25 @@ static bool emit_value(struct builder *b, const struct vmi_value *value)
 	op->bits = (uint8_t)(i->seg << 4);
 	op->imm = vmi_operand_is_imm(i, 1) ? immediate(i, 1) : 0;
 	op->reg = vmi_reg_or_zero(mem == 0 ? regs[1] : regs[0]);
-	op->base = vmi_reg_or_zero(regs[1]);
+	op->base = shape == VMI_RI || is_unary(op->code) ? op->reg :
+		vmi_reg_or_zero(regs[1]);
+	if (shape == VMI_RR)
+		op->index = op->reg;
 	if (mem >= 0) {
 		vmi_address_set(op, &a);
 		op->bits |= VMI_OPF_MEM;
 	}
 	vmi_lower_note(b, op)->value = value;
 	note_flags(b, op);
+	if (mem < 0)
+		op = fuse_copy(b, op);
+	note_acc(b, op);
 	vmi_operand_put_back_written(b);
 	return true;
 }
 
 static bool emit_extend(struct builder *b,
-	vmi_handler *const table[2][3][4])
+	const struct vmi_forms table[2][3][4])
 {
 	const struct vmi_insn *i = &b->insn;
 	unsigned to = vmi_log2(vmi_operand_bytes(i, 0));
@@ -79,14 +148,15 @@ static bool emit_extend(struct builder *b,
 	struct vmi_op *op;
 	uint8_t src = VMI_R_ZERO;
 
-	if (!table[mem][from][to])
+	if (!table[mem][from][to].any)
 		return false;
 	if (mem)
 		a = vmi_address_resolve(b, 1u << from, VMI_MEM_READ);
 	else
 		src = vmi_operand_register(b, 1);
-	op = vmi_lower_emit(b, i->row->exec, table[mem][from][to]);
+	op = vmi_lower_emit_forms(b, i->row->exec, &table[mem][from][to], src);
 	op->reg = vmi_operand_number(i, 0);
+	vmi_lower_note(b, op)->makes = to > 1 ? op->reg : VMI_NOREG;
 	op->size = (uint8_t)(to | from << 4);
 	op->bits = (uint8_t)(i->seg << 4);
 	op->base = src;
@@ -100,8 +170,6 @@ static bool emit_extend(struct builder *b,
 
 static bool emit_lea(struct builder *b)
 {
-	static vmi_handler *const by_size[4] = { NULL, vmi_h_lea16,
-		vmi_h_lea32, vmi_h_lea64 };
 	const struct vmi_insn *i = &b->insn;
 	struct address a;
 	struct vmi_op *op;
@@ -121,9 +189,12 @@ static bool emit_lea(struct builder *b)
 	} else {
 		a = vmi_address_raw(b);
 	}
-	op = vmi_lower_emit(b, VMI_EXEC_lea, by_size[vmi_log2(i->opsize)]);
+	op = vmi_lower_emit_forms(b, VMI_EXEC_lea,
+		&vmi_f_lea[vmi_log2(i->opsize)], a.base);
 	vmi_address_set(op, &a);
 	op->reg = i->reg;
+	vmi_lower_note(b, op)->b = a.index;
+	vmi_lower_note(b, op)->makes = i->opsize > 2 ? op->reg : VMI_NOREG;
 	op->size = vmi_log2(i->opsize);
 	return true;
 }
@@ -137,7 +208,9 @@ static bool emit_cmov(struct builder *b)
 
 	if (mem)
 		a = vmi_address_resolve(b, i->opsize, VMI_MEM_READ);
-	op = vmi_lower_emit(b, VMI_EXEC_cmovcc, vmi_h_cmov[mem][vmi_log2(i->opsize)]);
+	op = vmi_lower_emit(b, VMI_EXEC_cmovcc, mem ?
+		vmi_h_cmov_m[vmi_log2(i->opsize)] :
+		vmi_h_cmov[vmi_log2(i->opsize)][i->opcode & 15]);
 	op->reg = i->reg;
 	op->base = i->rm;
 	op->size = vmi_log2(i->opsize);
@@ -149,6 +222,7 @@ static bool emit_cmov(struct builder *b)
 	op->imm = i->opcode & 15;
 	vmi_lower_note(b, op)->reads = VMI_F_ARITH;
 	vmi_lower_note(b, op)->sees = mem;
+	vmi_lower_note(b, op)->makes = i->opsize > 2 ? op->reg : VMI_NOREG;
 	return true;
 }
 
@@ -161,7 +235,7 @@ static bool emit_setcc(struct builder *b)
 	if (vmi_operand_is_memory(i, 0))
 		return false;
 	reg = vmi_operand_register(b, 0);
-	op = vmi_lower_emit(b, VMI_EXEC_setcc, vmi_h_setcc);
+	op = vmi_lower_emit(b, VMI_EXEC_setcc, vmi_h_setcc[i->opcode & 15]);
 	op->reg = op->base = reg;
 	op->imm = i->opcode & 15;
 	vmi_lower_note(b, op)->reads = VMI_F_ARITH;
@@ -171,7 +245,9 @@ static bool emit_setcc(struct builder *b)
 
 static bool emit_nop(struct builder *b)
 {
-	vmi_lower_emit(b, VMI_EXEC_nop, vmi_h_nop);
+	struct vmi_op *op = vmi_lower_emit(b, VMI_EXEC_nop, vmi_h_nop);
+
+	vmi_lower_note(b, op)->passes = true;
 	return true;
 }
 
@@ -192,15 +268,16 @@ static bool emit_imul(struct builder *b)
 	op->size = (uint8_t)(vmi_log2(i->opsize) | VMI_RI << 4);
 	vmi_lower_note(b, op)->value = &vmi_value_imul;
 	note_flags(b, op);
+	note_acc(b, op);
 	return true;
 }
 
 bool vmi_lower_value(struct builder *b)
 {
 	switch (b->insn.row->exec) {
-	case VMI_EXEC_movzx: return emit_extend(b, vmi_h_movzx);
+	case VMI_EXEC_movzx: return emit_extend(b, vmi_f_movzx);
 	case VMI_EXEC_movsx:
-	case VMI_EXEC_movsxd: return emit_extend(b, vmi_h_movsx);
+	case VMI_EXEC_movsxd: return emit_extend(b, vmi_f_movsx);
 	case VMI_EXEC_lea: return emit_lea(b);
 	case VMI_EXEC_cmovcc: return emit_cmov(b);
 	case VMI_EXEC_setcc: return emit_setcc(b);

@@ -13,13 +13,26 @@
  * code generator could.
  *
  * Handlers call each other.  With VMI_CHAIN the compiler turns
- * `return vmi_next(c, op)` into a jump and the stack stays flat: for that, a
+ * `return vmi_next(c, op, acc)` into a jump and the stack stays flat: for that, a
  * handler has no address-taken local, and slow paths are functions of their
  * own.  Without it vmi_next() only returns the operation and a loop in run.c
  * calls it.  Nothing else differs.
  */
 typedef const struct vmi_op *vmi_handler(struct vmi_cpu *c,
-	const struct vmi_op *op);
+	const struct vmi_op *op, uint64_t acc);
+
+/*
+ * One operation has several handlers, alike but for where operands come from.
+ * What an operation leaves in a register it also hands to the next handler,
+ * in `acc`: reading it there takes no time, while reading a register that
+ * was just written waits for the store.  Most addresses are one register and
+ * a displacement.  NULL: there is no such handler.
+ */
+struct vmi_forms {
+	vmi_handler *any;
+	vmi_handler *a, *b; /* the first, the second operand is in acc */
+	vmi_handler *p, *pa; /* plain address; and its register is in acc */
+};
 
 /* Where the operands of a value operation are; destination first. */
 enum vmi_shape {
@@ -103,22 +116,22 @@ static vmi_inline unsigned vmi_op_seg(const struct vmi_op *op)
 	return (op->bits & VMI_OPF_SEG) >> 4;
 }
 
-/* Go on with an operation. */
+/* Go on with an operation, to which the one before leaves `acc`. */
 static vmi_inline const struct vmi_op *vmi_goto(struct vmi_cpu *c,
-	const struct vmi_op *op)
+	const struct vmi_op *op, uint64_t acc)
 {
 #if VMI_CHAIN
-	return op->run(c, op);
+	return op->run(c, op, acc);
 #else
-	(void)c;
+	c->acc = acc;
 	return op;
 #endif
 }
 
 static vmi_inline const struct vmi_op *vmi_next(struct vmi_cpu *c,
-	const struct vmi_op *op)
+	const struct vmi_op *op, uint64_t acc)
 {
-	return vmi_goto(c, op + 1);
+	return vmi_goto(c, op + 1, acc);
 }
 
 /* The linear address of the memory operand. */
@@ -134,6 +147,12 @@ static vmi_inline uint64_t vmi_ea_plain(const struct vmi_cpu *c,
 	const struct vmi_op *op)
 {
 	return c->r[op->base] + (uint64_t)(int64_t)op->disp;
+}
+
+/* ... and that register is in acc. */
+static vmi_inline uint64_t vmi_ea_acc(const struct vmi_op *op, uint64_t acc)
+{
+	return acc + (uint64_t)(int64_t)op->disp;
 }
 
 /* RIP of the instruction, and of the next one. */

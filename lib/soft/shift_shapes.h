@@ -14,54 +14,81 @@
 #define COMPUTE F1(OP)
 #define MASK (BYTES == 8 ? 63 : 31)
 
-static const struct vmi_op *H(ri)(struct vmi_cpu *c, const struct vmi_op *op)
+static vmi_inline uint64_t H(shifted)(struct vmi_cpu *c, uint64_t a,
+	unsigned n)
 {
-	unsigned n = op->imm & MASK;
-	uint64_t a = vmi_reg(c, op->reg, BYTES);
 	uint64_t r = COMPUTE(a, n, BYTES);
 
 	if (LIVE && n)
 		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
-	vmi_reg_set(c, op->reg, r, BYTES);
-	return vmi_next(c, op);
+	return r;
 }
 
-static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op)
+static const struct vmi_op *H(ri)(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	unsigned n = c->r[VMI_RCX] & MASK;
-	uint64_t a = vmi_reg(c, op->reg, BYTES);
-	uint64_t r = COMPUTE(a, n, BYTES);
+	uint64_t r = H(shifted)(c, vmi_reg(c, op->base, BYTES),
+		op->imm & MASK);
 
-	if (LIVE && n)
-		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
+	(void)acc;
 	vmi_reg_set(c, op->reg, r, BYTES);
-	return vmi_next(c, op);
+	return vmi_next(c, op, r);
 }
 
-static const struct vmi_op *H(mi)(struct vmi_cpu *c, const struct vmi_op *op)
+static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	unsigned n = op->imm & MASK;
+	uint64_t r = H(shifted)(c, vmi_reg(c, op->index, BYTES),
+		c->r[VMI_RCX] & MASK);
+
+	(void)acc;
+	vmi_reg_set(c, op->reg, r, BYTES);
+	return vmi_next(c, op, r);
+}
+
+#if BYTES > 2
+static const struct vmi_op *H(ri_a)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t r = H(shifted)(c, vmi_trunc(acc, BYTES), op->imm & MASK);
+
+	vmi_reg_set(c, op->reg, r, BYTES);
+	return vmi_next(c, op, r);
+}
+
+static const struct vmi_op *H(rr_a)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t r = H(shifted)(c, vmi_trunc(acc, BYTES),
+		c->r[VMI_RCX] & MASK);
+
+	vmi_reg_set(c, op->reg, r, BYTES);
+	return vmi_next(c, op, r);
+}
+#endif
+
+static vmi_inline void H(shift_at)(struct vmi_cpu *c, const struct vmi_op *op,
+	unsigned n)
+{
 	uint64_t at = vmi_ea(c, op);
 	uint64_t a = vmi_load_rmw(c, op, at, BYTES);
-	uint64_t r = COMPUTE(a, n, BYTES);
 
-	vmi_store(c, op, at, r, BYTES);
-	if (LIVE && n)
-		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
-	return vmi_next(c, op);
+	vmi_store(c, op, at, COMPUTE(a, n, BYTES), BYTES);
+	H(shifted)(c, a, n);
 }
 
-static const struct vmi_op *H(mr)(struct vmi_cpu *c, const struct vmi_op *op)
+static const struct vmi_op *H(mi)(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	unsigned n = c->r[VMI_RCX] & MASK;
-	uint64_t at = vmi_ea(c, op);
-	uint64_t a = vmi_load_rmw(c, op, at, BYTES);
-	uint64_t r = COMPUTE(a, n, BYTES);
+	H(shift_at)(c, op, op->imm & MASK);
+	return vmi_next(c, op, acc);
+}
 
-	vmi_store(c, op, at, r, BYTES);
-	if (LIVE && n)
-		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
-	return vmi_next(c, op);
+static const struct vmi_op *H(mr)(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
+{
+	H(shift_at)(c, op, c->r[VMI_RCX] & MASK);
+	return vmi_next(c, op, acc);
 }
 
 #undef H3

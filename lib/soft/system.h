@@ -26,6 +26,7 @@ enum {
 #define VMI_RPL(selector) ((unsigned)(selector) & 3u)
 #define VMI_SEL_TI	  4u
 
+#define VMI_DR6_ONES 0xffff0ff0ull
 #define VMI_DR6_BD 0x2000ull
 #define VMI_DR6_BS 0x4000ull
 #define VMI_DR6_BT 0x8000ull

@@ -228,7 +228,8 @@ static void load_registers(struct vmi_cpu *c, const struct vmi_arrival *a)
 		c->r[i] = a->image.gpr[i];
 	c->rip = a->image.eip;
 	c->cr0 |= VMI_CR0_TS;
-	c->dr[7] &= ~0x55ull;
+	c->dr[7] &= ~0x55ull; /* L0 to L3: SDM 3B 17.2.4 */
+	vmi_debug_changed(c);
 }
 
 static void push_code(struct vmi_cpu *c, const struct vmi_arrival *a)

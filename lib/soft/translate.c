@@ -18,7 +18,8 @@ struct vmi_op *vmi_lower_emit(struct builder *b, unsigned code, vmi_handler *run
 	struct vmi_op *op = &b->block->ops[b->n_ops];
 
 	memset(op, 0, sizeof(*op));
-	memset(&b->notes[b->n_ops], 0, sizeof(struct note));
+	b->notes[b->n_ops] = (struct note){ .a = VMI_NOREG, .b = VMI_NOREG,
+		.makes = VMI_NOREG };
 	b->n_ops++;
 	op->run = run;
 	op->code = (uint16_t)code;
@@ -26,6 +27,16 @@ struct vmi_op *vmi_lower_emit(struct builder *b, unsigned code, vmi_handler *run
 	op->n = (uint8_t)b->n_insns;
 	op->len = b->insn.len;
 	op->base = op->index = VMI_R_ZERO;
+	return op;
+}
+
+struct vmi_op *vmi_lower_emit_forms(struct builder *b, unsigned code,
+	const struct vmi_forms *forms, uint8_t a)
+{
+	struct vmi_op *op = vmi_lower_emit(b, code, forms->any);
+
+	vmi_lower_note(b, op)->forms = forms;
+	vmi_lower_note(b, op)->a = a;
 	return op;
 }
 
@@ -77,27 +88,15 @@ static void emit_insn(struct builder *b)
 
 static void choose(struct builder *b, struct vmi_op *op, bool live)
 {
-	const struct vmi_value *value = vmi_lower_note(b, op)->value;
+	struct note *note = vmi_lower_note(b, op);
 	unsigned shape = op->size >> 4, width = op->size & 15;
 
 	if (live)
 		op->bits |= VMI_OPF_LIVE;
-	op->run = value->h[shape][width][live];
-	if (!op->run)
-		op->run = value->h[shape][width][1];
-}
-
-/* Most moves from and to memory have the simplest address. */
-static void choose_plain(const struct builder *b, struct vmi_op *op)
-{
-	unsigned width = op->size & 3;
-
-	if (op->index != VMI_R_ZERO || !(b->block->key & VMI_KEY_64))
-		return;
-	if (op->run == vmi_value_mov.h[VMI_RM][width][0])
-		op->run = vmi_h_mov_plain[0][width];
-	else if (op->run == vmi_value_mov.h[VMI_MR][width][0])
-		op->run = vmi_h_mov_plain[1][width];
+	note->forms = &note->value->h[shape][width][live];
+	if (!note->forms->any)
+		note->forms = &note->value->h[shape][width][1];
+	op->run = note->forms->any;
 }
 
 /*
@@ -124,11 +123,51 @@ static void find_dead_flags(struct builder *b)
 		if (note->value)
 			choose(b, op, note->sets & (stores(op) ?
 				VMI_F_ARITH : live));
-		if (op->bits & VMI_OPF_MEM)
-			choose_plain(b, op);
 		live = (live & ~note->kills) | note->reads;
 		if (note->sees)
 			live = VMI_F_ARITH;
+	}
+}
+
+/* -- The forward pass --------------------------------------------------- */
+
+static bool is_address(const struct vmi_op *op)
+{
+	return (op->bits & VMI_OPF_MEM) || op->code == VMI_EXEC_lea;
+}
+
+/* Of the handlers of an operation, when register `held` is in acc. */
+static vmi_handler *best_form(const struct builder *b, const struct vmi_op *op,
+	const struct note *note, uint8_t held)
+{
+	const struct vmi_forms *f = note->forms;
+	bool plain = f->p && is_address(op) && op->index == VMI_R_ZERO &&
+		(b->block->key & VMI_KEY_64);
+
+	if (plain)
+		return op->base == held ? f->pa : f->p;
+	if (held == VMI_NOREG)
+		return f->any;
+	if (f->a && note->a == held)
+		return f->a;
+	return f->b && note->b == held ? f->b : f->any;
+}
+
+/* Which register acc holds, from operation to operation: see op.h. */
+static void find_held(struct builder *b)
+{
+	uint8_t held = VMI_NOREG;
+	struct vmi_op *op;
+	struct note *note;
+	unsigned i;
+
+	for (i = 0; i < b->n_ops; i++) {
+		op = &b->block->ops[i];
+		note = &b->notes[i];
+		if (note->forms)
+			op->run = best_form(b, op, note, held);
+		if (!note->passes)
+			held = note->makes;
 	}
 }
 
@@ -160,6 +199,13 @@ static void emit_fallthrough(struct builder *b)
 	vmi_lower_links(b);
 }
 
+/* An execution point may be at the next instruction. */
+static bool cut_before(const struct builder *b)
+{
+	return vmi_unlikely(b->block->key & VMI_KEY_BREAK) && b->n_insns &&
+		vmi_debug_cuts(b->c, b->block->cs_base + b->c->rip + b->ip);
+}
+
 int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 	const uint8_t *bytes, size_t avail, unsigned limit)
 {
@@ -167,7 +213,7 @@ int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 	struct vmi_op *enter = vmi_lower_emit(&b, VMI_INNER_ENTER, vmi_h_enter);
 
 	while (!b.ended && b.n_insns < limit &&
-		b.n_ops < VMI_BLOCK_OPS - 8) {
+		b.n_ops < VMI_BLOCK_OPS - 8 && !cut_before(&b)) {
 		if (!decode(&b, bytes + b.ip, avail - b.ip))
 			break;
 		emit_insn(&b);
@@ -182,6 +228,7 @@ int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 		emit_fallthrough(&b);
 	enter->imm = b.n_insns;
 	find_dead_flags(&b);
+	find_held(&b);
 	block->bytes = b.ip;
 	block->n_ops = (uint16_t)b.n_ops;
 	return 0;

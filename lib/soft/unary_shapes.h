@@ -10,23 +10,69 @@
 #define F1(op) F2(op)
 #define COMPUTE F1(OP)
 
-static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op)
+static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
-	uint64_t a = vmi_reg(c, op->reg, BYTES);
+	uint64_t r = COMPUTE(c, vmi_reg(c, op->base, BYTES), BYTES, LIVE);
 
-	vmi_reg_set(c, op->reg, COMPUTE(c, a, BYTES, LIVE), BYTES);
-	return vmi_next(c, op);
+	(void)acc;
+	vmi_reg_set(c, op->reg, r, BYTES);
+	return vmi_next(c, op, r);
 }
 
-static const struct vmi_op *H(mr)(struct vmi_cpu *c, const struct vmi_op *op)
+#if BYTES > 2
+static const struct vmi_op *H(rr_a)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t r = COMPUTE(c, vmi_trunc(acc, BYTES), BYTES, LIVE);
+
+	vmi_reg_set(c, op->reg, r, BYTES);
+	return vmi_next(c, op, r);
+}
+#endif
+
+vmi_noinline static const struct vmi_op *H(mr_slow)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
 	uint64_t at = vmi_ea(c, op);
-	uint64_t a = vmi_load_rmw(c, op, at, BYTES);
+	uint64_t a = vmi_load_rmw_slow(c, op, at, BYTES);
 
 	vmi_store(c, op, at, COMPUTE(c, a, BYTES, false), BYTES);
 	if (LIVE)
 		COMPUTE(c, a, BYTES, LIVE);
-	return vmi_next(c, op);
+	return vmi_next(c, op, acc);
+}
+
+static vmi_inline const struct vmi_op *H(mr_at)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc, uint64_t at)
+{
+	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
+	uint8_t *p;
+
+	if (!vmi_may_write(e, at, BYTES))
+		return H(mr_slow)(c, op, acc);
+	p = vmi_tlb_host(e, at);
+	vmi_host_store(p, COMPUTE(c, vmi_host_load(p, BYTES), BYTES, LIVE),
+		BYTES);
+	return vmi_next(c, op, acc);
+}
+
+static const struct vmi_op *H(mr)(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
+{
+	return H(mr_at)(c, op, acc, vmi_ea(c, op));
+}
+
+static const struct vmi_op *H(mr_p)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return H(mr_at)(c, op, acc, vmi_ea_plain(c, op));
+}
+
+static const struct vmi_op *H(mr_pa)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return H(mr_at)(c, op, acc, vmi_ea_acc(op, acc));
 }
 
 #undef H3

@@ -5,9 +5,19 @@
 
 #include "lib/soft/mem.h"
 
-/* [shape][log2 of bytes][somebody looks at the flags]; NULL: a helper. */
+/* [shape][log2 of bytes][somebody looks at the flags]; none: a helper. */
 struct vmi_value {
-	vmi_handler *h[VMI_SHAPES][4][2];
+	struct vmi_forms h[VMI_SHAPES][4][2];
+};
+
+/* Between the templates of handlers: operands; what is made into memory. */
+struct vmi_pair {
+	uint64_t a, b;
+};
+
+struct vmi_into {
+	uint8_t *p;
+	uint64_t b;
 };
 
 typedef void vmi_helper(struct vmi_cpu *c, const struct vmi_op *op);
@@ -28,26 +38,23 @@ extern const struct vmi_value vmi_value_add, vmi_value_or, vmi_value_adc,
 	vmi_value_shr, vmi_value_sar, vmi_value_rol, vmi_value_ror,
 	vmi_value_imul, vmi_value_xchg;
 
-/* 64-bit loads [0] and stores [1] of base + disp: [log2 of bytes]. */
-extern vmi_handler *const vmi_h_mov_plain[2][4];
-
 /* Widening moves: [shape RR or RM][log2 from][log2 to]. */
-extern vmi_handler *const vmi_h_movzx[2][3][4];
-extern vmi_handler *const vmi_h_movsx[2][3][4];
-/* By condition; setcc: [0 register, 1 memory]; cmov: [shape][width]. */
-extern vmi_handler *const vmi_h_cmov[2][4];
+extern const struct vmi_forms vmi_f_movzx[2][3][4];
+extern const struct vmi_forms vmi_f_movsx[2][3][4];
+/* By condition, CMOV by log2 of the width before; CMOV from memory. */
+extern vmi_handler *const vmi_h_setcc[16], *const vmi_h_jcc[16];
+extern vmi_handler *const vmi_h_cmov[4][16], *const vmi_h_cmov_m[4];
 /* Fused: [cmp 0, test 1][RR 0, RI 1][log2 width][condition]. */
-extern vmi_handler *const vmi_h_cmpjcc[2][2][4][16];
+extern const struct vmi_forms vmi_f_cmpjcc[2][2][4][16];
+/* LEA by log2 of the operand size; pushes and pops by [8 bytes, not 4]. */
+extern const struct vmi_forms vmi_f_lea[4];
+extern const struct vmi_forms vmi_f_push_r[2], vmi_f_push_i[2], vmi_f_pop[2];
+extern const struct vmi_forms vmi_f_call[2], vmi_f_call_r[2], vmi_f_ret[2];
+extern const struct vmi_forms vmi_f_jmp_r;
 
 vmi_handler vmi_h_helper, vmi_h_helper_end, vmi_h_fault, vmi_h_nop;
 vmi_handler vmi_h_ea, vmi_h_ea_check, vmi_h_gethi, vmi_h_puthi;
 vmi_handler vmi_h_const;
-vmi_handler vmi_h_lea16, vmi_h_lea32, vmi_h_lea64;
-vmi_handler vmi_h_setcc;
-vmi_handler vmi_h_push_r4, vmi_h_push_r8, vmi_h_push_i4, vmi_h_push_i8;
-vmi_handler vmi_h_pop_r4, vmi_h_pop_r8;
-vmi_handler vmi_h_jmp, vmi_h_jcc, vmi_h_jz, vmi_h_jnz;
-vmi_handler vmi_h_call4, vmi_h_call8, vmi_h_ret4, vmi_h_ret8;
-vmi_handler vmi_h_jmp_r, vmi_h_call_r8, vmi_h_call_r4;
+vmi_handler vmi_h_jmp;
 
 #endif

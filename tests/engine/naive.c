@@ -40,6 +40,16 @@ static bool is_shift(unsigned exec)
 		exec == VMI_EXEC_ror;
 }
 
+/* Where the first operand is, which may not be where the result goes. */
+static unsigned first_source(const struct vmi_op *op)
+{
+	switch (op->size >> 4) {
+	case VMI_RI: return op->base;
+	case VMI_RM: return op->reg;
+	default: return op->index;
+	}
+}
+
 /* Operands by the shape; the destination's memory is read as it is written. */
 static struct value operands(struct vmi_cpu *c, const struct vmi_op *op)
 {
@@ -54,7 +64,7 @@ static struct value operands(struct vmi_cpu *c, const struct vmi_op *op)
 			v.a = v.writes ? vmi_read_rmw(c, v.at, v.bytes) :
 				vmi_read(c, v.at, v.bytes);
 	} else {
-		v.a = vmi_reg(c, op->reg, v.bytes);
+		v.a = vmi_reg(c, first_source(op), v.bytes);
 	}
 	if (shape == VMI_RI || shape == VMI_MI)
 		v.b = op->imm;
@@ -65,8 +75,6 @@ static struct value operands(struct vmi_cpu *c, const struct vmi_op *op)
 			v.bytes);
 	if (is_shift(op->code) && (shape == VMI_RR || shape == VMI_MR))
 		v.b = c->r[VMI_RCX] & 0xff;
-	if (op->code == VMI_EXEC_imul && shape == VMI_RI)
-		v.a = vmi_reg(c, op->base, v.bytes);
 	return v;
 }
 
@@ -221,10 +229,9 @@ static enum next compare_and_jump(struct vmi_cpu *c, const struct vmi_op *op)
 	return go_direct(c, op, holds(flags, op->scale & 15));
 }
 
-/* A pushed register or immediate: what is pushed is in no other field. */
 static enum next push_op(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	bool imm = op->run == vmi_h_push_i4 || op->run == vmi_h_push_i8;
+	bool imm = op->size >> 4 == VMI_RI;
 
 	push(c, imm ? op->imm : c->r[op->reg], vmi_op_size(op));
 	return ON;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Code that changes while it runs, whoever changes it. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "tests/engine/engine.h"
@@ -425,7 +426,7 @@ static void *run_to_kick(void *vcpu)
 /* What the other vcpu last stored. */
 static unsigned seen(struct engine *e)
 {
-	return *(volatile uint8_t *)&e->mem[DATA];
+	return atomic_load((_Atomic(uint8_t) *)&e->mem[DATA]);
 }
 
 static void start_at(struct engine *e, struct vmapi_vcpu *vcpu, uint64_t rip)

@@ -2,7 +2,8 @@
 /*
  * Handlers of value operations against the same operations by the book:
  * result, lazy flags, and every condition of these.  Flags go in in each of
- * the kinds that an operation before may have left.
+ * the kinds that an operation before may have left, operands from registers
+ * and from acc.
  */
 #include <stdio.h>
 #include <string.h>
@@ -37,28 +38,63 @@ static uint64_t random_value(void)
 	return x;
 }
 
-static const struct vmi_op *stop(struct vmi_cpu *c, const struct vmi_op *op)
+static uint64_t left; /* in acc */
+
+static const struct vmi_op *stop(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
 {
 	(void)c;
 	(void)op;
+	left = acc;
 	return NULL;
 }
+
+/* Where operands come from: enough handlers to try each of an operation's. */
+enum form { ANY, FORM_A, FORM_B, FORMS };
 
 struct trial {
 	unsigned exec, width, before; /* what left the flags */
 	uint64_t a, b;
+	enum form form;
 };
 
-static void run(unsigned exec, unsigned width, uint64_t a, uint64_t b)
+static bool is_unary(unsigned exec)
 {
-	struct vmi_op ops[2] = { { .code = (uint16_t)exec, .base = VMI_RCX,
-		.size = (uint8_t)width }, { .run = stop } };
+	return exec == VMI_EXEC_inc || exec == VMI_EXEC_dec ||
+		exec == VMI_EXEC_neg || exec == VMI_EXEC_not;
+}
 
-	ops[0].run = vmi_values[exec]->h[VMI_RR][width][1];
+static vmi_handler *handler(unsigned exec, unsigned width, enum form form)
+{
+	const struct vmi_forms *f = &vmi_values[exec]->h[VMI_RR][width][1];
+
+	return form == FORM_A ? f->a : form == FORM_B ? f->b : f->any;
+}
+
+/* The engine's loop; where handlers are chained it goes round once. */
+static void execute(const struct vmi_op *op, uint64_t acc)
+{
+	cpu.acc = acc;
+	while (op)
+		op = op->run(&cpu, op, cpu.acc);
+}
+
+/* RAX = a op b; what is in acc is in no register. */
+static void run(unsigned exec, const struct trial *t, uint64_t a, uint64_t b)
+{
+	struct vmi_op ops[2] = { { .code = (uint16_t)exec, .index = VMI_RDX,
+		.base = is_unary(exec) ? VMI_RDX : VMI_RCX,
+		.size = (uint8_t)t->width }, { .run = stop } };
+
+	ops[0].run = handler(exec, t->width, t->form);
+	if (!ops[0].run)
+		return;
 	cpu.r[VMI_RAX] = a;
+	cpu.r[VMI_RDX] = t->form == FORM_A ? random_value() : a;
 	cpu.r[VMI_RCX] = b;
-	if (ops[0].run)
-		ops[0].run(&cpu, ops);
+	if (t->form == FORM_B)
+		cpu.r[VMI_RCX] = random_value();
+	execute(ops, t->form == FORM_A ? a : b);
 }
 
 static void fail(const struct trial *t, const char *what, uint64_t got,
@@ -80,6 +116,9 @@ static void check_conditions(const struct trial *t, uint64_t flags)
 	for (cc = 0; cc < 16; cc++) {
 		if (vmi_cond(&cpu, cc) != vmi_cond(&plain, cc))
 			fail(t, "a condition", cc, flags);
+		if (vmi_cond_is_quick(&cpu, cc) &&
+			vmi_cond_quick(&cpu, cc) != vmi_cond(&plain, cc))
+			fail(t, "a condition, quickly", cc, flags);
 	}
 }
 
@@ -101,18 +140,22 @@ static void try(const struct trial *t)
 {
 	unsigned bytes = 1u << t->width;
 	uint64_t mask = bytes == 8 ? ~0ull : (1ull << (8 * bytes)) - 1;
+	struct trial before = { .width = t->width };
 	uint64_t in, want, got, flags;
 
-	if (!vmi_values[t->exec]->h[VMI_RR][t->width][1])
+	if (!handler(t->exec, t->width, t->form))
 		return;
 	cases++;
-	run(t->before, t->width, random_value(), random_value());
+	run(t->before, &before, random_value(), random_value());
 	in = vmi_flags(&cpu);
 	want = vmi_alu(t->exec, t->a & mask, t->b & mask, bytes, in, &flags);
-	run(t->exec, t->width, t->a, t->b);
+	run(t->exec, t, t->a, t->b);
 	got = cpu.r[VMI_RAX] & mask;
 	if (got != want)
 		fail(t, "the result", got, want);
+	if (t->width > 1 && t->exec != VMI_EXEC_cmp &&
+		t->exec != VMI_EXEC_test && left != cpu.r[VMI_RAX])
+		fail(t, "what acc has", left, cpu.r[VMI_RAX]);
 	check_flags(t, flags);
 }
 
@@ -137,12 +180,15 @@ static void try_operands(struct trial *t)
 int main(void)
 {
 	struct trial t;
-	unsigned i;
+	unsigned i, k;
 
 	for (i = 0; i < sizeof(execs) / sizeof(execs[0]); i++) {
 		t.exec = execs[i];
-		for (t.width = 0; t.width < 4; t.width++)
+		for (k = 0; k < 4 * FORMS; k++) {
+			t.width = k & 3;
+			t.form = (enum form)(k >> 2);
 			try_operands(&t);
+		}
 	}
 	printf("%u cases, %u failures\n", cases, failures);
 	return failures || cases < 10000;

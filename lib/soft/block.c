@@ -561,8 +561,8 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 		avail += VMI_INSN_MAX;
 		if (avail > f->room)
 			avail = f->room;
-		if (vmi_translate(c, b, bytes, avail, 1))
-			vmi_raise_code(c, VMI_GP, 0); /* beyond the segment */
+		if (vmi_translate(c, b, bytes, avail, 1)) /* beyond CS */
+			vmi_raise_code(c, VMI_GP, 0);
 	}
 	trace(c, b, bytes, avail);
 	return b->ops;

@@ -22,7 +22,7 @@ static vmi_inline const struct vmi_op *H(call_at)(struct vmi_cpu *c,
 	uint64_t sp = vmi_trunc(from - BYTES, BYTES);
 	const struct vmi_tlb_entry *e = vmi_tlb(c, sp);
 
-	if (BYTES == 8 && odd_way(c, op))
+	if (BYTES == 8 && is_odd_way(c, op))
 		return odd_target(c, op);
 	if (!vmi_may_write(e, sp, BYTES))
 		return H(call_slow)(c, op, 0);
@@ -62,7 +62,7 @@ static vmi_inline const struct vmi_op *H(call_to)(struct vmi_cpu *c,
 	uint64_t to = vmi_rip_mask(c, target);
 	const struct vmi_tlb_entry *e = vmi_tlb(c, sp);
 
-	if (vmi_unlikely(!vmi_canonical(to)))
+	if (vmi_unlikely(is_odd(to)))
 		return odd_target(c, op);
 	if (!vmi_may_write(e, sp, BYTES))
 		return H(call_r_slow)(c, op, to);
@@ -94,7 +94,7 @@ vmi_noinline static const struct vmi_op *H(ret_slow)(struct vmi_cpu *c,
 	uint64_t to = vmi_load_slow(c, op, from, BYTES);
 
 	(void)acc;
-	if (vmi_unlikely(!vmi_canonical(to)))
+	if (vmi_unlikely(is_odd(to)))
 		return odd_target(c, op);
 	c->r[VMI_RSP] = vmi_trunc(from + BYTES + op->imm, BYTES);
 	return branch_to(c, op, to);
@@ -109,7 +109,7 @@ static vmi_inline const struct vmi_op *H(ret_at)(struct vmi_cpu *c,
 	if (!vmi_may_read(e, sp, BYTES))
 		return H(ret_slow)(c, op, 0);
 	to = vmi_host_load(vmi_tlb_host(e, sp), BYTES);
-	if (vmi_unlikely(!vmi_canonical(to)))
+	if (vmi_unlikely(is_odd(to)))
 		return odd_target(c, op);
 	c->r[VMI_RSP] = vmi_trunc(sp + BYTES + op->imm, BYTES);
 	return branch_to(c, op, to);

@@ -231,7 +231,7 @@ struct vmi_cpu {
 	uint8_t sipi_vector;
 	bool fault_pending; /* `fault` is to be delivered */
 	bool delivering;    /* an event is being delivered: `previous` */
-	bool delivered;	    /* an event was; the run loop clears it */
+	bool delivered;	    /* TF when the instruction began does not count */
 	bool shutdown;
 	bool trap_pending;  /* #DB with dr6_pending after this instruction */
 	uint64_t dr6_pending;

@@ -266,6 +266,21 @@ vmi_handler *const vmi_h_cmov[4][16] = {
  * A target that is not canonical faults in the branch itself (SDM 2A CALL,
  * JMP, RET): a slow path, which a 64-bit target needs only when odd.
  */
+static vmi_inline bool is_odd(uint64_t rip)
+{
+	return !vmi_canonical(rip);
+}
+
+/* A way that is linked stays in a page, which is canonical as a whole. */
+static vmi_inline bool is_odd_way(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	const struct vmi_links *links = (const void *)(op + 1);
+
+	return !links->to[0] && vmi_unlikely(is_odd(
+		c->r[VMI_R_BLOCK] + (uint64_t)(int64_t)op->disp));
+}
+
 vmi_noinline static const struct vmi_op *odd_target(struct vmi_cpu *c,
 	const struct vmi_op *op)
 {
@@ -273,21 +288,11 @@ vmi_noinline static const struct vmi_op *odd_target(struct vmi_cpu *c,
 	vmi_raise_code(c, VMI_GP, 0);
 }
 
-/* A way that is linked stays in a page, which is canonical as a whole. */
-static vmi_inline bool odd_way(const struct vmi_cpu *c,
-	const struct vmi_op *op)
-{
-	const struct vmi_links *links = (const void *)(op + 1);
-
-	return !links->to[0] && vmi_unlikely(!vmi_canonical(
-		c->r[VMI_R_BLOCK] + (uint64_t)(int64_t)op->disp));
-}
-
 static vmi_inline const struct vmi_op *jump(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t to)
 {
 	to = vmi_rip_mask(c, to);
-	if (vmi_unlikely(!vmi_canonical(to)))
+	if (vmi_unlikely(is_odd(to)))
 		return odd_target(c, op);
 	return branch_to(c, op, to);
 }

@@ -148,6 +148,7 @@ struct vmapi_x86_segment vmi_desc_segment(const struct vmi_desc *d,
 void vmi_seg_set(struct vmi_cpu *c, unsigned n,
 	const struct vmapi_x86_segment *s);
 void vmi_seg_null(struct vmi_cpu *c, unsigned n, uint16_t selector);
+void vmi_seg_base(struct vmi_cpu *c, unsigned n, uint64_t base);
 /* As real-address mode and virtual-8086 mode load it. */
 void vmi_seg_real(struct vmi_cpu *c, unsigned n, uint16_t selector);
 /* A checked code or stack descriptor into CS (RPL becomes cpl) or SS. */

@@ -122,6 +122,11 @@ uint64_t vmi_tsc(struct vmi_cpu *c)
 		(uint64_t)c->tsc_offset;
 }
 
+uint64_t vmi_tsc_hz(const struct vmi_cpu *c)
+{
+	return c->vm->tsc_hz;
+}
+
 void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
 {
 	char line[200];
@@ -190,11 +195,13 @@ static int cpu_init(struct soft_vcpu *v)
 	c->injected = -1;
 	c->cache = vmi_cache_create();
 	c->tlbs = vmi_zalloc_aligned(64, VMI_TLBS * sizeof(*c->tlbs));
+	c->tlb_pages = vmi_calloc(VMI_TLBS, sizeof(*c->tlb_pages));
 	c->cpuid = vmi_calloc(n, sizeof(*c->cpuid));
-	if (!c->cache || !c->tlbs || !c->cpuid)
+	if (!c->cache || !c->tlbs || !c->tlb_pages || !c->cpuid)
 		return vmi_fail(-ENOMEM, "vcpu", "no memory");
 	c->jumps = vmi_cache_jumps(c->cache);
 	c->n_cpuid = (unsigned)vmi_cpuid_default(c->cpuid, n);
+	vmi_cpuid_clock(c->cpuid, n, c->vm->tsc_hz);
 	return 0;
 }
 
@@ -202,6 +209,7 @@ static void cpu_fini(struct vmi_cpu *c)
 {
 	vmi_cache_destroy(c->cache);
 	vmi_free(c->tlbs);
+	vmi_free(c->tlb_pages);
 	vmi_free(c->cpuid);
 }
 

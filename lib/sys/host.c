@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -298,6 +299,13 @@ static void *host_alloc(size_t bytes)
 	return malloc(bytes ? bytes : 1);
 }
 
+static ssize_t host_random(void *buffer, size_t bytes)
+{
+	ssize_t n = getrandom(buffer, bytes, GRND_NONBLOCK);
+
+	return n < 0 ? -errno : n;
+}
+
 static void *host_alloc_aligned(size_t alignment, size_t bytes)
 {
 	size_t round = alignment - 1;
@@ -339,6 +347,7 @@ const struct vmi_sys vmi_sys_host = {
 	.timer_stop = host_timer_stop,
 	.thread_start = host_thread_start,
 	.thread_join = host_thread_join,
+	.random = host_random,
 	.page_size = host_page_size,
 	.alloc = host_alloc,
 	.alloc_aligned = host_alloc_aligned,

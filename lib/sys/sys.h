@@ -72,6 +72,9 @@ struct vmi_sys {
 		void **thread);
 	int (*thread_join)(void *thread);
 
+	/* Random bytes of the host's generator: how many; never waits. */
+	ssize_t (*random)(void *buffer, size_t bytes);
+
 	/* Bytes of a page, which is also what a bit of a dirty log stands for. */
 	size_t (*page_size)(void);
 

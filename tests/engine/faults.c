@@ -582,8 +582,98 @@ static void unknown(void)
 	engine_close(&e);
 }
 
+/* -- Which fault of several ---------------------------------------------- */
+
+#define NM 7
+#define SS 12
+#define MF 16
+
+/* An operand beyond its segment's limit, with or without another reason. */
+struct order {
+	const char *name;
+	uint8_t code[4];
+	uint64_t cr0, cr4; /* to be flipped */
+	uint64_t fsw;
+	int vector;
+};
+
+static const struct order orders[] = {
+	{ "fld", { 0xd9, 0x07 }, 0, 0, 0, GP },
+	{ "fld, TS", { 0xd9, 0x07 }, 8, 0, 0, NM },
+	{ "fld, EM", { 0xd9, 0x07 }, 4, 0, 0, NM },
+	{ "fld, pending", { 0xd9, 0x07 }, 0, 0, 0x81, MF },
+	{ "fnstcw, pending", { 0xd9, 0x3f }, 0, 0, 0x81, GP },
+	{ "fnstcw, TS", { 0xd9, 0x3f }, 8, 0, 0, NM },
+	{ "paddb, pending", { 0x0f, 0xfc, 0x07 }, 0, 0, 0x81, MF },
+	{ "paddb, EM", { 0x0f, 0xfc, 0x07 }, 4, 0, 0, UD },
+	{ "movups", { 0x0f, 0x10, 0x07 }, 0, 0, 0, GP },
+	{ "movups, EM", { 0x0f, 0x10, 0x07 }, 4, 0, 0, UD },
+	{ "movups, TS", { 0x0f, 0x10, 0x07 }, 8, 0, 0, NM },
+	{ "movups, no OSFXSR", { 0x0f, 0x10, 0x07 }, 0, 0x200, 0, UD },
+	{ "movups, pending", { 0x0f, 0x10, 0x07 }, 0, 0, 0x81, GP },
+};
+
+static void limit_to(struct engine *e, unsigned n, unsigned selector,
+	uint32_t attributes)
+{
+	struct vmapi_x86_segment s = { .limit = 0xfff,
+		.attributes = attributes, .selector = (uint16_t)selector };
+	struct vmapi_reg reg = { .tag = VMAPI_X86_SEGMENT(n), .data = &s,
+		.bytes = sizeof(s) };
+
+	engine_must(vmapi_regs_set(e->vcpu, &reg, 1, NULL, 0));
+}
+
+/* SDM 3A table 6-2: faults of decoding come before those of executing. */
+static void order(const struct order *o)
+{
+	struct engine e;
+
+	engine_about(o->name);
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	limit_to(&e, 3, ENGINE_DATA32, 0x4093);
+	engine_load(&e, CODE(o->code));
+	engine_set(e.vcpu, VMAPI_X86_RDI, ENGINE_DATA);
+	engine_set(e.vcpu, VMAPI_X86_CR0, 0x31 ^ o->cr0);
+	engine_set(e.vcpu, VMAPI_X86_CR4, 0x600 ^ o->cr4);
+	engine_set(e.vcpu, VMAPI_X86_FCW, 0x37e);
+	engine_set(e.vcpu, VMAPI_X86_FSW, o->fsw);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), o->vector);
+	EQUAL(engine_peek(&e, engine_get(e.vcpu, VMAPI_X86_RSP) +
+		(o->vector == GP ? 4 : 0), 4), ENGINE_CODE);
+	engine_close(&e);
+}
+
+/* Privilege comes before the stack's limit. */
+static void privileged(void)
+{
+	static const uint8_t lgdt[] = { 0x0f, 0x01, 0x14, 0x24 };
+	static const uint8_t load[] = { 0x8b, 0x04, 0x24 };
+	struct engine e;
+
+	engine_about("lgdt beyond the stack at level 3");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_user(&e, e.vcpu, 32);
+	limit_to(&e, 2, ENGINE_UDATA32, 0x40f3);
+	engine_load(&e, CODE(lgdt));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), GP);
+	engine_user(&e, e.vcpu, 32);
+	limit_to(&e, 2, ENGINE_UDATA32, 0x40f3);
+	engine_load(&e, CODE(load));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), SS);
+	engine_close(&e);
+}
+
 int main(void)
 {
+	size_t i;
+
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		order(&orders[i]);
+	privileged();
 	unknown();
 	page_faults();
 	pusha_and_popa();

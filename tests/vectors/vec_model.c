@@ -635,6 +635,7 @@ static const struct {
 	{ "rdtsc", ALL, vec_m_rdtsc },
 	{ "rdtscp", ALL, vec_m_rdtsc },
 	{ "rdrand", ALL, vec_m_rdrand },
+	{ "rdseed", ALL, vec_m_rdrand },
 	{ "rdpmc", ALL, vec_m_rdpmc },
 	{ "xgetbv", ALL, vec_m_xgetbv },
 	{ "xsetbv", S | R | V, vec_m_xsetbv },
@@ -661,6 +662,7 @@ static const struct {
 	{ "verr", R | V, m_ud },
 	{ "verw", R | V, m_ud },
 	{ "invlpg", S | R | V, vec_m_nothing },
+	{ "invpcid", ALL, vec_m_invpcid },
 	{ "invd", S | R | V, vec_m_nothing },
 	{ "wbinvd", S | R | V, vec_m_nothing },
 	{ "swapgs", S, vec_m_swapgs },
@@ -675,7 +677,6 @@ static const struct {
 	{ "mwait", ALL, m_ud },
 	{ "vmcall", ALL, m_ud },
 	{ "vmmcall", ALL, m_ud },
-	{ "invpcid", ALL, m_ud },
 };
 
 #define NMODELS (sizeof(models) / sizeof(models[0]))

@@ -136,15 +136,25 @@ AC_DEFUN([VMI_THREADS], [
 # The software processor is always there. A KVM backend exists for the
 # architectures that have a folder under lib/kvm.
 AC_DEFUN([VMI_BACKENDS], [
-	AS_CASE([$host], [x86_64-*-linux*], [
-		vmi_kvm=1
-		vmi_kvm_arch=x86
-	], [
-		vmi_kvm=0
-		vmi_kvm_arch="none for $host_cpu"
-	])
+	vmi_kvm=1
+	AS_CASE([$host],
+		[x86_64-*-linux*], [vmi_kvm_arch=x86],
+		[aarch64-*-linux*], [vmi_kvm_arch=arm64],
+		[powerpc64*-*-linux*], [vmi_kvm_arch=ppc],
+		[riscv64*-*-linux*], [vmi_kvm_arch=riscv],
+		[s390x-*-linux*], [vmi_kvm_arch=s390],
+		[
+			vmi_kvm=0
+			vmi_kvm_arch="none for $host_cpu"
+		])
 	AC_DEFINE_UNQUOTED([VMI_KVM], [$vmi_kvm],
 		[1 if the KVM backend is built])
 	AM_CONDITIONAL([KVM], [test $vmi_kvm = 1])
 	AM_CONDITIONAL([KVM_X86], [test "x$vmi_kvm_arch" = xx86])
+	AM_CONDITIONAL([KVM_ARM64], [test "x$vmi_kvm_arch" = xarm64])
+	AM_CONDITIONAL([KVM_PPC], [test "x$vmi_kvm_arch" = xppc])
+	AM_CONDITIONAL([KVM_RISCV], [test "x$vmi_kvm_arch" = xriscv])
+	AM_CONDITIONAL([KVM_S390], [test "x$vmi_kvm_arch" = xs390])
+	AM_CONDITIONAL([KVM_OTHER],
+		[test $vmi_kvm = 1 && test "x$vmi_kvm_arch" != xx86])
 ])

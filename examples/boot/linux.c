@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Linux bzImage, by the 64-bit boot protocol (Documentation/x86/boot.rst). */
+/* Linux bzImage, by its boot protocol (Documentation/x86/boot.rst). */
 /*
  * The file begins with up to 64 sectors of real-mode code that nobody runs
  * here; in its first is the setup header, which says what the kernel wants.
  * The rest is the compressed kernel, entered 0x200 bytes behind its start in
- * 64-bit mode, with RSI at the "zero page": a copy of the setup header with
- * our answers in it and the memory map.
+ * 64-bit mode if it says that it can be, else at its start in 32-bit mode;
+ * with RSI at the "zero page": a copy of the setup header with our answers in
+ * it and the memory map.
  *
  * What is put where:
  *
- *	from 0x1000	GDT, page tables (0 to 4 GiB, one to one), zero page,
- *			command line
+ *	from 0x1000	GDT, page tables (0 to 4 GiB, one to one; in 64-bit
+ *			mode), zero page, command line
  *	the kernel	where it prefers if it is relocatable, else 1 MiB;
  *			init_size bytes belong to it
  *	the initrd	as high as the kernel allows
@@ -51,6 +52,7 @@
 #define LOADED_HIGH  0x01
 #define CAN_USE_HEAP 0x80
 #define KERNEL_64    0x01
+#define VERSION_SIZE 0x020a /* 2.10: the first to tell INIT_SIZE */
 #define VERSION_64   0x020c /* 2.12: the first to tell of KERNEL_64 */
 
 struct bzimage {
@@ -59,6 +61,7 @@ struct bzimage {
 	uint64_t code_size;
 	uint64_t address;      /* where it goes */
 	uint64_t size;	       /* how much it needs there */
+	bool is64;	       /* it has an entry point for 64-bit mode */
 };
 
 bool is_linux(const struct image *image)
@@ -75,16 +78,13 @@ static int check_version(struct load *load, const uint8_t *h)
 	unsigned version = get16(h + H_VERSION);
 	const char *name = load->kernel->name;
 
-	if (version < VERSION_64)
+	if (version < VERSION_SIZE)
 		return load_fail(load,
-			"%s: too old: boot protocol %u.%02u, and the 64-bit "
-			"entry point came with 2.12", name, version >> 8,
-			version & 0xff);
+			"%s: too old: boot protocol %u.%02u, and the size "
+			"that a kernel needs came with 2.10", name,
+			version >> 8, version & 0xff);
 	if ((h[H_LOADFLAGS] & LOADED_HIGH) == 0)
 		return load_fail(load, "%s: a zImage, not a bzImage", name);
-	if ((h[H_XLOADFLAGS] & KERNEL_64) == 0)
-		return load_fail(load,
-			"%s: the kernel has no 64-bit entry point", name);
 	return 0;
 }
 
@@ -99,6 +99,8 @@ static int open_bzimage(struct load *load, struct bzimage *bz)
 			name);
 	if (check_version(load, bz->header) != 0)
 		return -1;
+	bz->is64 = get16(bz->header + H_VERSION) >= VERSION_64 &&
+		(bz->header[H_XLOADFLAGS] & KERNEL_64) != 0;
 	sectors = bz->header[H_SETUP_SECTS];
 	setup = ((sectors == 0 ? 4 : sectors) + 1) * 512;
 	need = (uint64_t)get32(bz->header + H_SYSSIZE) * 16;
@@ -268,10 +270,11 @@ int load_linux(struct load *load)
 	if (open_bzimage(load, &bz) != 0 || place_kernel(load, &bz) != 0 ||
 		place_initrd(load, &bz, &initrd) != 0 ||
 		place_cmdline(load, &bz, &cmdline) != 0 ||
-		place_tables(load) != 0 || load_gdt(load, true) != 0 ||
+		(bz.is64 && place_tables(load) != 0) ||
+		load_gdt(load, bz.is64) != 0 ||
 		place_zero_page(load, &bz, initrd, cmdline) != 0)
 		return -1;
-	load->start.mode = START_LONG64;
-	load->start.rip = bz.address + 0x200;
+	load->start.mode = bz.is64 ? START_LONG64 : START_FLAT32;
+	load->start.rip = bz.address + (bz.is64 ? 0x200 : 0);
 	return 0;
 }

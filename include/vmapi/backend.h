@@ -85,7 +85,7 @@ enum vmapi_cap_id {
 	VMAPI_CAP_PAGE_SIZE = 5,      /* bytes: granularity of map entries */
 	VMAPI_CAP_PHYS_BITS = 6,      /* width of a guest-physical address */
 	VMAPI_CAP_READONLY = 7,	      /* VMAPI_MAP_READONLY works */
-	VMAPI_CAP_DIRTY_LOG = 8,      /* VMAPI_MAP_LOG works */
+	VMAPI_CAP_DIRTY_LOG = 8,      /* mask of 1 << VMAPI_DIRTY_ */
 	VMAPI_CAP_IRQCHIPS = 9,	      /* mask of 1 << VMAPI_IRQCHIP_ */
 	VMAPI_CAP_PIT = 10,
 	VMAPI_CAP_MSI = 11,
@@ -103,7 +103,13 @@ enum vmapi_cap_id {
 	VMAPI_CAP_SMM = 23,
 	VMAPI_CAP_NMI = 24,	      /* vmapi_vcpu_nmi() works */
 	VMAPI_CAP_TRANSLATE = 25,     /* vmapi_vcpu_translate() works */
-	VMAPI_CAP_IMPAIRED = 26	      /* the trial guest failed */
+	VMAPI_CAP_IMPAIRED = 26,      /* the trial guest failed */
+	VMAPI_CAP_DEBUG = 27,	      /* mask of VMAPI_DEBUG_ */
+	VMAPI_CAP_BREAKPOINTS = 28,   /* of execution, at once */
+	VMAPI_CAP_WATCHPOINTS = 29,   /* of data; x86: both share these */
+	VMAPI_CAP_POSTED = 30,	      /* vmapi_posted_create() works */
+	VMAPI_CAP_GSIS = 31,	      /* GSIs that a route can have */
+	VMAPI_CAP_VCPU_FEATURES = 32  /* mask of features of vcpus */
 };
 
 /* Who says so. */

@@ -13,7 +13,8 @@ struct vmapi_vcpu;
  * A tag is 64 bits.  Where the kernel has an id for the register (KVM's
  * ONE_REG), the tag is that id; else it is the library's, under a type that
  * the kernel reserves.  Bits 55:52 are the log2 of the size in bytes, or
- * VMAPI_REG_SIZE_VARIABLE.  x86 tags are in <vmapi/x86.h>.
+ * VMAPI_REG_SIZE_VARIABLE.  Tags are in the header of their architecture:
+ * <vmapi/x86.h> and so on.
  */
 #define VMAPI_REG_SIZE_SHIFT	52
 #define VMAPI_REG_SIZE_VARIABLE 0xfull
@@ -22,13 +23,13 @@ struct vmapi_vcpu;
 #define VMAPI_REG_READONLY (1u << 0) /* cannot be set from outside */
 #define VMAPI_REG_VARLEN   (1u << 1) /* its size is found by asking */
 #define VMAPI_REG_VOLATILE (1u << 2) /* changes by itself */
-#define VMAPI_REG_STRUCT   (1u << 3) /* a struct of <vmapi/x86.h> */
+#define VMAPI_REG_STRUCT   (1u << 3) /* a struct or an area, not an integer */
 
 struct vmapi_reg_info {
 	uint32_t size;
 	uint32_t attributes; /* VMAPI_REG_ */
 	uint64_t tag;
-	uint32_t set;	     /* the tag's type, as in <vmapi/x86.h> */
+	uint32_t set;	     /* the tag's type, as its header has it */
 	uint32_t number;     /* within the set */
 	uint64_t bytes;	     /* of the value, on this vcpu */
 	char name[24];	     /* "rax", "msr_c0000080" */
@@ -37,7 +38,7 @@ struct vmapi_reg_info {
 /*
  * One entry of a batch.  The value is at `data`, `bytes` long, or in `value`
  * where data is NULL (registers of up to 8 bytes).  Values are in host byte
- * order; structs and areas are laid out as <vmapi/x86.h> says.
+ * order; structs and areas are laid out as the architecture's header says.
  */
 struct vmapi_reg {
 	uint64_t tag;
@@ -59,9 +60,9 @@ struct vmapi_reg {
  *
  * A set is applied in this order whatever the caller's: CPUID; XCR0; control
  * registers, EFER and segments; general registers; x87, SSE and XSAVE; MSRs
- * (the TSC before TSC_DEADLINE); the local APIC before TSC_DEADLINE; debug
- * registers; MP state; events last.  Each kernel block is read and written
- * once.  Two entries of one tag: the later wins.
+ * (the TSC before TSC_DEADLINE); the local APIC before TSC_DEADLINE; nested
+ * state; debug registers; MP state; events last.  Each kernel block is read
+ * and written once.  Two entries of one tag: the later wins.
  *
  *   -ENOENT   no such register on this vcpu
  *   -EINVAL   a value that the processor refuses

@@ -17,11 +17,14 @@ struct vmapi_vcpu;
  * KVM_RUN.  Without it each run asks for the mask, and puts it back.
  */
 #define VMAPI_VCPU_STEADY_MASK (1u << 0)
+/* The features asked for and no other: <vmapi/arm64.h> says which are usual. */
+#define VMAPI_VCPU_EXACT (1u << 1)
 
 struct vmapi_vcpu_config {
 	uint32_t size;
-	uint32_t flags; /* VMAPI_VCPU_ */
-	uint64_t id;	/* the architecture's: x86: the APIC id; 0 boots */
+	uint32_t flags;	   /* VMAPI_VCPU_ */
+	uint64_t id;	   /* x86: the APIC id; 0 boots */
+	uint64_t features; /* VMAPI_ARM64_FEATURE_ */
 };
 
 /*
@@ -32,6 +35,7 @@ struct vmapi_vcpu_config {
  *   -EINVAL   a flag that means nothing
  *   -EEXIST   the id is taken
  *   -ERANGE   the id is VMAPI_CAP_VCPUS_MAX or more
+ *   -ENOTSUP  features has one that VMAPI_CAP_VCPU_FEATURES has not
  *   -EBUSY    another hypervisor holds the processor
  *   -ENOMEM, -EMFILE, -ENFILE
  *
@@ -73,7 +77,15 @@ enum vmapi_exit_reason {
 	VMAPI_EXIT_FAULT = 14,	   /* memory that cannot be given: u.fault */
 	VMAPI_EXIT_FAIL_ENTRY = 15, /* the processor refused: u.fail */
 	VMAPI_EXIT_INTERNAL = 16,  /* the backend gave up: u.internal */
-	VMAPI_EXIT_UNKNOWN = 17	   /* number in `native`, bytes in u.raw */
+	VMAPI_EXIT_BUS_LOCK = 17,  /* x86: a lock held up all processors */
+	VMAPI_EXIT_NOTIFY = 18,	   /* x86: no event window: u.notify */
+	VMAPI_EXIT_NISV = 19,	   /* arm64: an access undecoded: u.nisv */
+	VMAPI_EXIT_CSR = 20,	   /* riscv: u.csr */
+	VMAPI_EXIT_S390_SIE = 21,  /* an instruction of s390's: u.s390_sie */
+	VMAPI_EXIT_S390_RESET = 22, /* DIAGNOSE 308: u.s390_reset */
+	VMAPI_EXIT_S390_TSCH = 23, /* TEST SUBCHANNEL: u.s390_tsch */
+	VMAPI_EXIT_S390_STSI = 24, /* STORE SYSTEM INFORMATION: u.s390_stsi */
+	VMAPI_EXIT_UNKNOWN = 25	   /* number in `native`, bytes in u.raw */
 };
 
 /* Flags of an exit. */
@@ -107,10 +119,16 @@ struct vmapi_exit_mmio {
 	uint8_t data[8];
 };
 
-/* Answered with the result, 8 bytes. */
+/*
+ * A call of the hypervisor; on x86 it has to be asked for: vmapi_x86_exits().
+ * Answered with the result, in host byte order: 8 bytes; of an SBI call
+ * error and value, 16 bytes; of a PAPR call r3 to r12, 80 bytes.  With
+ * n_args 0 the arguments are in registers, and so is the result: it is not
+ * answered.
+ */
 struct vmapi_exit_hypercall {
 	uint64_t number;
-	uint64_t args[9];
+	uint64_t args[9]; /* SBI: the function first */
 	uint32_t n_args;
 	uint32_t privilege; /* x86: CPL */
 	uint32_t mode;	    /* 16, 32, 64 */
@@ -118,20 +136,31 @@ struct vmapi_exit_hypercall {
 };
 
 /*
- * An MSR that the application asked to see.  Reads are answered with the
- * value, 8 bytes; an answer of length 0 injects #GP, for writes too.
+ * An MSR that the application asked to see (vmapi_x86_exits()).  Reads are
+ * answered with the value, 8 bytes, writes with any 8 bytes; an answer of
+ * length 0 raises #GP for both.
  */
 struct vmapi_exit_msr {
 	uint64_t index;
 	uint64_t value;
 	uint32_t is_write;
-	uint32_t why;
+	uint32_t why; /* VMAPI_X86_MSR_ */
 };
 
+/* Why vmapi_vcpu_debug() stops; several may be true at once. */
+#define VMAPI_STOP_STEP	    (1u << 0)
+#define VMAPI_STOP_SOFTWARE (1u << 1) /* the breakpoint instruction */
+#define VMAPI_STOP_POINT    (1u << 2) /* `points` says which */
+#define VMAPI_STOP_GUEST    (1u << 3) /* a debug exception of its own */
+
 struct vmapi_exit_debug {
-	uint64_t address;   /* of the instruction */
-	uint64_t exception; /* x86: 1 or 3 */
-	uint64_t dr6;
+	/* x86: linear, of the instruction that is next; arm64: of the data */
+	uint64_t address;
+	uint32_t why;	/* VMAPI_STOP_ */
+	uint32_t points; /* bit n: point n as vmapi_vcpu_debug() had it */
+	/* What a debugger may want beside. */
+	uint64_t exception; /* x86: 1 or 3; arm64: ESR_EL2; ppc: status */
+	uint64_t dr6;	    /* x86: of this stop alone */
 	uint64_t dr7;
 };
 
@@ -151,6 +180,10 @@ struct vmapi_exit_fault {
 	uint64_t bytes;
 };
 
+struct vmapi_exit_notify {
+	uint64_t flags; /* bit 0: the vcpu's state is lost */
+};
+
 struct vmapi_exit_fail {
 	uint64_t why;	/* the hardware's own code */
 	uint64_t cpu;
@@ -165,6 +198,56 @@ struct vmapi_exit_internal {
 	uint8_t reserved;
 };
 
+/*
+ * An access outside RAM by an instruction whose size and register the
+ * processor does not tell (LDP, STP, cache maintenance).  The program counter
+ * stands on it.
+ */
+struct vmapi_exit_nisv {
+	uint64_t syndrome; /* ESR_EL2.ISS */
+	uint64_t gpa;
+};
+
+/* A control and status register; answered with its old value, 8 bytes. */
+struct vmapi_exit_csr {
+	uint64_t number;
+	uint64_t value; /* to be written, in the bits of `mask` */
+	uint64_t mask;
+};
+
+/* The PSW is behind the instruction already.  Not answered. */
+struct vmapi_exit_s390_sie {
+	uint32_t code; /* 4: instruction, else as in the manual of SIE */
+	uint32_t ipa;  /* the instruction's first halfword */
+	uint32_t ipb;  /* and its other bytes */
+	uint32_t reserved;
+	uint64_t psw_mask;
+	uint64_t psw_address;
+};
+
+struct vmapi_exit_s390_reset {
+	uint64_t flags; /* as the kernel numbers them: 1 POR, 2 clear ... */
+};
+
+/* An interrupt was taken from the queue: give it back, or emulate. */
+struct vmapi_exit_s390_tsch {
+	uint32_t subchannel_id;
+	uint32_t subchannel_number;
+	uint32_t parameter;
+	uint32_t word;
+	uint32_t ipb;
+	uint32_t dequeued;
+};
+
+/* The kernel has filled its part of the block at `address`. */
+struct vmapi_exit_s390_stsi {
+	uint64_t address;
+	uint32_t access_register;
+	uint32_t function;
+	uint32_t selector1;
+	uint32_t selector2;
+};
+
 union vmapi_exit_payload {
 	struct vmapi_exit_io io;
 	struct vmapi_exit_mmio mmio;
@@ -174,8 +257,15 @@ union vmapi_exit_payload {
 	struct vmapi_exit_system system;
 	struct vmapi_exit_eoi eoi;
 	struct vmapi_exit_fault fault;
+	struct vmapi_exit_notify notify;
 	struct vmapi_exit_fail fail;
 	struct vmapi_exit_internal internal;
+	struct vmapi_exit_nisv nisv;
+	struct vmapi_exit_csr csr;
+	struct vmapi_exit_s390_sie s390_sie;
+	struct vmapi_exit_s390_reset s390_reset;
+	struct vmapi_exit_s390_tsch s390_tsch;
+	struct vmapi_exit_s390_stsi s390_stsi;
 	uint8_t raw[256];
 };
 

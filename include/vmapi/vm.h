@@ -22,6 +22,14 @@ enum vmapi_irqchip {
 #define VMAPI_VM_SERVICE_THREAD (1u << 1) /* a thread calls service */
 #define VMAPI_VM_DETERMINISTIC	(1u << 2) /* time is the instruction count */
 
+/* How the kernel under a VM keeps its dirty logs. */
+enum vmapi_dirty_kind {
+	VMAPI_DIRTY_AUTO = 0,	/* as the library thinks best */
+	VMAPI_DIRTY_BITMAP = 1, /* KVM_GET_DIRTY_LOG, which also clears */
+	VMAPI_DIRTY_CLEAR = 2,	/* ... which KVM_CLEAR_DIRTY_LOG does */
+	VMAPI_DIRTY_RING = 3	/* a ring for each vcpu */
+};
+
 struct vmapi_vm_config {
 	uint32_t size;
 	uint32_t flags;	      /* VMAPI_VM_ */
@@ -29,6 +37,8 @@ struct vmapi_vm_config {
 	uint32_t kick_signal; /* KVM: the real-time signal; 0: SIGRTMAX - 2 */
 	uint64_t type;	      /* VM type as the kernel numbers it; 0 */
 	uint64_t tsc_hz;      /* 0: the backend's own */
+	uint32_t dirty;	      /* enum vmapi_dirty_kind */
+	uint32_t dirty_ring;  /* entries of each ring, a power of two; 0: 4096 */
 };
 
 /*

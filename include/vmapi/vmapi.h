@@ -10,10 +10,17 @@
 #include <vmapi/backend.h>
 #include <vmapi/vm.h>
 #include <vmapi/memory.h>
+#include <vmapi/dirty.h>
 #include <vmapi/vcpu.h>
+#include <vmapi/debug.h>
 #include <vmapi/regs.h>
 #include <vmapi/irq.h>
 #include <vmapi/device.h>
+#include <vmapi/event.h>
+#include <vmapi/arm64.h>
+#include <vmapi/ppc.h>
+#include <vmapi/riscv.h>
+#include <vmapi/s390.h>
 #include <vmapi/x86.h>
 
 #endif

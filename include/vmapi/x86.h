@@ -99,6 +99,10 @@ struct vmapi_x86_segment {
 /* A model-specific register: the kernel's own ONE_REG id. */
 #define VMAPI_X86_MSR(index) VMAPI_X86_TAG(VMAPI_X86_TYPE_MSR, 3, index)
 
+/* A register of KVM's own: the shadow stack pointer (SSP), 8 bytes. */
+#define VMAPI_X86_KVM(n)    VMAPI_X86_TAG(VMAPI_X86_TYPE_KVM, 3, n)
+#define VMAPI_X86_GUEST_SSP VMAPI_X86_KVM(0)
+
 /*
  * The x87, MMX and SSE state as FXSAVE64 lays it out, 512 bytes; one x87
  * register of 10 bytes in 16; one XMM register, 16 bytes, byte 0 first.
@@ -114,7 +118,8 @@ struct vmapi_x86_segment {
  * Whole areas.  XSAVE in the standard format, VMAPI_CAP_XSAVE_SIZE bytes;
  * LAPIC: the register page's first 1024 bytes; EVENTS: struct
  * vmapi_x86_events; MP_STATE: uint32_t, enum vmapi_x86_mp_state; CPUID: an
- * array of struct vmapi_x86_cpuid, as long as `bytes` says; TSC_HZ: uint64_t.
+ * array of struct vmapi_x86_cpuid, as long as `bytes` says; TSC_HZ: uint64_t;
+ * NESTED: the state of a guest hypervisor as KVM_GET_NESTED_STATE gives it.
  */
 #define VMAPI_X86_XSAVE	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 0)
 #define VMAPI_X86_LAPIC	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 10, 1)
@@ -122,6 +127,7 @@ struct vmapi_x86_segment {
 #define VMAPI_X86_MP_STATE VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 2, 3)
 #define VMAPI_X86_CPUID	   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 4)
 #define VMAPI_X86_TSC_HZ   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 3, 5)
+#define VMAPI_X86_NESTED   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 6)
 
 /* Numbered as KVM numbers them. */
 enum vmapi_x86_mp_state {
@@ -144,7 +150,7 @@ struct vmapi_x86_events {
 	uint8_t interrupt_vector;
 	uint8_t interrupt_soft;
 	uint8_t shadow;	     /* bit 0 MOV SS, bit 1 STI */
-	uint8_t nmi_pending;
+	uint8_t nmi_pending; /* two at most */
 	uint8_t nmi_injected;
 	uint8_t nmi_masked;  /* until IRET */
 	uint8_t sipi_vector;
@@ -170,6 +176,67 @@ struct vmapi_x86_cpuid {
  */
 VMAPI_API int vmapi_x86_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
+
+/* -- Exits that a VM has only when asked -------------------------------- */
+
+/* Why an access of an MSR ended a run. */
+#define VMAPI_X86_MSR_INVALID (1u << 0) /* it would raise #GP otherwise */
+#define VMAPI_X86_MSR_UNKNOWN (1u << 1) /* so would it: no such MSR */
+#define VMAPI_X86_MSR_FILTER  (1u << 2) /* it is in a range */
+
+#define VMAPI_X86_MSR_READ  (1u << 0)
+#define VMAPI_X86_MSR_WRITE (1u << 1)
+
+/* MSRs first to first + count - 1. */
+struct vmapi_x86_msr_range {
+	uint32_t first;
+	uint32_t count;	 /* 1 to VMAPI_X86_MSR_RANGE_MAX */
+	uint32_t access; /* VMAPI_X86_MSR_READ, _WRITE, or both */
+	uint32_t reserved;
+};
+
+#define VMAPI_X86_MSR_RANGES_MAX 16
+#define VMAPI_X86_MSR_RANGE_MAX	 12288
+
+/* Flags of struct vmapi_x86_exits. */
+#define VMAPI_X86_EXIT_BUS_LOCK (1u << 0) /* VMAPI_EXIT_BUS_LOCK */
+#define VMAPI_X86_EXIT_NOTIFY	(1u << 1) /* VMAPI_EXIT_NOTIFY */
+
+struct vmapi_x86_exits {
+	uint32_t size;
+	uint32_t flags;	       /* VMAPI_X86_EXIT_ */
+	uint32_t msrs;	       /* VMAPI_X86_MSR_INVALID, _UNKNOWN */
+	uint32_t n_ranges;     /* MSRs whose accesses exit: the filter */
+	const struct vmapi_x86_msr_range *ranges;
+	uint64_t hypercalls;   /* bit n: hypercall n, n under 64 */
+	uint32_t notify_window; /* in cycles of the crystal clock; 0: the least */
+	uint32_t reserved;
+};
+
+/*
+ * Say which of these events of the guest end a run, in place of what was said
+ * before; a new VM has none.  An access of an MSR in a range, and one that
+ * `msrs` is about, is VMAPI_EXIT_MSR and does nothing by itself: the answer
+ * is all that happens.  The guest's RDMSR and WRMSR only; accesses by
+ * vmapi_regs_get() and set() are as ever.
+ *
+ * With a hypercall asked for, VMCALL and VMMCALL are KVM's (RAX the number;
+ * RBX, RCX, RDX, RSI arguments; RAX the result; 32 bits each outside 64-bit
+ * mode): -KVM_EPERM above privilege level 0, -KVM_ENOSYS for numbers that
+ * were not asked for.
+ *
+ *   -EINVAL   a flag, bit or range that means nothing; x2APIC registers
+ *             (0x800 to 0x8ff) in a range: no kernel gives them away
+ *   -E2BIG    more than VMAPI_X86_MSR_RANGES_MAX ranges
+ *   -ENOTSUP  this backend cannot; the message names the field.  KVM has
+ *             hypercall 12 only
+ *   -EBUSY    a flag changes and the VM has a vcpu already
+ *
+ * Waits until no vcpu is in the guest.  Any thread.  Since 0.1.  (api.rst
+ * 4.127, 7.21, 7.24, 7.30, 7.33, 8.37)
+ */
+VMAPI_API int vmapi_x86_exits(struct vmapi_vm *vm,
+	const struct vmapi_x86_exits *exits);
 
 /*
  * Decode the instruction at the start of `bytes` for a processor in `mode`

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of x86 registers, and the parts of the XSAVE area. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/arch/x86_regs.h"
 #include "lib/arch/x86_state.h"
-#include "lib/core/backend.h"
+#include "lib/compiler.h"
 
 #define VMI_SEGMENT_AT(n) offsetof(struct vmi_x86_system, segments[n])
 
@@ -16,44 +19,110 @@
 	  .attributes = attributes_, .view = VMI_VIEW_##view_ },
 /* clang-format on */
 
-const struct vmi_reg_row vmi_x86_regs[] = {
+static const struct vmi_reg_row rows[] = {
 #include "lib/arch/x86_regs.def"
 };
-
-const size_t vmi_x86_n_regs = vmi_array_len(vmi_x86_regs);
-
-const struct vmi_reg_row *vmi_x86_reg(uint64_t tag)
-{
-	size_t low = 0, high = vmi_x86_n_regs;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (vmi_x86_regs[middle].tag == tag)
-			return &vmi_x86_regs[middle];
-		if (vmi_x86_regs[middle].tag < tag)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-const struct vmi_reg_row *vmi_x86_reg_named(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < vmi_x86_n_regs; i++)
-		if (!strcmp(vmi_x86_regs[i].name, name))
-			return &vmi_x86_regs[i];
-	return NULL;
-}
 
 bool vmi_x86_is_msr(uint64_t tag, uint32_t *index)
 {
 	*index = (uint32_t)tag;
 	return tag == VMAPI_X86_MSR(*index);
 }
+
+/* MSRs, and what KVM calls its own registers: GUEST_SSP. */
+static bool is_one(uint64_t tag)
+{
+	uint32_t number = (uint32_t)tag;
+
+	return tag == VMAPI_X86_MSR(number) || tag == VMAPI_X86_KVM(number);
+}
+
+static const struct vmi_one_row ones[] = {
+	{ "msr_00000010", VMAPI_X86_MSR(VMI_MSR_TSC), VMAPI_REG_VOLATILE },
+	{ "guest_ssp", VMAPI_X86_GUEST_SSP, 0 },
+};
+
+enum one_class {
+	CLASS_TSC,
+	CLASS_REST,
+	CLASS_TSC_DEADLINE
+};
+
+static unsigned one_class(uint64_t tag)
+{
+	if (tag == VMAPI_X86_MSR(VMI_MSR_TSC))
+		return CLASS_TSC;
+	return tag == VMAPI_X86_MSR(VMI_MSR_TSC_DEADLINE) ? CLASS_TSC_DEADLINE
+							  : CLASS_REST;
+}
+
+static void split(uint64_t tag, uint32_t *set, uint32_t *number)
+{
+	*set = (uint32_t)(tag >> 32) & 0xff;
+	*number = (uint32_t)tag;
+}
+
+static bool name_of(uint64_t tag, char *name, size_t room)
+{
+	uint32_t index;
+
+	if (!vmi_x86_is_msr(tag, &index))
+		return false;
+	snprintf(name, room, "msr_%08" PRIx32, index);
+	return true;
+}
+
+static bool tag_of(const char *name, uint64_t *tag)
+{
+	if (strncmp(name, "msr_", 4))
+		return false;
+	*tag = VMAPI_X86_MSR((uint32_t)strtoul(name + 4, NULL, 16));
+	return true;
+}
+
+/*
+ * CPUID decides what the others may hold, XCR0 what XSAVE may, EFER and CR4
+ * which MSRs are legal; nested state wants the control registers and the MSRs
+ * of its feature.  A TSC deadline is lost unless the TSC and the local APIC's
+ * timer mode are there first.  MP state and events say what happens next.
+ */
+static const struct vmi_reg_step steps[] = {
+	{ true, VMI_BLOCK_CPUID },
+	{ true, VMI_BLOCK_XCRS },
+	{ true, VMI_BLOCK_SYSTEM },
+	{ true, VMI_BLOCK_GPRS },
+	{ true, VMI_BLOCK_XSAVE },
+	{ true, VMI_BLOCK_TSC_HZ },
+	{ false, CLASS_TSC },
+	{ false, CLASS_REST },
+	{ true, VMI_BLOCK_LAPIC },
+	{ false, CLASS_TSC_DEADLINE },
+	{ true, VMI_BLOCK_NESTED },
+	{ true, VMI_BLOCK_DEBUG },
+	{ true, VMI_BLOCK_MP_STATE },
+	{ true, VMI_BLOCK_EVENTS },
+};
+
+_Static_assert(vmi_array_len(steps) <= VMI_STEPS_MAX, "too many steps");
+_Static_assert((unsigned)VMI_BLOCKS <= VMI_BLOCKS_MAX, "too many blocks");
+
+/* Reading the MP state lets a pending INIT or SIPI happen (api.rst 4.38). */
+const struct vmi_regs_arch vmi_x86_regs_arch = {
+	.rows = rows,
+	.n_rows = vmi_array_len(rows),
+	.ones = ones,
+	.n_ones = vmi_array_len(ones),
+	.steps = steps,
+	.n_steps = vmi_array_len(steps),
+	.read_first = 1u << VMI_BLOCK_MP_STATE,
+	.resizable = 1u << VMI_BLOCK_CPUID | 1u << VMI_BLOCK_NESTED,
+	.unit = 32,
+	.is_one = is_one,
+	.one_class = one_class,
+	.split = split,
+	.name_of = name_of,
+	.tag_of = tag_of,
+};
 
 /* -- The XSAVE area ----------------------------------------------------- */
 

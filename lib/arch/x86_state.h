@@ -5,6 +5,25 @@
 
 #include <vmapi/x86.h>
 
+/*
+ * Blocks of register state: what a kernel moves at once, laid out the same on
+ * every backend.
+ */
+enum vmi_block {
+	VMI_BLOCK_GPRS,	    /* struct vmi_x86_gprs */
+	VMI_BLOCK_SYSTEM,   /* struct vmi_x86_system */
+	VMI_BLOCK_DEBUG,    /* struct vmi_x86_debug */
+	VMI_BLOCK_XCRS,	    /* struct vmi_x86_xcrs */
+	VMI_BLOCK_XSAVE,    /* the standard-format area; size by asking */
+	VMI_BLOCK_LAPIC,    /* 1024 bytes */
+	VMI_BLOCK_EVENTS,   /* struct vmapi_x86_events */
+	VMI_BLOCK_MP_STATE, /* uint32_t */
+	VMI_BLOCK_CPUID,    /* struct vmapi_x86_cpuid[]; size by asking */
+	VMI_BLOCK_TSC_HZ,   /* uint64_t */
+	VMI_BLOCK_NESTED,   /* as KVM lays it out; size by asking */
+	VMI_BLOCKS
+};
+
 /* In the processor's numbering: rax rcx rdx rbx rsp rbp rsi rdi r8-r15. */
 struct vmi_x86_gprs {
 	uint64_t r[16];

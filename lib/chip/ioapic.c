@@ -138,6 +138,8 @@ static void hold(struct vmi_ioapic *io, unsigned pin, uint64_t now)
 static void eoi_pin(struct vmi_ioapic *io, unsigned pin, uint64_t now)
 {
 	io->s.rte[pin] &= ~RTE_REMOTE;
+	if (io->ended)
+		io->ended(io->opaque, pin);
 	if (!pending(io, pin))
 		return;
 	if (io->s.storm_limit && ++io->s.storm[pin] >= io->s.storm_limit)

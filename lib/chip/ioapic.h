@@ -25,6 +25,8 @@ struct vmi_ioapic {
 	struct vmi_ioapic_state s;
 	/* Returns the delivery tri-state of chip.h. */
 	int (*deliver)(void *opaque, const struct vmi_msi_msg *msg);
+	/* A level interrupt of this pin ended; may release it.  Optional. */
+	void (*ended)(void *opaque, unsigned pin);
 	void *opaque;
 };
 

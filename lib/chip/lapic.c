@@ -586,6 +586,13 @@ static void clear_registers(struct vmi_lapic *l)
 	vmi_lapic_timer_rate(l, 0);
 }
 
+/* The state of 11.4.7.1: the ID is the hardware's again. */
+static void power_up(struct vmi_lapic *l)
+{
+	clear_registers(l);
+	l->s.xapic_id = l->config.apic_id & 0xff;
+}
+
 static bool base_valid(const struct vmi_lapic *l, uint64_t value)
 {
 	uint64_t addr = (UINT64_C(1) << l->config.phys_bits) - 0x1000;
@@ -610,7 +617,7 @@ static int write_base(struct vmi_lapic *l, uint64_t value)
 		return -EINVAL;
 	l->s.base_msr = value;
 	if (was_on && !on)
-		clear_registers(l);
+		power_up(l);
 	if (x2 && !was_x2)
 		l->s.icr &= 0xffffffff;
 	return 0;
@@ -692,8 +699,7 @@ void vmi_lapic_init_ipi(struct vmi_lapic *l)
 
 void vmi_lapic_reset(struct vmi_lapic *l)
 {
-	clear_registers(l);
-	l->s.xapic_id = l->config.apic_id & 0xff;
+	power_up(l);
 	l->s.base_msr = VMI_APIC_BASE_ADDR | VMI_APIC_BASE_EN |
 			(l->config.bsp ? VMI_APIC_BASE_BSP : 0);
 }

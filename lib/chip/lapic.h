@@ -3,13 +3,13 @@
 #ifndef VMI_CHIP_LAPIC_H
 #define VMI_CHIP_LAPIC_H
 
+#include "lib/arch/x86_regs.h"
 #include "lib/chip/chip.h"
 #include "lib/chip/counter.h"
 
 #define VMI_LAPIC_PAGE	     1024 /* KVM_GET_LAPIC: by register address */
 #define VMI_LAPIC_VERSION    0x01060014u
 #define VMI_MSR_APIC_BASE    0x01b
-#define VMI_MSR_TSC_DEADLINE 0x6e0
 #define VMI_MSR_X2APIC	     0x800 /* to 0x8ff */
 #define VMI_APIC_BASE_BSP    (UINT64_C(1) << 8)
 #define VMI_APIC_BASE_X2     (UINT64_C(1) << 10)

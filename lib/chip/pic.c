@@ -122,6 +122,20 @@ static void rotate_to(struct vmi_pic_half_state *h, unsigned pin)
 	h->lowest = (uint8_t)pin;
 }
 
+static unsigned in_service(const struct vmi_pic *pic)
+{
+	return pic->s.half[MASTER].isr | (unsigned)pic->s.half[SLAVE].isr << 8;
+}
+
+static void tell_ended(struct vmi_pic *pic, unsigned pins)
+{
+	unsigned pin;
+
+	for (pin = 0; pic->ended && pin < VMI_PIC_PINS; pin++)
+		if (pins >> pin & 1 && pin != CASCADE)
+			pic->ended(pic->intr.opaque, pin);
+}
+
 /* INTA on one chip. Its INT goes low and may rise again for the next. */
 static void acknowledge(struct vmi_pic *pic, unsigned n, unsigned pin)
 {
@@ -129,12 +143,15 @@ static void acknowledge(struct vmi_pic *pic, unsigned n, unsigned pin)
 	uint8_t bit = (uint8_t)(1u << pin);
 
 	h->edges &= (uint8_t)~bit;
-	if (!(h->icw4 & ICW4_AEOI))
-		h->isr |= bit;
-	else if (h->aeoi_rotate)
-		rotate_to(h, pin);
 	if (n == SLAVE)
 		set_line(&pic->s.half[MASTER], CASCADE, false);
+	if (!(h->icw4 & ICW4_AEOI)) {
+		h->isr |= bit;
+		return;
+	}
+	if (h->aeoi_rotate)
+		rotate_to(h, pin);
+	tell_ended(pic, 1u << (8 * n + pin));
 }
 
 uint8_t vmi_pic_ack(struct vmi_pic *pic)
@@ -294,6 +311,8 @@ uint8_t vmi_pic_read(struct vmi_pic *pic, uint16_t port, uint64_t now)
 void vmi_pic_write(
 	struct vmi_pic *pic, uint16_t port, uint8_t value, uint64_t now)
 {
+	unsigned was = in_service(pic);
+
 	(void)now;
 	switch (port) {
 	case 0x20:
@@ -303,6 +322,7 @@ void vmi_pic_write(
 	case 0x4d0: pic->s.half[MASTER].elcr = value & ELCR_MASTER; break;
 	case 0x4d1: pic->s.half[SLAVE].elcr = value & ELCR_SLAVE; break;
 	}
+	tell_ended(pic, was & ~in_service(pic));
 	settle(pic);
 }
 

@@ -37,6 +37,8 @@ struct vmi_pic_state {
 struct vmi_pic {
 	struct vmi_pic_state s;
 	struct vmi_line intr;
+	/* The interrupt of an input ended; may release it.  Optional. */
+	void (*ended)(void *opaque, unsigned pin);
 };
 
 void vmi_pic_init(struct vmi_pic *pic, struct vmi_line intr);

@@ -10,7 +10,7 @@
 static struct vmapi_as *new_space(struct vmapi_vm *vm, unsigned id)
 {
 	struct vmapi_as *as = vmi_zalloc(sizeof(*as));
-	struct vmi_view *view = vmi_view_new(0);
+	struct vmi_view *view = vmi_view_new();
 
 	if (!as || !view) {
 		vmi_free(as);
@@ -66,8 +66,8 @@ static void drop_space(struct vmapi_as *as)
 	for (at = &vm->spaces; *at != as; at = &(*at)->next)
 		;
 	*at = as->next;
-	pthread_mutex_unlock(&vm->map_lock);
 	free_space(as);
+	pthread_mutex_unlock(&vm->map_lock);
 }
 
 /* Space 0 lives as long as the VM, whoever has a reference. */
@@ -148,10 +148,9 @@ void vmapi_as_destroy(struct vmapi_as *as)
 static void list_entries(const struct vmi_view *view, uint8_t *to, size_t n,
 	uint32_t stride)
 {
-	size_t i;
+	const struct vmi_map_entry *e = vmi_view_at(view, 0);
 
-	for (i = 0; i < view->n && i < n; i++, to += stride) {
-		const struct vmi_map_entry *e = &view->entries[i];
+	for (; e && n; e = vmi_view_next(view, e), n--, to += stride) {
 		struct vmapi_map_entry out = { .flags = e->flags,
 			.gpa = e->gpa,
 			.bytes = e->bytes,
@@ -181,7 +180,7 @@ int vmapi_as_entries(struct vmapi_as *as, struct vmapi_map_entry *entries,
 	view = atomic_load(&as->view);
 	if (n)
 		list_entries(view, (uint8_t *)entries, n, entries[0].size);
-	*count = view->n;
+	*count = vmi_view_count(view);
 	pthread_mutex_unlock(&as->vm->map_lock);
 	return 0;
 }
@@ -217,19 +216,20 @@ static void transfer_piece(
 
 static int transfer(struct vmapi_as *as, struct transfer *t)
 {
+	const struct vmi_map_entry *e;
 	const struct vmi_view *view;
-	size_t i;
 	int err = 0;
 
 	pthread_mutex_lock(&as->vm->map_lock);
 	view = atomic_load(&as->view);
-	for (i = vmi_view_at(view, t->gpa); t->left; i++) {
-		if (i == view->n || view->entries[i].gpa > t->gpa) {
+	for (e = vmi_view_at(view, t->gpa); t->left;
+		e = vmi_view_next(view, e)) {
+		if (!e || e->gpa > t->gpa) {
 			err = vmi_fail_range(-EFAULT, t->gpa, t->left,
 				"no RAM at gpa 0x%" PRIx64, t->gpa);
 			break;
 		}
-		transfer_piece(t, &view->entries[i]);
+		transfer_piece(t, e);
 	}
 	pthread_mutex_unlock(&as->vm->map_lock);
 	return err;

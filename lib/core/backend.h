@@ -12,39 +12,35 @@
 #ifndef VMI_CORE_BACKEND_H
 #define VMI_CORE_BACKEND_H
 
-#include "lib/core/core.h"
+#include "lib/arch/regs.h"
+#include <vmapi/debug.h>
 
-/* A change of one address space: what goes, then what comes. */
+#include "lib/core/core.h"
+#include "lib/core/irq.h"
+#include "lib/region/region.h"
+
+struct vmi_dirty_want;
+
+/*
+ * A change of one address space: what goes, then what comes, and entries
+ * that stay whose log is switched: `flags` is the new value.  All ascend.
+ */
 struct vmi_map_change {
 	struct vmapi_as *as;
-	struct vmi_map_entry *removed; /* in ascending order, with slots */
+	struct vmi_map_entry *removed; /* with slots */
 	size_t n_removed;
 	struct vmi_map_entry *added; /* the backend fills in `slot` */
 	size_t n_added;
+	struct vmi_map_entry *relogged; /* with slots */
+	size_t n_relogged;
 };
 
-/*
- * Blocks of register state: what a kernel moves at once.  The layout of each
- * is the struct named in lib/arch/x86_state.h, the same on every backend.
- */
-enum vmi_block {
-	VMI_BLOCK_GPRS,	    /* struct vmi_x86_gprs */
-	VMI_BLOCK_SYSTEM,   /* struct vmi_x86_system */
-	VMI_BLOCK_DEBUG,    /* struct vmi_x86_debug */
-	VMI_BLOCK_XCRS,	    /* struct vmi_x86_xcrs */
-	VMI_BLOCK_XSAVE,    /* the standard-format area; size by asking */
-	VMI_BLOCK_LAPIC,    /* 1024 bytes */
-	VMI_BLOCK_EVENTS,   /* struct vmapi_x86_events */
-	VMI_BLOCK_MP_STATE, /* uint32_t */
-	VMI_BLOCK_CPUID,    /* struct vmapi_x86_cpuid[]; size by asking */
-	VMI_BLOCK_TSC_HZ,   /* uint64_t */
-	VMI_BLOCKS
-};
-
-struct vmi_msr {
-	uint32_t index;
+/* A register that is moved by itself: lib/arch/regs.h. */
+struct vmi_one {
+	uint64_t tag;
+	void *data;	/* its bytes, in host order */
+	uint32_t bytes; /* as many as the tag says */
 	int32_t status; /* out: 0 or -errno */
-	uint64_t value;
 };
 
 struct vmi_backend {
@@ -101,30 +97,42 @@ struct vmi_backend {
 	int (*vcpu_translate)(struct vmapi_vcpu *vcpu, uint64_t gva,
 		unsigned access, struct vmapi_translation *result);
 
+	/* Which registers there are. */
+	const struct vmi_regs_arch *(*regs_arch)(void);
+
+	/* Flags, kinds, sizes and each kind's number are checked. */
+	int (*vcpu_debug)(struct vmapi_vcpu *vcpu,
+		const struct vmapi_debug *debug);
+
 	/*
-	 * Blocks.  get: *bytes is the room, then the size (-ENOSPC sets it
-	 * too).  set: the whole block.  NULL data with *bytes 0 asks the size.
-	 * A block that this vcpu has not (LAPIC where the VM has none) is
-	 * -ENOENT, when the size is asked too.
+	 * Blocks, as regs_arch numbers them.  get: *bytes is the room, then
+	 * the size (-ENOSPC sets it too).  set: the whole block.  NULL data
+	 * with *bytes 0 asks the size.  A block that this vcpu has not (LAPIC
+	 * where the VM has none) is -ENOENT, when the size is asked too.
 	 */
-	int (*block_get)(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	int (*block_get)(struct vmapi_vcpu *vcpu, unsigned block,
 		void *data, size_t *bytes);
-	int (*block_set)(struct vmapi_vcpu *vcpu, enum vmi_block block,
+	int (*block_set)(struct vmapi_vcpu *vcpu, unsigned block,
 		const void *data, size_t bytes);
 	/* Every entry gets a status; 0 whatever they are. */
-	int (*msrs_get)(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+	int (*ones_get)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 		size_t n);
-	int (*msrs_set)(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+	int (*ones_set)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 		size_t n);
 	/* At most n are written, *count is how many there are. */
-	int (*msr_list)(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
+	int (*one_list)(struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n,
 		size_t *count);
 	int (*cpuid_supported)(struct vmapi_vm *vm,
 		struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
 
+	/* Checked; the gate is closed.  All or nothing. */
+	int (*x86_exits)(struct vmapi_vm *vm,
+		const struct vmapi_x86_exits *exits);
+
 	/*
 	 * Apply the changes: all or none.  Core holds vm->map_lock; the gate is
-	 * closed unless nothing is removed.  as->view is still the old one.
+	 * closed unless there are only additions, and the logs of what goes
+	 * have been fetched.  as->view is still the old one.
 	 * -EIO: taking back failed too; core marks the map broken.
 	 */
 	int (*map_apply)(struct vmapi_vm *vm, struct vmi_map_change *changes,
@@ -136,15 +144,51 @@ struct vmi_backend {
 	void (*map_changed)(struct vmapi_vm *vm);
 
 	/*
+	 * The dirty log (lib/core/dirty.c), under ctx->log_lock; all optional.
+	 * begin: once for each VM and read, before its entries are fetched;
+	 * exact: what processors hold back is to be in the log too.
+	 * fetch: of an entry with VMAPI_MAP_LOG, mark at least want->max_pages
+	 * dirty pages of that range, or all, in the object's log, so that
+	 * the next write to each is noticed again.  The gate may be closed.
+	 * rearm: pages of the VM were taken out of the object's log; on return
+	 * every write to any of them that is not visible yet marks it again.
+	 */
+	int (*dirty_begin)(struct vmapi_vm *vm, bool exact);
+	int (*dirty_fetch)(struct vmi_logged *logged,
+		const struct vmi_dirty_want *want);
+	void (*dirty_rearm)(struct vmapi_vm *vm);
+
+	/*
 	 * Lines of the VM's own controllers.  *delivery: see vmapi/irq.h.
 	 * line_set and legacy_cut are called with the chipset locked
 	 * (lib/core/chipset.h); msi_send with and without.
 	 */
-	int (*line_count)(struct vmapi_vm *vm, unsigned *n);
+	int (*line_count)(struct vmapi_vm *vm, unsigned *n); /* GSIs */
 	int (*line_set)(struct vmapi_vm *vm, unsigned gsi, bool level,
 		int *delivery);
 	int (*msi_send)(struct vmapi_vm *vm, const struct vmapi_msi *msi,
 		int *delivery);
+	/*
+	 * The whole table, in order of GSI, or nothing: says what it has not.
+	 * Core has checked what is true everywhere.  Chipset locked.  NULL:
+	 * the VM has no routes.
+	 */
+	int (*routes_set)(struct vmapi_vm *vm, const struct vmapi_route *routes,
+		size_t n);
+	/*
+	 * Let the kernel do these, or no more.  NULL: core and the backend's
+	 * run loop do (vmi_irqfds_service, vmi_doorbell_find, vmi_posted_).
+	 * Undoing repeats what was done and cannot fail.
+	 */
+	int (*irqfd)(struct vmapi_vm *vm, const struct vmapi_irqfd *irqfd,
+		bool on);
+	int (*ioeventfd)(struct vmapi_vm *vm, const struct vmi_doorbell *bell,
+		int fd, bool on);
+	int (*posted_zone)(struct vmapi_vm *vm,
+		const struct vmi_region *region, bool on);
+	/* The oldest write that the kernel holds, if any.  One at a time. */
+	bool (*posted_next)(struct vmapi_vm *vm,
+		struct vmapi_posted_write *write);
 	/* An HPET takes over IRQ 0 and 8: silence the VM's PIT.  Optional. */
 	void (*legacy_cut)(struct vmapi_vm *vm, bool cut);
 	/*

@@ -32,6 +32,12 @@ static const char *const cap_names[] = {
 	[VMAPI_CAP_NMI] = "nmi",
 	[VMAPI_CAP_TRANSLATE] = "translate",
 	[VMAPI_CAP_IMPAIRED] = "impaired",
+	[VMAPI_CAP_DEBUG] = "debug",
+	[VMAPI_CAP_BREAKPOINTS] = "breakpoints",
+	[VMAPI_CAP_WATCHPOINTS] = "watchpoints",
+	[VMAPI_CAP_POSTED] = "posted",
+	[VMAPI_CAP_GSIS] = "gsis",
+	[VMAPI_CAP_VCPU_FEATURES] = "vcpu-features",
 };
 
 const char *vmapi_cap_name(unsigned id)

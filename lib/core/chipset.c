@@ -6,8 +6,9 @@
  * whoever calls service: the application when the descriptor is readable,
  * the service thread, or a vcpu of the software processor.  One timer holds
  * the earliest deadline of all chips and is set again whenever a chip was
- * touched.  In deterministic mode time is not the host's, so the timer stays
- * off and the scheduler asks for the deadline.
+ * touched; it and the eventfds that drive lines are behind one epoll
+ * descriptor, which is the VM's.  In deterministic mode time is not the
+ * host's, so the timer stays off and the scheduler asks for the deadline.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,11 +17,14 @@
 
 #include "lib/core/backend.h"
 #include "lib/core/chipset.h"
+#include "lib/core/irq.h"
+#include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
 struct vmi_chipset {
 	pthread_mutex_t lock;
 	struct vmi_chip_client *clients;
+	int poll; /* epoll: the timer, and what vmi_chipset_watch() added */
 	int timer;
 	uint64_t armed; /* what the timer was set to, in the VM's time */
 	_Atomic(uint64_t) deadline;
@@ -39,16 +43,37 @@ uint64_t vmi_chipset_now(struct vmapi_vm *vm)
 	return now;
 }
 
+static int make_timer(struct vmi_chipset *cs)
+{
+	int err;
+
+	cs->timer = vmi_sys->timerfd(CLOCK_MONOTONIC);
+	if (cs->timer < 0)
+		return cs->timer;
+	cs->poll = vmi_sys->epoll();
+	err = cs->poll;
+	if (err < 0)
+		goto timer;
+	err = vmi_sys->epoll_add(cs->poll, cs->timer);
+	if (err < 0)
+		goto poll;
+	return 0;
+poll:
+	vmi_sys->close(cs->poll);
+timer:
+	vmi_sys->close(cs->timer);
+	return err;
+}
+
 int vmi_chipset_create(struct vmapi_vm *vm)
 {
 	struct vmi_chipset *cs = vmi_zalloc(sizeof(*cs));
+	int err;
 
 	if (!cs)
 		return vmi_fail(-ENOMEM, "vm", "no memory");
-	cs->timer = vmi_sys->timerfd(CLOCK_MONOTONIC);
-	if (cs->timer < 0) {
-		int err = cs->timer;
-
+	err = make_timer(cs);
+	if (err) {
 		vmi_free(cs);
 		return vmi_fail(err, "vm", "cannot make a timer: %s",
 			strerror(-err));
@@ -67,14 +92,14 @@ static void *serve(void *opaque)
 {
 	struct vmapi_vm *vm = opaque;
 	struct pollfd fds[2] = {
-		{ .fd = vm->chipset->timer, .events = POLLIN },
+		{ .fd = vm->chipset->poll, .events = POLLIN },
 		{ .fd = vm->chipset->stop, .events = POLLIN },
 	};
 
 	while (!fds[1].revents) {
 		(void)vmi_sys->poll(fds, 2, -1);
 		if (fds[0].revents)
-			vmi_chipset_service(vm);
+			vmi_vm_service(vm);
 	}
 	return NULL;
 }
@@ -116,6 +141,7 @@ void vmi_chipset_destroy(struct vmapi_vm *vm)
 	vmi_chipset_stop(vm);
 	if (cs->stop >= 0)
 		vmi_sys->close(cs->stop);
+	vmi_sys->close(cs->poll);
 	vmi_sys->close(cs->timer);
 	pthread_mutex_destroy(&cs->lock);
 	vmi_free(cs);
@@ -222,7 +248,7 @@ void vmi_chipset_remove(struct vmapi_vm *vm, struct vmi_chip_client *client)
 
 /* -- Service ------------------------------------------------------------ */
 
-void vmi_chipset_service(struct vmapi_vm *vm)
+static void serve_chips(struct vmapi_vm *vm)
 {
 	struct vmi_chipset *cs = vm->chipset;
 	uint64_t now = vmi_chipset_lock(vm), expirations;
@@ -231,11 +257,18 @@ void vmi_chipset_service(struct vmapi_vm *vm)
 	/* Whether it had fired does not matter: what is due is done. */
 	if (vmi_sys->read(cs->timer, &expirations, sizeof(expirations)) > 0)
 		cs->armed = VMI_CHIP_NEVER;
+	vmi_irqfds_service(vm);
 	for (c = cs->clients; c; c = c->next)
 		if (c->update)
 			c->update(c, now);
 	vmi_chipset_rearm(vm);
 	pthread_mutex_unlock(&cs->lock);
+}
+
+void vmi_vm_service(struct vmapi_vm *vm)
+{
+	serve_chips(vm);
+	vmi_posted_deliver(vm);
 }
 
 void vmi_chipset_reset(struct vmapi_vm *vm)
@@ -250,7 +283,32 @@ void vmi_chipset_reset(struct vmapi_vm *vm)
 	pthread_mutex_unlock(&vm->chipset->lock);
 }
 
+bool vmi_chipset_is_due(struct vmapi_vm *vm, uint64_t now)
+{
+	struct pollfd p = { .fd = vm->chipset->poll, .events = POLLIN };
+
+	if (now >= vmi_chipset_deadline(vm))
+		return true;
+	return atomic_load_explicit(&vm->watched, memory_order_relaxed) &&
+		vmi_sys->poll(&p, 1, 0) > 0;
+}
+
 int vmi_chipset_fd(const struct vmapi_vm *vm)
 {
-	return vm->chipset->timer;
+	return vm->chipset->poll;
+}
+
+int vmi_chipset_watch(struct vmapi_vm *vm, int fd)
+{
+	int err = vmi_sys->epoll_add(vm->chipset->poll, fd);
+
+	if (!err)
+		atomic_fetch_add(&vm->watched, 1);
+	return err;
+}
+
+void vmi_chipset_unwatch(struct vmapi_vm *vm, int fd)
+{
+	(void)vmi_sys->epoll_remove(vm->chipset->poll, fd);
+	atomic_fetch_sub(&vm->watched, 1);
 }

@@ -45,10 +45,18 @@ void vmi_chipset_rearm(struct vmapi_vm *vm);
 
 /* The earliest deadline as of the last re-arming.  Any thread, no lock. */
 uint64_t vmi_chipset_deadline(const struct vmapi_vm *vm);
-/* Update what is due; what vmapi_vm_service() does.  Takes the lock. */
-void vmi_chipset_service(struct vmapi_vm *vm);
+/* Whether there is something to serve.  Any thread, no lock. */
+bool vmi_chipset_is_due(struct vmapi_vm *vm, uint64_t now);
+/*
+ * What vmapi_vm_service() does: update what is due, take what eventfds
+ * brought, give out posted writes.  With no lock held, outside the gate.
+ */
+void vmi_vm_service(struct vmapi_vm *vm);
 void vmi_chipset_reset(struct vmapi_vm *vm);
-/* Readable when vmi_chipset_service() has something to do. */
+/* Readable when vmi_vm_service() has something to do. */
 int vmi_chipset_fd(const struct vmapi_vm *vm);
+/* Make it readable with fd, too, or no more. */
+int vmi_chipset_watch(struct vmapi_vm *vm, int fd);
+void vmi_chipset_unwatch(struct vmapi_vm *vm, int fd);
 
 #endif

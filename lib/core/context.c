@@ -188,6 +188,7 @@ static void free_context(struct vmapi *ctx)
 {
 	if (ctx->alive)
 		vmi_sys->munmap(ctx->alive, vmi_page_size());
+	pthread_mutex_destroy(&ctx->log_lock);
 	vmi_free(ctx);
 }
 
@@ -210,6 +211,7 @@ int vmapi_open(const char *name, unsigned flags, struct vmapi **out)
 		return vmi_fail(-ENOMEM, "context", "no memory");
 	ctx->be = choice.be;
 	atomic_init(&ctx->refs, 1);
+	pthread_mutex_init(&ctx->log_lock, NULL);
 	memcpy(ctx->reason, choice.reason, sizeof(ctx->reason));
 	watch_forks(ctx);
 	vmi_trace_environment(ctx);

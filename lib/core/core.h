@@ -15,6 +15,10 @@
 struct vmi_backend;
 struct vmi_regions;
 struct vmi_chipset;
+struct vmi_log;
+struct vmi_logged;
+struct vmi_posted;
+struct vmi_routes;
 
 /*
  * Ownership: a child holds one reference on its parent, so that objects may
@@ -29,6 +33,9 @@ struct vmapi {
 	/* A page that the kernel wipes on fork: 1 here, 0 in a child. */
 	uint32_t *alive; /* NULL: the kernel cannot, ask getpid() */
 	char reason[208];
+	/* One reader of a dirty log, or commit that touches one, at a time. */
+	pthread_mutex_t log_lock;
+	uint64_t log_round; /* counts them */
 	int log_level;
 	vmapi_log_fn *log;
 	void *log_opaque;
@@ -54,6 +61,12 @@ struct vmapi_ram {
 	pthread_mutex_t watch_lock;
 	struct vmi_ram_watch *watches;
 	atomic_uint n_watches;
+	/* The dirty log, from its first use on: lib/core/dirty.c */
+	_Atomic(struct vmi_log *) log;
+	struct vmi_logged *logged; /* under ctx->log_lock */
+	atomic_uint n_logged;
+	struct vmapi_vm *vm; /* guest_memfd: the VM it is of, else NULL */
+	int private_fd;	     /* its private half, or -1 */
 };
 
 /* Somebody who wants to know that RAM changed behind his back. */
@@ -71,6 +84,16 @@ struct vmi_map_entry {
 	struct vmapi_ram *ram; /* referenced by the view that holds it */
 	uint32_t flags;
 	uint32_t slot; /* the backend's own */
+	struct vmi_logged *logged; /* with VMAPI_MAP_LOG; lib/core/dirty.h */
+};
+
+/* An entry in a balanced tree: lib/core/tree.c. */
+struct vmi_map_node {
+	struct vmi_map_entry e;
+	struct vmi_map_node *low, *high;
+	size_t refs; /* parents and views, under vm->map_lock */
+	size_t n;    /* entries in this tree */
+	unsigned height;
 };
 
 /*
@@ -81,8 +104,7 @@ struct vmi_map_entry {
  */
 struct vmi_view {
 	struct vmi_view *retired_next;
-	size_t n;
-	struct vmi_map_entry entries[];
+	struct vmi_map_node *root; /* shares nodes with other views */
 };
 
 struct vmapi_as {
@@ -90,14 +112,20 @@ struct vmapi_as {
 	atomic_uint refs;
 	unsigned id; /* 0: what the vcpus see */
 	_Atomic(struct vmi_view *) view; /* never NULL */
+	void *space; /* what the commit under way makes of it, or NULL */
 	struct vmapi_as *next;
 };
 
 /* Where a vcpu is, as the run gate sees it. */
 enum vmi_vcpu_place {
 	VMI_OUTSIDE = 0, /* not in vmapi_vcpu_run(), or between guest entries */
-	VMI_IN_GUEST = 1
+	VMI_IN_GUEST = 1,
+	VMI_BLOCKED = 2 /* it waits for a device: as good as outside */
 };
+
+/* Bits of vmapi_vm.gate_closed. */
+#define VMI_GATE_CLOSED 1u
+#define VMI_GATE_BROKEN 2u /* no vcpu enters ever again */
 
 struct vmapi_vm {
 	struct vmapi *ctx;
@@ -109,6 +137,7 @@ struct vmapi_vm {
 	pthread_mutex_t map_lock; /* one commit at a time; readers of views */
 	struct vmapi_as *spaces;  /* as 0 first */
 	atomic_bool map_broken;
+	uint64_t log_round; /* the last one of the context that looked here */
 	/* Views that a vcpu in the guest may still read: lib/core/map.c. */
 	struct vmi_view *retired;
 	size_t retired_bytes;
@@ -116,6 +145,7 @@ struct vmapi_vm {
 	uint64_t page_size;
 	unsigned phys_bits;
 	size_t map_entries_max;
+	uint32_t x86_exit_flags; /* of vmapi_x86_exits(), under `lock` */
 	/* the run gate: lib/core/gate.c */
 	pthread_mutex_t gate_lock;
 	pthread_cond_t gate_cond;
@@ -124,9 +154,15 @@ struct vmapi_vm {
 	_Atomic(struct vmi_regions *) regions;
 	/* chips of the library: lock, clock, timers: lib/core/chipset.c */
 	struct vmi_chipset *chipset;
-	/* under the chipset's lock: handles of lines, devices */
+	/* under the chipset's lock: handles of lines, irqfds, devices */
 	struct vmapi_irq *irqs;
+	struct vmapi_irqfd *irqfds;
+	struct vmi_routes *routes; /* never NULL once the VM is made */
 	struct vmapi_device *devices;
+	/* descriptors beside the timer: vmi_chipset_watch() */
+	atomic_uint watched;
+	/* writes that wait: lib/core/posted.c; NULL until a range is made */
+	_Atomic(struct vmi_posted *) posted;
 };
 
 struct vmapi_vcpu {
@@ -134,6 +170,7 @@ struct vmapi_vcpu {
 	struct vmapi_vcpu *next;
 	uint64_t id;
 	uint32_t flags; /* of its config */
+	uint64_t features;
 	unsigned index; /* in order of creation */
 	atomic_int running; /* 1: a thread is in run or settle */
 	atomic_int place;   /* enum vmi_vcpu_place */
@@ -237,18 +274,28 @@ const char *vmi_vcpu_label(const struct vmapi_vcpu *vcpu);
 
 /*
  * A backend brackets every stay in the guest with these, on the vcpu's
- * thread.  Enter blocks while the gate is closed.  After leave the vcpu
- * holds no pointer into a view, into RAM found through one, or into the
- * region snapshot.
+ * thread.  Enter blocks while the gate is closed; false: the VM's map is
+ * broken (the sentence is recorded), and the vcpu stays outside.  After
+ * leave the vcpu holds no pointer into a view, into RAM found through one,
+ * or into the region snapshot.
  */
-void vmi_gate_enter(struct vmapi_vcpu *vcpu);
+bool vmi_gate_enter(struct vmapi_vcpu *vcpu);
 void vmi_gate_leave(struct vmapi_vcpu *vcpu);
+/*
+ * Between the two, around a wait for somebody else: a device process, or a
+ * ring with room.  Meanwhile the vcpu counts as outside, so that what it
+ * waits for may change the map; pointers are given up as at leave.
+ */
+void vmi_gate_block(struct vmapi_vcpu *vcpu);
+bool vmi_gate_unblock(struct vmapi_vcpu *vcpu);
 /*
  * Close: returns when every vcpu is outside.  Open again.  Not from between
  * enter and leave.  Closers wait for each other.
  */
 void vmi_gate_close(struct vmapi_vm *vm);
 void vmi_gate_open(struct vmapi_vm *vm);
+/* Before it is opened: let no vcpu in any more. */
+void vmi_gate_break(struct vmapi_vm *vm);
 /* Whether at some moment during the call every vcpu was outside. */
 bool vmi_gate_is_quiet(struct vmapi_vm *vm);
 int vmi_gate_init(struct vmapi_vm *vm);
@@ -262,16 +309,22 @@ void vmi_ram_watch_add(struct vmapi_ram *ram, struct vmi_ram_watch *watch);
 void vmi_ram_watch_remove(struct vmapi_ram *ram, struct vmi_ram_watch *watch);
 /* Whether more than one hears: more than one VM maps it. */
 bool vmi_ram_is_shared(const struct vmapi_ram *ram);
-/* Tell the watches; the range lies within the object. */
+/* Pages were written: to the log and the watches; the range lies inside. */
 void vmi_ram_tell(struct vmapi_ram *ram, uint64_t offset, uint64_t bytes);
 
 /* The entry that holds gpa, or NULL. */
 const struct vmi_map_entry *vmi_view_find(const struct vmi_view *view,
 	uint64_t gpa);
-/* The index of the first entry that ends after gpa; n if none does. */
-size_t vmi_view_at(const struct vmi_view *view, uint64_t gpa);
-/* A view with room for n entries; drop one with its references. */
-struct vmi_view *vmi_view_new(size_t n);
+/* The first entry that ends at or after gpa, or NULL. */
+const struct vmi_map_entry *vmi_view_at(const struct vmi_view *view,
+	uint64_t gpa);
+/* The next one, or NULL. */
+const struct vmi_map_entry *vmi_view_next(const struct vmi_view *view,
+	const struct vmi_map_entry *e);
+/* How many entries there are. */
+size_t vmi_view_count(const struct vmi_view *view);
+/* A view of nothing, for a root to be put into; drop one with its nodes. */
+struct vmi_view *vmi_view_new(void);
 void vmi_view_free(struct vmi_view *view);
 
 /* The first address space with its view, and the end of them all. */
@@ -279,8 +332,11 @@ int vmi_spaces_init(struct vmapi_vm *vm);
 void vmi_spaces_fini(struct vmapi_vm *vm);
 /* Unmap everything in an address space that is going away. */
 void vmi_as_clear(struct vmapi_as *as);
-/* Hand the old view to whoever frees it when no vcpu can see it. */
-void vmi_view_retire(struct vmapi_vm *vm, struct vmi_view *view);
+/*
+ * Hand the old view to whoever frees it when no vcpu can see it; `bytes` is
+ * about what it has to itself.
+ */
+void vmi_view_retire(struct vmapi_vm *vm, struct vmi_view *view, size_t bytes);
 void vmi_views_collect(struct vmapi_vm *vm, bool gate_is_closed);
 
 #endif

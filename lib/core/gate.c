@@ -14,6 +14,14 @@
  * the closer repeats them all the same, since the cost of a lost one would
  * be a hang.
  *
+ * A vcpu that waits for a device is not in the guest: the device's process
+ * may be the one that wants to change the map, and would wait for ever.  Nor
+ * is one between an exit and its next run, so an exit's handler may commit.
+ *
+ * After a map that could be neither applied nor taken back the gate stays
+ * shut to vcpus, by a second bit of the same word: the fast path looks at
+ * one, and those that wait at the gate are turned away.
+ *
  * The vcpu list changes under gate_lock (and vm->lock), so that the closer,
  * who gives gate_lock up while he waits, starts over after each wait.
  */
@@ -51,38 +59,61 @@ void vmi_gate_fini(struct vmapi_vm *vm)
 
 /* -- The vcpu's side ---------------------------------------------------- */
 
-static vmi_noinline void step_back(struct vmapi_vcpu *vcpu)
+/* False: the gate will never be open again. */
+static vmi_noinline bool step_back(struct vmapi_vcpu *vcpu)
 {
 	struct vmapi_vm *vm = vcpu->vm;
+	unsigned state;
 
 	pthread_mutex_lock(&vm->gate_lock);
 	atomic_store(&vcpu->place, VMI_OUTSIDE);
 	pthread_cond_broadcast(&vm->gate_cond);
-	while (atomic_load(&vm->gate_closed))
+	while ((state = atomic_load(&vm->gate_closed)) == VMI_GATE_CLOSED)
 		pthread_cond_wait(&vm->gate_cond, &vm->gate_lock);
 	pthread_mutex_unlock(&vm->gate_lock);
+	return !(state & VMI_GATE_BROKEN);
 }
 
-void vmi_gate_enter(struct vmapi_vcpu *vcpu)
+bool vmi_gate_enter(struct vmapi_vcpu *vcpu)
 {
 	for (;;) {
 		atomic_store(&vcpu->place, VMI_IN_GUEST);
 		if (vmi_likely(!atomic_load(&vcpu->vm->gate_closed)))
-			return;
-		step_back(vcpu);
+			return true;
+		if (step_back(vcpu))
+			continue;
+		vmi_fail(-EIO, vmi_vcpu_label(vcpu),
+			"the VM's map is broken: it cannot run");
+		return false;
 	}
 }
 
-void vmi_gate_leave(struct vmapi_vcpu *vcpu)
+/* Out of the guest, to one place or another. */
+static void go_out(struct vmapi_vcpu *vcpu, enum vmi_vcpu_place place)
 {
 	struct vmapi_vm *vm = vcpu->vm;
 
-	atomic_store(&vcpu->place, VMI_OUTSIDE);
+	atomic_store(&vcpu->place, (int)place);
 	if (vmi_likely(!atomic_load(&vm->gate_closed)))
 		return;
 	pthread_mutex_lock(&vm->gate_lock);
 	pthread_cond_broadcast(&vm->gate_cond);
 	pthread_mutex_unlock(&vm->gate_lock);
+}
+
+void vmi_gate_leave(struct vmapi_vcpu *vcpu)
+{
+	go_out(vcpu, VMI_OUTSIDE);
+}
+
+void vmi_gate_block(struct vmapi_vcpu *vcpu)
+{
+	go_out(vcpu, VMI_BLOCKED);
+}
+
+bool vmi_gate_unblock(struct vmapi_vcpu *vcpu)
+{
+	return vmi_gate_enter(vcpu);
 }
 
 /* -- The closer's side -------------------------------------------------- */
@@ -119,9 +150,9 @@ static void wait_a_little(struct vmapi_vm *vm)
 void vmi_gate_close(struct vmapi_vm *vm)
 {
 	pthread_mutex_lock(&vm->gate_lock);
-	while (atomic_load(&vm->gate_closed))
+	while (atomic_load(&vm->gate_closed) & VMI_GATE_CLOSED)
 		pthread_cond_wait(&vm->gate_cond, &vm->gate_lock);
-	atomic_store(&vm->gate_closed, 1);
+	atomic_fetch_or(&vm->gate_closed, VMI_GATE_CLOSED);
 	while (prod_all(vm))
 		wait_a_little(vm);
 	pthread_mutex_unlock(&vm->gate_lock);
@@ -130,9 +161,14 @@ void vmi_gate_close(struct vmapi_vm *vm)
 void vmi_gate_open(struct vmapi_vm *vm)
 {
 	pthread_mutex_lock(&vm->gate_lock);
-	atomic_store(&vm->gate_closed, 0);
+	atomic_fetch_and(&vm->gate_closed, ~VMI_GATE_CLOSED);
 	pthread_cond_broadcast(&vm->gate_cond);
 	pthread_mutex_unlock(&vm->gate_lock);
+}
+
+void vmi_gate_break(struct vmapi_vm *vm)
+{
+	atomic_fetch_or(&vm->gate_closed, VMI_GATE_BROKEN);
 }
 
 /*
@@ -146,7 +182,7 @@ bool vmi_gate_is_quiet(struct vmapi_vm *vm)
 
 	pthread_mutex_lock(&vm->gate_lock);
 	for (vcpu = vm->vcpus; vcpu && quiet; vcpu = vcpu->next)
-		quiet = atomic_load(&vcpu->place) == VMI_OUTSIDE;
+		quiet = atomic_load(&vcpu->place) != VMI_IN_GUEST;
 	pthread_mutex_unlock(&vm->gate_lock);
 	return quiet;
 }

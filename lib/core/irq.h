@@ -13,6 +13,14 @@ struct vmapi_irq {
 	bool level;
 };
 
+/* An eventfd that drives a line: by the kernel, or by vmi_irqfds_service(). */
+struct vmapi_irqfd {
+	struct vmapi_irqfd *next; /* of vm->irqfds, under the chipset's lock */
+	struct vmapi_irq *irq;	  /* referenced: which line */
+	struct vmapi_irq line;	  /* its own hand on it */
+	int fd, resample_fd;	  /* duplicates; -1: none */
+};
+
 void vmi_irq_get(struct vmapi_irq *irq);
 void vmi_irq_put(struct vmapi_irq *irq);
 
@@ -20,5 +28,9 @@ void vmi_irq_put(struct vmapi_irq *irq);
 void vmi_irq_link(struct vmapi_irq *irq);
 void vmi_irq_unlink(struct vmapi_irq *irq);
 int vmi_irq_drive(struct vmapi_irq *irq, bool level, int *delivery);
+/* Pass on what the eventfds brought. */
+void vmi_irqfds_service(struct vmapi_vm *vm);
+/* The guest ended an interrupt of a chip's pin: resample what leads there. */
+void vmi_irq_ended(struct vmapi_vm *vm, unsigned chip, unsigned pin);
 
 #endif

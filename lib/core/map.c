@@ -6,6 +6,7 @@
 
 #include "lib/core/backend.h"
 #include "lib/core/map.h"
+#include "lib/core/retired.h"
 #include "lib/sys/sys.h"
 
 int vmapi_map_begin(struct vmapi_vm *vm, struct vmapi_map **out)
@@ -60,8 +61,28 @@ int vmapi_map_commit(struct vmapi_map *map)
 
 	if (err)
 		return err;
-	err = vmi_map_apply(map);
+	err = vmi_map_apply(map, NULL);
 	free_map(map);
+	return err;
+}
+
+int vmapi_map_commit_log(struct vmapi_map *map, struct vmapi_retired **out)
+{
+	int err = vmi_enter(map ? map->vm->ctx : NULL, __func__);
+	struct vmapi_retired *retired;
+
+	if (err)
+		return err;
+	if (!out)
+		return vmi_null("retired");
+	err = vmi_retired_new(map->vm->ctx, &retired);
+	if (!err)
+		err = vmi_map_apply(map, retired);
+	if (!err)
+		*out = retired;
+	free_map(map);
+	if (err)
+		vmi_retired_free(retired);
 	return err;
 }
 

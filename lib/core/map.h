@@ -25,7 +25,10 @@ struct vmapi_map {
 	size_t capacity;
 };
 
-/* Apply the operations; takes map_lock.  lib/core/commit.c */
-int vmi_map_apply(struct vmapi_map *map);
+/*
+ * Apply the operations; takes map_lock.  `retired` NULL: nobody wants to hear
+ * of dirty pages of what goes.  lib/core/commit.c
+ */
+int vmi_map_apply(struct vmapi_map *map, struct vmapi_retired *retired);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/dirty.h"
 #include "lib/sys/sys.h"
 
 /* What page_flags counts in, whatever the host's pages are. */
@@ -158,6 +159,7 @@ static void free_ram(struct vmapi_ram *ram)
 	if (ram->fd >= 0)
 		vmi_sys->close(ram->fd);
 	vmi_free((void *)atomic_load(&ram->page_flags));
+	vmi_log_free(ram);
 	pthread_mutex_destroy(&ram->watch_lock);
 	vmi_free(ram);
 }
@@ -184,6 +186,7 @@ int vmapi_ram_create(struct vmapi *ctx, const struct vmapi_ram_config *config,
 	ram->kind = c.kind;
 	ram->bytes = c.bytes;
 	ram->fd = -1;
+	ram->private_fd = -1;
 	memcpy(ram->name, c.name, sizeof(ram->name));
 	atomic_init(&ram->refs, 1);
 	pthread_mutex_init(&ram->watch_lock, NULL);
@@ -324,6 +327,7 @@ void vmi_ram_tell(struct vmapi_ram *ram, uint64_t offset, uint64_t bytes)
 {
 	struct vmi_ram_watch *watch;
 
+	vmi_log_mark(ram, offset, bytes);
 	pthread_mutex_lock(&ram->watch_lock);
 	for (watch = ram->watches; watch; watch = watch->next)
 		watch->written(watch, ram, offset, bytes);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "lib/arch/x86_regs.h"
 #include "lib/arch/x86_state.h"
 #include "lib/core/regs.h"
 #include "lib/sys/sys.h"
@@ -47,7 +48,7 @@ int vmi_block_copy(struct vmi_reg_block *to, const struct vmi_reg_block *from)
 }
 
 int vmi_block_size(
-	struct vmapi_vcpu *vcpu, enum vmi_block block, size_t *bytes)
+	struct vmapi_vcpu *vcpu, unsigned block, size_t *bytes)
 {
 	const struct vmi_backend *be = vcpu->vm->ctx->be;
 	int err;
@@ -56,10 +57,10 @@ int vmi_block_size(
 	if (!be->block_get)
 		return -ENOENT;
 	err = be->block_get(vcpu, block, NULL, bytes);
-	return *bytes && (!err || err == -ENOSPC) ? 0 : -ENOENT;
+	return !err || err == -ENOSPC ? 0 : -ENOENT;
 }
 
-int vmi_block_load(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_block_load(struct vmapi_vcpu *vcpu, unsigned block,
 	struct vmi_reg_block *b)
 {
 	const struct vmi_backend *be = vcpu->vm->ctx->be;
@@ -106,13 +107,15 @@ static void store_little(uint8_t *to, size_t bytes, uint64_t value)
 		to[i] = (uint8_t)(value >> 8 * i);
 }
 
-/* Host integers of 4 or 8 bytes, which is all there is beside the above. */
+/* Host integers of 1, 2, 4 or 8 bytes. */
 static uint64_t load_host(const uint8_t *from, size_t bytes)
 {
 	uint64_t wide;
 	uint32_t narrow;
 	uint16_t half;
 
+	if (bytes == 1)
+		return *from;
 	if (bytes == sizeof(half)) {
 		memcpy(&half, from, sizeof(half));
 		return half;
@@ -130,12 +133,19 @@ static void store_host(uint8_t *to, size_t bytes, uint64_t value)
 	uint32_t narrow = (uint32_t)value;
 	uint16_t half = (uint16_t)value;
 
-	if (bytes == sizeof(half))
+	if (bytes == 1)
+		*to = (uint8_t)value;
+	else if (bytes == sizeof(half))
 		memcpy(to, &half, sizeof(half));
 	else if (bytes == sizeof(narrow))
 		memcpy(to, &narrow, sizeof(narrow));
 	else
 		memcpy(to, &value, sizeof(value));
+}
+
+static bool is_integer(size_t bytes)
+{
+	return bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
 }
 
 static int put_integer(struct vmapi_reg *reg, uint64_t value, size_t bytes)
@@ -152,14 +162,19 @@ static int put_integer(struct vmapi_reg *reg, uint64_t value, size_t bytes)
 	return 0;
 }
 
-int vmi_reg_extract_u64(struct vmapi_reg *reg, uint64_t value)
+/* A host integer where it is one, bytes where it is longer. */
+static int put_bytes(struct vmapi_reg *reg, const uint8_t *from, size_t bytes)
 {
-	return put_integer(reg, value, sizeof(value));
-}
-
-uint64_t vmi_reg_u64(const struct vmapi_reg *reg)
-{
-	return reg->data ? load_host(reg->data, sizeof(uint64_t)) : reg->value;
+	if (is_integer(bytes))
+		return put_integer(reg, load_host(from, bytes), bytes);
+	if (bytes && (!reg->data || reg->bytes < bytes)) {
+		reg->bytes = (uint32_t)bytes;
+		return -ENOSPC;
+	}
+	if (bytes)
+		memcpy(reg->data, from, bytes);
+	reg->bytes = (uint32_t)bytes;
+	return 0;
 }
 
 int vmi_reg_extract(const struct vmi_reg_row *row, struct vmi_reg_block *b,
@@ -174,15 +189,7 @@ int vmi_reg_extract(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 		vmi_x86_xsave_expand(b->data, b->bytes, row->view);
 	if (is_guest_integer(row))
 		return put_integer(reg, load_little(from, bytes), bytes);
-	if (bytes <= 8)
-		return put_integer(reg, load_host(from, bytes), bytes);
-	if (!reg->data || reg->bytes < bytes) {
-		reg->bytes = (uint32_t)bytes;
-		return -ENOSPC;
-	}
-	memcpy(reg->data, from, bytes);
-	reg->bytes = (uint32_t)bytes;
-	return 0;
+	return put_bytes(reg, from, bytes);
 }
 
 /* Bytes that an FXSAVE image has: the rest is software's (table 10-2). */
@@ -206,7 +213,7 @@ int vmi_reg_patch(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 
 	if (!row->bytes) { /* the whole block, in the caller's length */
 		err = vmi_block_room(b, reg->bytes);
-		if (!err)
+		if (!err && reg->bytes)
 			memcpy(b->data, reg->data, reg->bytes);
 		return err;
 	}
@@ -231,18 +238,20 @@ int vmi_reg_patch(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 	return 0;
 }
 
-/* CPUID alone may become longer or shorter. */
 static int check_varlen(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 	struct vmapi_reg *reg)
 {
+	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
 	size_t bytes;
 	int err;
 
+	if (!reg->bytes && arch->may_be_empty >> row->block & 1)
+		return 0;
 	if (!reg->data)
 		return -EINVAL;
-	if (row->block == VMI_BLOCK_CPUID)
-		return reg->bytes && !(reg->bytes % 32) ? 0 : -EINVAL;
-	err = vmi_block_size(vcpu, (enum vmi_block)row->block, &bytes);
+	if (arch->resizable >> row->block & 1)
+		return reg->bytes && !(reg->bytes % arch->unit) ? 0 : -EINVAL;
+	err = vmi_block_size(vcpu, row->block, &bytes);
 	if (err)
 		return err;
 	if (reg->bytes > bytes)
@@ -256,9 +265,12 @@ static int check_varlen(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 int vmi_reg_check(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 	struct vmapi_reg *reg)
 {
-	uint32_t bytes = row ? row->bytes : 8;
+	const struct vmi_one_row *one = vmi_one_row(vmi_regs_of(vcpu), reg->tag);
+	uint32_t bytes = row ? row->bytes : (uint32_t)vmi_tag_bytes(reg->tag);
 
 	if (row && (row->attributes & VMAPI_REG_READONLY))
+		return -EPERM;
+	if (!row && one && (one->attributes & VMAPI_REG_READONLY))
 		return -EPERM;
 	if (!bytes)
 		return check_varlen(vcpu, row, reg);
@@ -275,25 +287,89 @@ int vmi_reg_check(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 	return -ENOSPC;
 }
 
+/* -- Registers that are moved by themselves ------------------------------ */
+
+bool vmi_reg_is_one(const struct vmi_regs_arch *arch, uint64_t tag)
+{
+	return vmi_tag_bytes(tag) && !vmi_reg_row(arch, tag) &&
+	       arch->is_one(tag);
+}
+
+/* Each begins where any integer may. */
+size_t vmi_one_bytes(uint64_t tag)
+{
+	return (vmi_tag_bytes(tag) + 15) & ~(size_t)15;
+}
+
+int vmi_ones_room(struct vmi_one_batch *batch, size_t n, size_t bytes)
+{
+	size_t head = (n * sizeof(batch->ones[0]) + 15) & ~(size_t)15;
+
+	batch->n = 0;
+	batch->ones = NULL;
+	if (!n)
+		return 0;
+	batch->ones = vmi_zalloc(head + bytes);
+	if (!batch->ones)
+		return -ENOMEM;
+	batch->ones[0].data = (uint8_t *)batch->ones + head;
+	return 0;
+}
+
+struct vmi_one *vmi_ones_add(struct vmi_one_batch *batch, uint64_t tag)
+{
+	struct vmi_one *one = &batch->ones[batch->n];
+
+	if (batch->n)
+		one->data = (uint8_t *)one[-1].data +
+			vmi_one_bytes(one[-1].tag);
+	one->tag = tag;
+	one->bytes = (uint32_t)vmi_tag_bytes(tag);
+	batch->n++;
+	return one;
+}
+
+void vmi_ones_free(struct vmi_one_batch *batch)
+{
+	vmi_free(batch->ones);
+	batch->ones = NULL;
+	batch->n = 0;
+}
+
+int vmi_one_extract(const struct vmi_one *one, struct vmapi_reg *reg)
+{
+	return put_bytes(reg, one->data, one->bytes);
+}
+
+void vmi_one_patch(struct vmi_one *one, const struct vmapi_reg *reg)
+{
+	if (reg->data)
+		memcpy(one->data, reg->data, one->bytes);
+	else
+		store_host(one->data, one->bytes, reg->value);
+}
+
 /* -- Results ------------------------------------------------------------ */
 
-static int describe(const struct vmapi_reg *reg)
+static int describe(
+	const struct vmi_regs_arch *arch, const struct vmapi_reg *reg)
 {
-	const struct vmi_reg_row *row = vmi_x86_reg(reg->tag);
-	uint32_t index;
+	const struct vmi_reg_row *row = vmi_reg_row(arch, reg->tag);
+	char name[32];
 
 	if (row)
 		return vmi_fail_range(reg->status, reg->tag, 0,
 			"register %s: %s", row->name, strerror(-reg->status));
-	if (vmi_x86_is_msr(reg->tag, &index))
+	if (!vmi_reg_is_one(arch, reg->tag))
 		return vmi_fail_range(reg->status, reg->tag, 0,
-			"register msr_%08" PRIx32 ": %s", index,
-			strerror(-reg->status));
-	return vmi_fail_range(reg->status, reg->tag, 0,
-		"no register has the tag 0x%016" PRIx64, reg->tag);
+			"no register has the tag 0x%016" PRIx64, reg->tag);
+	vmi_one_name(arch, reg->tag, name, sizeof(name));
+	return vmi_fail_range(reg->status, reg->tag, 0, "register %s: %s",
+		name, strerror(-reg->status));
 }
 
-int vmi_regs_conclude(const struct vmapi_reg *regs, size_t n, size_t *done)
+int vmi_regs_conclude(const struct vmi_regs_arch *arch,
+	const struct vmapi_reg *regs, size_t n, size_t *done)
 {
 	const struct vmapi_reg *first = NULL;
 	size_t i, good = 0;
@@ -306,5 +382,5 @@ int vmi_regs_conclude(const struct vmapi_reg *regs, size_t n, size_t *done)
 	}
 	if (done)
 		*done = good;
-	return first ? describe(first) : 0;
+	return first ? describe(arch, first) : 0;
 }

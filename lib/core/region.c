@@ -7,50 +7,59 @@
 #include "lib/core/region.h"
 #include "lib/sys/sys.h"
 
-static const char *const space_names[] = { "gpa", "port" };
+static const char *const space_names[] = { "gpa", "port", "subchannel" };
+
+/* A stretch of a space that somebody wants, and who. */
+struct claim {
+	const char *name;
+	enum vmi_space space;
+	uint64_t base;
+	uint64_t bytes;
+};
+
+static int taken(const struct claim *claim, const char *what, const char *name,
+	uint64_t base)
+{
+	return vmi_fail_range(-EEXIST, claim->base, claim->bytes,
+		"'%s' at %s 0x%" PRIx64 "+0x%" PRIx64
+		" overlaps %s'%s' at 0x%" PRIx64, claim->name,
+		space_names[claim->space], claim->base, claim->bytes, what,
+		name, base);
+}
 
 static int check_regions(
-	const struct vmi_regions *all, const struct vmi_region *region)
+	const struct vmi_regions *all, const struct claim *claim)
 {
 	const struct vmi_region *r = vmi_regions_overlap(
-		all, region->space, region->base, region->bytes);
-	const char *space = space_names[region->space];
+		all, claim->space, claim->base, claim->bytes);
 
-	if (!r)
-		return 0;
-	return vmi_fail_range(-EEXIST, region->base, region->bytes,
-		"'%s' at %s 0x%" PRIx64 "+0x%" PRIx64
-		" overlaps '%s' at 0x%" PRIx64 "+0x%" PRIx64,
-		region->name, space, region->base, region->bytes, r->name,
-		r->base, r->bytes);
+	return r ? taken(claim, "", r->name, r->base) : 0;
 }
 
-static int check_ram(
-	const struct vmi_view *view, const struct vmi_region *region)
+static int check_ram(const struct vmi_view *view, const struct claim *claim)
 {
-	size_t at = vmi_view_at(view, region->base);
-	const struct vmi_map_entry *e = &view->entries[at];
+	const struct vmi_map_entry *e = vmi_view_at(view, claim->base);
 
-	if (region->space != VMI_SPACE_MEMORY || at == view->n ||
-		e->gpa > region->base + (region->bytes - 1))
+	if (claim->space != VMI_SPACE_MEMORY || !e ||
+		e->gpa > claim->base + (claim->bytes - 1))
 		return 0;
-	return vmi_fail_range(-EEXIST, region->base, region->bytes,
-		"'%s' at gpa 0x%" PRIx64 "+0x%" PRIx64
-		" overlaps ram '%s' at 0x%" PRIx64 "+0x%" PRIx64,
-		region->name, region->base, region->bytes, e->ram->name,
-		e->gpa, e->bytes);
+	return taken(claim, "ram ", e->ram->name, e->gpa);
 }
 
-static int add_locked(struct vmapi_vm *vm, struct vmi_region *region)
+static int check_free(struct vmapi_vm *vm, const struct claim *claim)
 {
-	struct vmi_regions *old = atomic_load(&vm->regions), *all;
-	int err = check_regions(old, region);
+	int err = 0;
 
-	if (!err)
-		err = check_ram(atomic_load(&vm->spaces->view), region);
-	if (err)
-		return err;
-	all = vmi_regions_with(old, region);
+	if (claim->space != VMI_SPACE_CCW)
+		err = check_regions(atomic_load(&vm->regions), claim);
+	return err ? err : check_ram(atomic_load(&vm->spaces->view), claim);
+}
+
+/* Publish; NULL: there was no memory for it. */
+static int put(struct vmapi_vm *vm, struct vmi_regions *all)
+{
+	struct vmi_regions *old = atomic_load(&vm->regions);
+
 	if (!all)
 		return vmi_fail(-ENOMEM, "vm", "no memory");
 	vmi_gate_close(vm);
@@ -60,12 +69,26 @@ static int add_locked(struct vmapi_vm *vm, struct vmi_region *region)
 	return 0;
 }
 
+static int add_region(struct vmapi_vm *vm, struct vmi_region *region)
+{
+	const struct claim claim = { region->name, region->space, region->base,
+		region->bytes };
+	struct vmi_regions *old = atomic_load(&vm->regions);
+	const struct vmi_doorbell *bell = vmi_doorbell_in(
+		old, region->space, region->base, region->bytes);
+	int err = check_free(vm, &claim);
+
+	if (!err && bell)
+		err = taken(&claim, "", "ioeventfd", bell->address);
+	return err ? err : put(vm, vmi_regions_with(old, region));
+}
+
 int vmi_region_add(struct vmapi_vm *vm, struct vmi_region *region)
 {
 	int err;
 
 	pthread_mutex_lock(&vm->map_lock);
-	err = add_locked(vm, region);
+	err = add_region(vm, region);
 	pthread_mutex_unlock(&vm->map_lock);
 	return err;
 }
@@ -75,6 +98,37 @@ void vmi_region_remove(struct vmapi_vm *vm, struct vmi_region *region)
 	pthread_mutex_lock(&vm->map_lock);
 	vmi_gate_close(vm);
 	vmi_regions_drop(atomic_load(&vm->regions), region);
+	vmi_gate_open(vm);
+	pthread_mutex_unlock(&vm->map_lock);
+}
+
+static int add_bell(struct vmapi_vm *vm, struct vmi_doorbell *bell)
+{
+	const struct claim claim = { "ioeventfd", bell->space, bell->address,
+		bell->bytes ? bell->bytes : 1 };
+	struct vmi_regions *old = atomic_load(&vm->regions);
+	int err = check_free(vm, &claim);
+
+	if (!err && vmi_doorbell_clash(old, bell))
+		err = taken(&claim, "", "ioeventfd", bell->address);
+	return err ? err : put(vm, vmi_regions_with_bell(old, bell));
+}
+
+int vmi_doorbell_add(struct vmapi_vm *vm, struct vmi_doorbell *bell)
+{
+	int err;
+
+	pthread_mutex_lock(&vm->map_lock);
+	err = add_bell(vm, bell);
+	pthread_mutex_unlock(&vm->map_lock);
+	return err;
+}
+
+void vmi_doorbell_remove(struct vmapi_vm *vm, struct vmi_doorbell *bell)
+{
+	pthread_mutex_lock(&vm->map_lock);
+	vmi_gate_close(vm);
+	vmi_regions_drop_bell(atomic_load(&vm->regions), bell);
 	vmi_gate_open(vm);
 	pthread_mutex_unlock(&vm->map_lock);
 }

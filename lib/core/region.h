@@ -14,4 +14,8 @@
 int vmi_region_add(struct vmapi_vm *vm, struct vmi_region *region);
 void vmi_region_remove(struct vmapi_vm *vm, struct vmi_region *region);
 
+/* The same for a doorbell; -EEXIST also where one write suits another too. */
+int vmi_doorbell_add(struct vmapi_vm *vm, struct vmi_doorbell *bell);
+void vmi_doorbell_remove(struct vmapi_vm *vm, struct vmi_doorbell *bell);
+
 #endif

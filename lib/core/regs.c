@@ -11,84 +11,80 @@
 
 /* -- What there is ------------------------------------------------------ */
 
-static int compare_u32(const void *a, const void *b)
+static int compare_tags(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return x < y ? -1 : x > y;
 }
 
-/* The vcpu's MSR indices in ascending order; to be freed. */
-static int list_msrs(struct vmapi_vcpu *vcpu, uint32_t **out, size_t *count)
-{
-	const struct vmi_backend *be = vcpu->vm->ctx->be;
-	size_t n = 0, again = 0;
-	uint32_t *msrs;
-	int err;
-
-	*out = NULL;
-	*count = 0;
-	if (!be->msr_list)
-		return 0;
-	err = be->msr_list(vcpu, NULL, 0, &n);
-	if (err || !n)
-		return err;
-	msrs = vmi_calloc(n, sizeof(msrs[0]));
-	if (!msrs)
-		return vmi_fail(-ENOMEM, vmi_vcpu_label(vcpu), "no memory");
-	err = be->msr_list(vcpu, msrs, n, &again);
-	if (err) {
-		vmi_free(msrs);
-		return err;
-	}
-	*count = again < n ? again : n;
-	qsort(msrs, *count, sizeof(msrs[0]), compare_u32);
-	*out = msrs;
-	return 0;
-}
-
-/* The caller's array, and how many would be in it. */
+/* Tags of a vcpu, in ascending order; `tags` is to be freed. */
 struct tag_list {
 	uint64_t *tags;
-	size_t room;
 	size_t n;
 };
 
-static void list_tag(struct tag_list *list, uint64_t tag)
+/* The registers that are moved by themselves; room for `extra` more. */
+static int list_ones(
+	struct vmapi_vcpu *vcpu, struct tag_list *list, size_t extra)
 {
-	if (list->n < list->room)
-		list->tags[list->n] = tag;
-	list->n++;
+	const struct vmi_backend *be = vcpu->vm->ctx->be;
+	size_t n = 0, again = 0;
+	int err;
+
+	list->n = 0;
+	list->tags = NULL;
+	err = be->one_list ? be->one_list(vcpu, NULL, 0, &n) : 0;
+	if (err)
+		return err;
+	list->tags = vmi_calloc(n + extra, sizeof(list->tags[0]));
+	if (!list->tags)
+		return vmi_fail(-ENOMEM, vmi_vcpu_label(vcpu), "no memory");
+	if (n)
+		err = be->one_list(vcpu, list->tags, n, &again);
+	if (err) {
+		vmi_free(list->tags);
+		return err;
+	}
+	list->n = again < n ? again : n;
+	return 0;
 }
 
-/* MSR tags lie between two rows of the table: a merge. */
-static void list_all(
-	struct vmapi_vcpu *vcpu, struct tag_list *list, const uint32_t *msrs,
-	size_t n_msrs)
+static void list_rows(struct vmapi_vcpu *vcpu, struct tag_list *list)
 {
-	bool has[VMI_BLOCKS];
-	size_t i, m = 0, bytes;
+	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
+	bool has[VMI_BLOCKS_MAX];
+	size_t i, bytes;
 	unsigned b;
 
-	for (b = 0; b < VMI_BLOCKS; b++)
-		has[b] = !vmi_block_size(vcpu, (enum vmi_block)b, &bytes);
-	for (i = 0; i < vmi_x86_n_regs; i++) {
-		const struct vmi_reg_row *row = &vmi_x86_regs[i];
+	for (b = 0; b < VMI_BLOCKS_MAX; b++)
+		has[b] = false;
+	for (i = 0; i < arch->n_steps; i++)
+		if (arch->steps[i].is_block)
+			has[arch->steps[i].which] = !vmi_block_size(
+				vcpu, arch->steps[i].which, &bytes);
+	for (i = 0; i < arch->n_rows; i++)
+		if (has[arch->rows[i].block])
+			list->tags[list->n++] = arch->rows[i].tag;
+}
 
-		while (m < n_msrs && VMAPI_X86_MSR(msrs[m]) < row->tag)
-			list_tag(list, VMAPI_X86_MSR(msrs[m++]));
-		if (has[row->block])
-			list_tag(list, row->tag);
-	}
+static int list_all(struct vmapi_vcpu *vcpu, struct tag_list *list)
+{
+	int err = list_ones(vcpu, list, vmi_regs_of(vcpu)->n_rows);
+
+	if (err)
+		return err;
+	list_rows(vcpu, list);
+	qsort(list->tags, list->n, sizeof(list->tags[0]), compare_tags);
+	return 0;
 }
 
 int vmapi_reg_list(
 	struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n, size_t *count)
 {
-	struct tag_list list = { .tags = tags, .room = n };
 	int err = vmi_enter(vcpu ? vcpu->vm->ctx : NULL, __func__);
-	uint32_t *msrs;
-	size_t n_msrs;
+	struct tag_list list;
+	size_t i;
 
 	if (err)
 		return err;
@@ -97,11 +93,12 @@ int vmapi_reg_list(
 	err = vmi_vcpu_claim(vcpu);
 	if (err)
 		return err;
-	err = list_msrs(vcpu, &msrs, &n_msrs);
+	err = list_all(vcpu, &list);
 	if (!err) {
-		list_all(vcpu, &list, msrs, n_msrs);
-		vmi_free(msrs);
+		for (i = 0; i < n && i < list.n; i++)
+			tags[i] = list.tags[i];
 		*count = list.n;
+		vmi_free(list.tags);
 	}
 	vmi_vcpu_release(vcpu);
 	return err;
@@ -113,25 +110,26 @@ static int no_register(uint64_t tag)
 		"no register with tag 0x%016" PRIx64, tag);
 }
 
-static int has_msr(struct vmapi_vcpu *vcpu, uint32_t index)
+static int has_one(struct vmapi_vcpu *vcpu, uint64_t tag)
 {
-	uint32_t *msrs;
-	size_t n;
-	int err = list_msrs(vcpu, &msrs, &n);
-	bool found;
+	struct tag_list list;
+	int err = list_ones(vcpu, &list, 1);
+	bool found = false;
+	size_t i;
 
 	if (err)
 		return err;
-	found = n && bsearch(&index, msrs, n, sizeof(msrs[0]), compare_u32);
-	vmi_free(msrs);
-	return found ? 0 : no_register(VMAPI_X86_MSR(index));
+	for (i = 0; i < list.n && !found; i++)
+		found = list.tags[i] == tag;
+	vmi_free(list.tags);
+	return found ? 0 : no_register(tag);
 }
 
 static int describe_row(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 	struct vmapi_reg_info *info)
 {
 	size_t bytes;
-	int err = vmi_block_size(vcpu, (enum vmi_block)row->block, &bytes);
+	int err = vmi_block_size(vcpu, row->block, &bytes);
 
 	if (err)
 		return no_register(row->tag);
@@ -144,24 +142,26 @@ static int describe_row(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 static int describe_tag(
 	struct vmapi_vcpu *vcpu, uint64_t tag, struct vmapi_reg_info *info)
 {
-	const struct vmi_reg_row *row = vmi_x86_reg(tag);
-	uint32_t index;
+	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
+	const struct vmi_reg_row *row = vmi_reg_row(arch, tag);
+	const struct vmi_one_row *one;
 	int err;
 
 	info->tag = tag;
-	info->set = (uint32_t)(tag >> 32) & 0xff;
+	info->set = vmi_tag_type(tag);
 	info->number = (uint32_t)tag;
 	if (row)
 		return describe_row(vcpu, row, info);
-	if (!vmi_x86_is_msr(tag, &index))
+	if (!vmi_reg_is_one(arch, tag))
 		return no_register(tag);
-	err = has_msr(vcpu, index);
+	err = has_one(vcpu, tag);
 	if (err)
 		return err;
-	info->bytes = 8;
-	if (index == VMI_MSR_TSC)
-		info->attributes = VMAPI_REG_VOLATILE;
-	snprintf(info->name, sizeof(info->name), "msr_%08" PRIx32, index);
+	arch->split(tag, &info->set, &info->number);
+	one = vmi_one_row(arch, tag);
+	info->attributes = one ? one->attributes : 0;
+	info->bytes = vmi_tag_bytes(tag);
+	vmi_one_name(arch, tag, info->name, sizeof(info->name));
 	return 0;
 }
 
@@ -187,39 +187,27 @@ int vmapi_reg_info(
 	return err;
 }
 
-/* "msr_" and eight hexadecimal digits, as vmapi_reg_info() names them. */
-static bool is_msr_name(const char *name, uint32_t *index)
-{
-	char again[16], *end;
-
-	if (strncmp(name, "msr_", 4) || strlen(name) != 12)
-		return false;
-	*index = (uint32_t)strtoul(name + 4, &end, 16);
-	snprintf(again, sizeof(again), "msr_%08" PRIx32, *index);
-	return !*end && !strcmp(again, name);
-}
-
 static int find_name(struct vmapi_vcpu *vcpu, const char *name, uint64_t *tag)
 {
-	const struct vmi_reg_row *row = vmi_x86_reg_named(name);
-	uint32_t index;
+	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
+	const struct vmi_reg_row *row = vmi_reg_row_named(arch, name);
+	uint64_t found;
 	size_t bytes;
 	int err = -ENOENT;
 
-	if (row && !vmi_block_size(vcpu, (enum vmi_block)row->block, &bytes)) {
+	if (row && !vmi_block_size(vcpu, row->block, &bytes)) {
 		*tag = row->tag;
 		return 0;
 	}
-	if (is_msr_name(name, &index)) {
-		err = has_msr(vcpu, index);
+	if (vmi_one_tag(arch, name, &found)) {
+		err = has_one(vcpu, found);
 		if (!err)
-			*tag = VMAPI_X86_MSR(index);
+			*tag = found;
 		if (err != -ENOENT)
 			return err;
 	}
-	return err ? vmi_fail(-ENOENT, vmi_vcpu_label(vcpu),
-			     "no register '%s'", name)
-		   : 0;
+	return vmi_fail(-ENOENT, vmi_vcpu_label(vcpu), "no register '%s'",
+		name);
 }
 
 int vmapi_reg_tag(struct vmapi_vcpu *vcpu, const char *name, uint64_t *tag)
@@ -240,88 +228,105 @@ int vmapi_reg_tag(struct vmapi_vcpu *vcpu, const char *name, uint64_t *tag)
 
 /* -- Reading ------------------------------------------------------------ */
 
-/* Entries of MSRs, in one call; `regs` say which by status 1. */
-#define IS_MSR 1
+/* Entries that are moved by themselves have this status meanwhile. */
+#define IS_ONE 1
 
-static int get_msrs(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n,
-	size_t n_msrs)
+static int get_ones(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n,
+	struct vmi_one_batch *batch)
 {
 	const struct vmi_backend *be = vcpu->vm->ctx->be;
-	struct vmi_msr *msrs = vmi_calloc(n_msrs, sizeof(msrs[0]));
-	size_t i, m = 0;
+	size_t i, at = 0;
 	int err = -ENOENT;
 
-	if (!msrs)
-		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		if (regs[i].status == IS_MSR)
-			msrs[m++].index = (uint32_t)regs[i].tag;
-	if (be->msrs_get)
-		err = be->msrs_get(vcpu, msrs, m);
-	for (i = 0, m = 0; i < n; i++) {
-		if (regs[i].status != IS_MSR)
+		if (regs[i].status == IS_ONE)
+			vmi_ones_add(batch, regs[i].tag);
+	if (be->ones_get)
+		err = be->ones_get(vcpu, batch->ones, batch->n);
+	for (i = 0; i < n; i++) {
+		const struct vmi_one *one = &batch->ones[at];
+
+		if (regs[i].status != IS_ONE)
 			continue;
-		regs[i].status = err ? err : msrs[m].status;
+		at++;
+		regs[i].status = err ? err : one->status;
 		if (!regs[i].status)
-			regs[i].status =
-				vmi_reg_extract_u64(&regs[i], msrs[m].value);
-		m++;
+			regs[i].status = vmi_one_extract(one, &regs[i]);
 	}
-	vmi_free(msrs);
 	return 0;
+}
+
+static void get_entry(
+	struct vmapi_vcpu *vcpu, struct vmi_reg_block *blocks,
+	const struct vmi_reg_row *row, struct vmapi_reg *reg)
+{
+	struct vmi_reg_block *b = &blocks[row->block];
+
+	reg->status = vmi_block_load(vcpu, row->block, b);
+	if (!reg->status)
+		reg->status = vmi_reg_extract(row, b, reg);
+}
+
+/* When an entry's turn is: blocks that change others, whole ones, views. */
+static unsigned pass_of(
+	const struct vmi_regs_arch *arch, const struct vmi_reg_row *row)
+{
+	if (arch->read_first >> row->block & 1)
+		return 0;
+	return row->view == VMI_VIEW_NONE ? 1 : 2;
 }
 
 /*
  * A whole XSAVE area is given as the backend has it, so before any view of
- * it expands the copy: whole blocks first.
+ * it expands the copy: whole blocks before views.
  */
 static void get_from_blocks(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs,
 	size_t n, struct vmi_reg_block *blocks)
 {
+	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
 	unsigned pass;
 	size_t i;
 
-	for (pass = 0; pass < 2; pass++)
+	for (pass = 0; pass < 3; pass++)
 		for (i = 0; i < n; i++) {
 			const struct vmi_reg_row *row =
-				vmi_x86_reg(regs[i].tag);
-			struct vmi_reg_block *b;
+				vmi_reg_row(arch, regs[i].tag);
 
-			if (!row || (row->view != VMI_VIEW_NONE) != pass)
-				continue;
-			b = &blocks[row->block];
-			regs[i].status = vmi_block_load(
-				vcpu, (enum vmi_block)row->block, b);
-			if (!regs[i].status)
-				regs[i].status =
-					vmi_reg_extract(row, b, &regs[i]);
+			if (row && pass_of(arch, row) == pass)
+				get_entry(vcpu, blocks, row, &regs[i]);
 		}
 }
 
+/* Blocks first: one of them may have to be read before all else. */
 static int get_claimed(
 	struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n)
 {
-	struct vmi_reg_block blocks[VMI_BLOCKS];
-	size_t i, n_msrs = 0;
-	uint32_t index;
+	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
+	struct vmi_reg_block blocks[VMI_BLOCKS_MAX];
+	struct vmi_one_batch batch;
+	size_t i, n_ones = 0, bytes = 0;
 	unsigned b;
-	int err = 0;
+	int err;
 
-	for (b = 0; b < VMI_BLOCKS; b++)
-		blocks[b].data = NULL;
 	for (i = 0; i < n; i++) {
 		regs[i].status = -ENOENT;
-		if (vmi_x86_is_msr(regs[i].tag, &index)) {
-			regs[i].status = IS_MSR;
-			n_msrs++;
-		}
+		if (!vmi_reg_is_one(arch, regs[i].tag))
+			continue;
+		regs[i].status = IS_ONE;
+		n_ones++;
+		bytes += vmi_one_bytes(regs[i].tag);
 	}
-	if (n_msrs)
-		err = get_msrs(vcpu, regs, n, n_msrs);
-	if (!err)
-		get_from_blocks(vcpu, regs, n, blocks);
-	for (b = 0; b < VMI_BLOCKS; b++)
+	err = vmi_ones_room(&batch, n_ones, bytes);
+	if (err)
+		return err;
+	for (b = 0; b < VMI_BLOCKS_MAX; b++)
+		blocks[b].data = NULL;
+	get_from_blocks(vcpu, regs, n, blocks);
+	for (b = 0; b < VMI_BLOCKS_MAX; b++)
 		vmi_block_free(&blocks[b]);
+	if (n_ones)
+		err = get_ones(vcpu, regs, n, &batch);
+	vmi_ones_free(&batch);
 	return err;
 }
 
@@ -343,7 +348,8 @@ int vmapi_regs_get(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n,
 		err = get_claimed(vcpu, regs, n);
 		vmi_vcpu_release(vcpu);
 		if (!err)
-			return vmi_regs_conclude(regs, n, done);
+			return vmi_regs_conclude(
+				vmi_regs_of(vcpu), regs, n, done);
 		vmi_fail(err, vmi_vcpu_label(vcpu), "no memory");
 	}
 	for (i = 0; i < n; i++)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
 const char *vmi_vcpu_label(const struct vmapi_vcpu *vcpu)
@@ -63,8 +64,11 @@ static int settle_for_state(struct vmapi_vcpu *vcpu)
 
 int vmi_vcpu_claim(struct vmapi_vcpu *vcpu)
 {
-	int err = take(vcpu);
+	int err;
 
+	if (vmi_posted_exists(vcpu->vm))
+		vmi_posted_deliver(vcpu->vm);
+	err = take(vcpu);
 	if (err)
 		return err;
 	err = check_answered(vcpu);
@@ -90,6 +94,18 @@ static int check_id(struct vmapi_vm *vm, uint64_t id)
 			return vmi_fail(-EEXIST, "vm",
 				"there is a vcpu %" PRIu64 " already", id);
 	return 0;
+}
+
+static int check_features(struct vmapi_vm *vm, uint64_t features)
+{
+	uint64_t known =
+		(uint64_t)vmi_cap(vm->ctx, vm, VMAPI_CAP_VCPU_FEATURES);
+
+	if (!(features & ~known))
+		return 0;
+	return vmi_fail(-ENOTSUP, "vm",
+		"features: vcpus of this VM cannot have 0x%" PRIx64,
+		features & ~known);
 }
 
 /* At the end: the list is in order of creation.  Under vm->lock. */
@@ -132,6 +148,7 @@ static struct vmapi_vcpu *alloc_vcpu(
 	vcpu->vm = vm;
 	vcpu->id = config->id;
 	vcpu->flags = config->flags;
+	vcpu->features = config->features;
 	vcpu->index = vm->n_vcpus;
 	vcpu->held = held;
 	return vcpu;
@@ -150,6 +167,8 @@ static int make_vcpu(struct vmapi_vm *vm,
 	struct vmapi_vcpu *vcpu;
 	int err = check_id(vm, config->id);
 
+	if (!err)
+		err = check_features(vm, config->features);
 	if (err)
 		return err;
 	vcpu = alloc_vcpu(vm, config);
@@ -169,6 +188,7 @@ static int make_vcpu(struct vmapi_vm *vm,
 int vmapi_vcpu_create(struct vmapi_vm *vm,
 	const struct vmapi_vcpu_config *config, struct vmapi_vcpu **out)
 {
+	const uint32_t known = VMAPI_VCPU_STEADY_MASK | VMAPI_VCPU_EXACT;
 	struct vmapi_vcpu_config c = { .size = sizeof(c) };
 	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
 
@@ -180,9 +200,9 @@ int vmapi_vcpu_create(struct vmapi_vm *vm,
 		err = vmi_config_copy(&c, sizeof(c), config, sizeof(c));
 	if (err)
 		return err;
-	if (c.flags & ~VMAPI_VCPU_STEADY_MASK)
+	if (c.flags & ~known)
 		return vmi_fail(-EINVAL, "vm", "unknown flags 0x%" PRIx32,
-			c.flags & ~VMAPI_VCPU_STEADY_MASK);
+			c.flags & ~known);
 	pthread_mutex_lock(&vm->lock);
 	err = make_vcpu(vm, &c, out);
 	pthread_mutex_unlock(&vm->lock);
@@ -273,7 +293,15 @@ static const char *const exit_names[] = {
 	[VMAPI_EXIT_FAULT] = "fault",
 	[VMAPI_EXIT_FAIL_ENTRY] = "fail-entry",
 	[VMAPI_EXIT_INTERNAL] = "internal",
+	[VMAPI_EXIT_BUS_LOCK] = "bus-lock",
+	[VMAPI_EXIT_NOTIFY] = "notify",
 	[VMAPI_EXIT_UNKNOWN] = "unknown",
+	[VMAPI_EXIT_NISV] = "nisv",
+	[VMAPI_EXIT_CSR] = "csr",
+	[VMAPI_EXIT_S390_SIE] = "s390-sie",
+	[VMAPI_EXIT_S390_RESET] = "s390-reset",
+	[VMAPI_EXIT_S390_TSCH] = "s390-tsch",
+	[VMAPI_EXIT_S390_STSI] = "s390-stsi",
 };
 
 const char *vmapi_exit_name(unsigned reason)

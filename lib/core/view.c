@@ -1,70 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* Committed maps: immutable, found by binary search, freed when unseen. */
-#include <string.h>
-
+/* Committed maps: immutable trees of entries, freed when unseen. */
 #include "lib/core/backend.h"
+#include "lib/core/tree.h"
 #include "lib/sys/sys.h"
 
 /* Views that wait for a vcpu to leave the guest hold at most this much. */
 #define RETIRED_MAX (4u << 20)
 
-struct vmi_view *vmi_view_new(size_t n)
+struct vmi_view *vmi_view_new(void)
 {
-	struct vmi_view *view;
-
-	if (n > (SIZE_MAX - sizeof(*view)) / sizeof(view->entries[0]))
-		return NULL;
-	view = vmi_alloc(sizeof(*view) + n * sizeof(view->entries[0]));
-	if (!view)
-		return NULL;
-	view->retired_next = NULL;
-	view->n = 0;
-	return view;
+	return vmi_zalloc(sizeof(struct vmi_view));
 }
 
 void vmi_view_free(struct vmi_view *view)
 {
-	size_t i;
-
-	for (i = 0; i < view->n; i++)
-		vmi_ram_put(view->entries[i].ram);
+	vmi_nodes_put(view->root);
 	vmi_free(view);
 }
 
-size_t vmi_view_at(const struct vmi_view *view, uint64_t gpa)
+const struct vmi_map_entry *vmi_view_at(
+	const struct vmi_view *view, uint64_t gpa)
 {
-	size_t low = 0, high = view->n;
+	return vmi_nodes_at(view->root, gpa);
+}
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct vmi_map_entry *e = &view->entries[middle];
+const struct vmi_map_entry *vmi_view_next(
+	const struct vmi_view *view, const struct vmi_map_entry *e)
+{
+	return vmi_nodes_next(view->root, e);
+}
 
-		if (e->gpa + (e->bytes - 1) < gpa)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+size_t vmi_view_count(const struct vmi_view *view)
+{
+	return vmi_nodes_count(view->root);
 }
 
 const struct vmi_map_entry *vmi_view_find(
 	const struct vmi_view *view, uint64_t gpa)
 {
-	size_t at = vmi_view_at(view, gpa);
+	const struct vmi_map_entry *e = vmi_view_at(view, gpa);
 
-	if (at < view->n && view->entries[at].gpa <= gpa)
-		return &view->entries[at];
-	return NULL;
+	return e && e->gpa <= gpa ? e : NULL;
 }
 
 /* -- Freeing ------------------------------------------------------------ */
 
-void vmi_view_retire(struct vmapi_vm *vm, struct vmi_view *view)
+void vmi_view_retire(struct vmapi_vm *vm, struct vmi_view *view, size_t bytes)
 {
 	view->retired_next = vm->retired;
 	vm->retired = view;
-	vm->retired_bytes += sizeof(*view) +
-		view->n * sizeof(view->entries[0]);
+	vm->retired_bytes += sizeof(*view) + bytes;
 }
 
 /*

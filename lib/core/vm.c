@@ -7,6 +7,8 @@
 
 #include "lib/core/backend.h"
 #include "lib/core/chipset.h"
+#include "lib/core/dirty.h"
+#include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
 /* -- Configuration ------------------------------------------------------ */
@@ -27,6 +29,13 @@ static int check_values(const struct vmapi_vm_config *c)
 	if ((c->flags & VMAPI_VM_PIT) && c->irqchip != VMAPI_IRQCHIP_FULL)
 		return vmi_fail(-EINVAL, "vm",
 			"VMAPI_VM_PIT needs VMAPI_IRQCHIP_FULL");
+	if (c->dirty > VMAPI_DIRTY_RING)
+		return vmi_fail(-EINVAL, "vm", "no kind of dirty log %" PRIu32,
+			c->dirty);
+	if (c->dirty_ring & (c->dirty_ring - 1))
+		return vmi_fail(-EINVAL, "vm",
+			"dirty_ring %" PRIu32 " is no power of two",
+			c->dirty_ring);
 	if (c->kick_signal && (c->kick_signal > 1024 || signal < SIGRTMIN ||
 		signal > SIGRTMAX))
 		return vmi_fail(-EINVAL, "vm",
@@ -51,6 +60,10 @@ static int check_ability(struct vmapi *ctx, const struct vmapi_vm_config *c)
 		return vmi_fail(-ENOTSUP, "vm",
 			"irqchip: %s has no interrupt controllers of kind "
 			"%" PRIu32, name, c->irqchip);
+	if (c->dirty && !has_bit(ctx, VMAPI_CAP_DIRTY_LOG, c->dirty))
+		return vmi_fail(-ENOTSUP, "vm",
+			"dirty: %s keeps no dirty logs of kind %" PRIu32, name,
+			c->dirty);
 	if (c->type && !has_bit(ctx, VMAPI_CAP_VM_TYPES, c->type))
 		return vmi_fail(-ENOTSUP, "vm",
 			"type: %s has no VMs of type %" PRIu64, name, c->type);
@@ -115,6 +128,8 @@ static struct vmapi_vm *alloc_vm(struct vmapi *ctx)
 
 static void free_vm(struct vmapi_vm *vm)
 {
+	vmi_free(atomic_load(&vm->regions));
+	vmi_free(vm->routes);
 	pthread_mutex_destroy(&vm->map_lock);
 	pthread_mutex_destroy(&vm->lock);
 	vmi_gate_fini(vm);
@@ -192,11 +207,12 @@ void vmi_vm_put(struct vmapi_vm *vm)
 	if (atomic_fetch_sub(&vm->refs, 1) != 1)
 		return;
 	vmi_chipset_stop(vm);
+	vmi_posted_fini(vm);
+	vmi_logged_drop(vm);
 	ctx->be->vm_fini(vm);
 	vmi_chipset_destroy(vm);
 	vmi_views_collect(vm, true);
 	vmi_spaces_fini(vm);
-	vmi_free(atomic_load(&vm->regions));
 	free_vm(vm);
 	vmi_context_put(ctx);
 }
@@ -243,6 +259,7 @@ int vmapi_vm_reset(struct vmapi_vm *vm)
 
 	if (err)
 		return err;
+	vmi_posted_deliver(vm);
 	pthread_mutex_lock(&vm->lock);
 	err = claim_all(vm);
 	if (!err) {
@@ -273,24 +290,6 @@ int vmapi_vm_service(struct vmapi_vm *vm)
 	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
 
 	if (!err)
-		vmi_chipset_service(vm);
-	return err;
-}
-
-int vmapi_x86_cpuid_supported(struct vmapi_vm *vm,
-	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
-{
-	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
-	size_t found = 0;
-
-	if (err)
-		return err;
-	if (!count || (n && !entries))
-		return vmi_null(count ? "entries" : "count");
-	if (!vm->ctx->be->cpuid_supported)
-		return vmi_unsupported(vm->ctx);
-	err = vm->ctx->be->cpuid_supported(vm, entries, n, &found);
-	if (!err)
-		*count = found;
+		vmi_vm_service(vm);
 	return err;
 }

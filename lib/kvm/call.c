@@ -2,19 +2,13 @@
 /* Every ioctl goes through here: traced, and named when it is refused. */
 #include <stdio.h>
 
-#include "lib/kvm/kvm.h"
+#include "lib/kvm/arch.h"
 
-struct request {
-	unsigned long number;
-	const char *name;
-};
+#define REQUEST(number) { number, #number }
 
-#define REQUEST(name)                                                          \
-	{                                                                      \
-		name, #name                                                    \
-	}
-
-static const struct request requests[] = {
+/* Those of every architecture; the others are in its folder. */
+/* clang-format off */
+static const struct vmi_kvm_request requests[] = {
 	REQUEST(KVM_CREATE_VM),
 	REQUEST(KVM_CHECK_EXTENSION),
 	REQUEST(KVM_ENABLE_CAP),
@@ -22,57 +16,49 @@ static const struct request requests[] = {
 	REQUEST(KVM_RUN),
 	REQUEST(KVM_SET_SIGNAL_MASK),
 	REQUEST(KVM_SET_USER_MEMORY_REGION),
+	{ VMI_KVM_SET_USER_MEMORY_REGION2, "KVM_SET_USER_MEMORY_REGION2" },
+	{ VMI_KVM_CREATE_GUEST_MEMFD, "KVM_CREATE_GUEST_MEMFD" },
+	REQUEST(KVM_GET_DIRTY_LOG),
+	REQUEST(KVM_CLEAR_DIRTY_LOG),
+	REQUEST(KVM_RESET_DIRTY_RINGS),
 	REQUEST(KVM_IRQ_LINE_STATUS),
 	REQUEST(KVM_SIGNAL_MSI),
 	REQUEST(KVM_SET_GSI_ROUTING),
-	REQUEST(KVM_CREATE_IRQCHIP),
+	REQUEST(KVM_IRQFD),
+	REQUEST(KVM_IOEVENTFD),
+	REQUEST(KVM_REGISTER_COALESCED_MMIO),
+	REQUEST(KVM_UNREGISTER_COALESCED_MMIO),
 	REQUEST(KVM_GET_MP_STATE),
 	REQUEST(KVM_SET_MP_STATE),
-	REQUEST(KVM_GET_REGS),
-	REQUEST(KVM_SET_REGS),
-	REQUEST(KVM_GET_SREGS),
-	REQUEST(KVM_SET_SREGS),
-	REQUEST(KVM_GET_SREGS2),
-	REQUEST(KVM_SET_SREGS2),
-	REQUEST(KVM_GET_MSRS),
-	REQUEST(KVM_SET_MSRS),
-	REQUEST(KVM_GET_MSR_INDEX_LIST),
-	REQUEST(KVM_GET_SUPPORTED_CPUID),
-	REQUEST(KVM_GET_CPUID2),
-	REQUEST(KVM_SET_CPUID2),
-	REQUEST(KVM_GET_XSAVE),
-	REQUEST(KVM_GET_XSAVE2),
-	REQUEST(KVM_SET_XSAVE),
-	REQUEST(KVM_GET_XCRS),
-	REQUEST(KVM_SET_XCRS),
-	REQUEST(KVM_GET_DEBUGREGS),
-	REQUEST(KVM_SET_DEBUGREGS),
-	REQUEST(KVM_GET_LAPIC),
-	REQUEST(KVM_SET_LAPIC),
-	REQUEST(KVM_GET_VCPU_EVENTS),
-	REQUEST(KVM_SET_VCPU_EVENTS),
-	REQUEST(KVM_GET_TSC_KHZ),
-	REQUEST(KVM_SET_TSC_KHZ),
-	REQUEST(KVM_SET_TSS_ADDR),
-	REQUEST(KVM_SET_IDENTITY_MAP_ADDR),
-	REQUEST(KVM_SET_BOOT_CPU_ID),
-	REQUEST(KVM_CREATE_PIT2),
-	REQUEST(KVM_GET_PIT2),
-	REQUEST(KVM_SET_PIT2),
-	REQUEST(KVM_GET_IRQCHIP),
-	REQUEST(KVM_SET_IRQCHIP),
+	REQUEST(KVM_GET_ONE_REG),
+	REQUEST(KVM_SET_ONE_REG),
+	REQUEST(KVM_GET_REG_LIST),
 	REQUEST(KVM_INTERRUPT),
 	REQUEST(KVM_NMI),
+	REQUEST(KVM_SET_GUEST_DEBUG),
 };
+/* clang-format on */
 
-const char *vmi_kvm_request_name(unsigned long request)
+static const char *name_in(
+	const struct vmi_kvm_request *rows, size_t n, unsigned long request)
 {
 	size_t i;
 
-	for (i = 0; i < vmi_array_len(requests); i++)
-		if (requests[i].number == request)
-			return requests[i].name;
-	return "an ioctl";
+	for (i = 0; i < n; i++)
+		if (rows[i].number == request)
+			return rows[i].name;
+	return NULL;
+}
+
+const char *vmi_kvm_request_name(unsigned long request)
+{
+	const char *name =
+		name_in(requests, vmi_array_len(requests), request);
+
+	if (!name)
+		name = name_in(vmi_kvm_arch_requests,
+			vmi_kvm_arch_n_requests, request);
+	return name ? name : "an ioctl";
 }
 
 int vmi_kvm_ioctl(
@@ -120,6 +106,14 @@ int vmi_kvm_vcpu_refused(
 	snprintf(sentence, sizeof(sentence), "the kernel refused %s (errno %d)",
 		vmi_kvm_request_name(request), -code);
 	return vmi_kvm_vcpu_fail(vcpu, code, sentence);
+}
+
+int vmi_kvm_vm_enable(struct vmi_kvm_vm *vm, unsigned cap, uint64_t arg)
+{
+	struct kvm_enable_cap enable = { .cap = cap, .args = { arg } };
+	int rc = vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &enable);
+
+	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_ENABLE_CAP) : 0;
 }
 
 int vmi_kvm_check(int fd, unsigned long number)

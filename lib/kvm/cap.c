@@ -15,15 +15,14 @@ static const struct cap_row rows[] = {
 	{ VMAPI_CAP_MAP_ENTRIES, KVM_CAP_NR_MEMSLOTS, 32 },
 	{ VMAPI_CAP_ADDRESS_SPACES, KVM_CAP_MULTI_ADDRESS_SPACE, 1 },
 	{ VMAPI_CAP_READONLY, KVM_CAP_READONLY_MEM, 0 },
-	{ VMAPI_CAP_PIT, KVM_CAP_PIT2, 0 },
 	{ VMAPI_CAP_MSI, KVM_CAP_SIGNAL_MSI, 0 },
 	{ VMAPI_CAP_MSI_DEVID, KVM_CAP_MSI_DEVID, 0 },
 	{ VMAPI_CAP_IRQFD, KVM_CAP_IRQFD, 0 },
 	{ VMAPI_CAP_IOEVENTFD, KVM_CAP_IOEVENTFD, 0 },
+	{ VMAPI_CAP_POSTED, KVM_CAP_COALESCED_MMIO, 0 },
+	{ VMAPI_CAP_GSIS, KVM_CAP_IRQ_ROUTING, 0 },
 	{ VMAPI_CAP_SYNC_REGS, KVM_CAP_SYNC_REGS, 0 },
 	{ VMAPI_CAP_VM_TYPES, VMI_KVM_CAP_VM_TYPES, 1 },
-	{ VMAPI_CAP_SMM, KVM_CAP_X86_SMM, 0 },
-	{ VMAPI_CAP_NMI, KVM_CAP_USER_NMI, 0 },
 };
 
 static void put(struct vmapi_cap *cap, int64_t value, unsigned origin)
@@ -52,7 +51,8 @@ static int other(struct vmi_kvm *kvm, unsigned id, struct vmapi_cap *cap)
 		put(cap, (int64_t)vmi_page_size(), VMAPI_ORIGIN_KERNEL);
 		return 0;
 	case VMAPI_CAP_DIRTY_LOG:
-	case VMAPI_CAP_TRANSLATE: put(cap, 1, VMAPI_ORIGIN_KERNEL); return 0;
+		put(cap, vmi_kvm_dirty_kinds(kvm->fd), VMAPI_ORIGIN_KERNEL);
+		return 0;
 	case VMAPI_CAP_IMPAIRED:
 		put(cap, impaired(kvm), VMAPI_ORIGIN_TRIAL);
 		return 0;

@@ -93,6 +93,21 @@ static void decode_sbi(const struct kvm_run *run, struct vmapi_exit *exit)
 	call->mode = 64;
 }
 
+static void decode_csr(const struct kvm_run *run, struct vmapi_exit *exit)
+{
+	exit->reason = VMAPI_EXIT_CSR;
+	exit->u.csr.number = run->riscv_csr.csr_num;
+	exit->u.csr.value = run->riscv_csr.new_value;
+	exit->u.csr.mask = run->riscv_csr.write_mask;
+}
+
+static void decode_nisv(const struct kvm_run *run, struct vmapi_exit *exit)
+{
+	exit->reason = VMAPI_EXIT_NISV;
+	exit->u.nisv.syndrome = run->arm_nisv.esr_iss;
+	exit->u.nisv.gpa = run->arm_nisv.fault_ipa;
+}
+
 static void decode_msr(const struct kvm_run *run, struct vmapi_exit *exit)
 {
 	struct vmapi_exit_msr *msr = &exit->u.msr;
@@ -190,9 +205,24 @@ static bool decode_call(struct kvm_run *run, struct vmapi_exit *exit)
 	case KVM_EXIT_PAPR_HCALL: decode_papr(run, exit); return true;
 	case KVM_EXIT_XEN: return decode_xen(run, exit);
 	case KVM_EXIT_RISCV_SBI: decode_sbi(run, exit); return true;
+	case KVM_EXIT_RISCV_CSR: decode_csr(run, exit); return true;
+	case KVM_EXIT_ARM_NISV: decode_nisv(run, exit); return true;
 	case KVM_EXIT_X86_RDMSR:
 	case KVM_EXIT_X86_WRMSR: decode_msr(run, exit); return true;
 	default: return false;
+	}
+}
+
+/*
+ * A PAPR call returns in r3 and in r4 to r12, which are the arguments' place
+ * in the shared area; an SBI call in a0 and a1.
+ */
+static uint32_t hypercall_answer(const struct vmapi_exit *exit)
+{
+	switch (exit->native) {
+	case KVM_EXIT_PAPR_HCALL: return 10 * sizeof(uint64_t);
+	case KVM_EXIT_RISCV_SBI: return 2 * sizeof(uint64_t);
+	default: return exit->u.hypercall.n_args ? sizeof(uint64_t) : 0;
 	}
 }
 
@@ -210,7 +240,8 @@ static struct vmi_kvm_answer wanted(const struct vmapi_exit *exit)
 		if (!exit->u.mmio.is_write)
 			answer.bytes = exit->u.mmio.length;
 		break;
-	case VMAPI_EXIT_HYPERCALL: answer.bytes = 8; break;
+	case VMAPI_EXIT_HYPERCALL: answer.bytes = hypercall_answer(exit); break;
+	case VMAPI_EXIT_CSR: answer.bytes = 8; break;
 	case VMAPI_EXIT_MSR:
 		answer.bytes = 8;
 		answer.may_be_empty = true;
@@ -228,8 +259,8 @@ void vmi_kvm_exit_decode(struct kvm_run *run, struct vmapi_exit *exit,
 	memset(exit, 0, sizeof(*exit));
 	exit->size = size;
 	exit->native = run->exit_reason;
-	if (!decode_common(run, exit) && !decode_call(run, exit) &&
-		!vmi_kvm_arch_exit(run, exit)) {
+	if (!vmi_kvm_arch_exit(run, exit) && !decode_common(run, exit) &&
+		!decode_call(run, exit)) {
 		exit->reason = VMAPI_EXIT_UNKNOWN;
 		memcpy(exit->u.raw, run->padding, sizeof(run->padding));
 	}
@@ -246,21 +277,42 @@ static void answer_msr(struct kvm_run *run, const void *data, size_t bytes)
 		memcpy(&run->msr.data, data, sizeof(run->msr.data));
 }
 
+/* From memory, so that no word of the caller's needs to be aligned. */
+static uint64_t word(const void *data, unsigned n)
+{
+	uint64_t value;
+
+	memcpy(&value, (const uint8_t *)data + n * sizeof(value),
+		sizeof(value));
+	return value;
+}
+
+static void answer_papr(struct kvm_run *run, const void *data)
+{
+	unsigned i;
+
+	run->papr_hcall.ret = word(data, 0);
+	for (i = 0; i < 9; i++)
+		run->papr_hcall.args[i] = word(data, 1 + i);
+}
+
+static void answer_sbi(struct kvm_run *run, const void *data)
+{
+	run->riscv_sbi.ret[0] = (unsigned long)word(data, 0);
+	run->riscv_sbi.ret[1] = (unsigned long)word(data, 1);
+}
+
 bool vmi_kvm_exit_answer(struct kvm_run *run, const void *data, size_t bytes)
 {
-	uint64_t value = 0;
-
-	if (bytes == sizeof(value))
-		memcpy(&value, data, sizeof(value));
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO: memcpy(io_data(run), data, bytes); return true;
 	case KVM_EXIT_MMIO: memcpy(run->mmio.data, data, bytes); return true;
-	case KVM_EXIT_HYPERCALL: run->hypercall.ret = value; return true;
-	case KVM_EXIT_PAPR_HCALL: run->papr_hcall.ret = value; return true;
-	case KVM_EXIT_XEN: run->xen.u.hcall.result = value; return true;
-	case KVM_EXIT_RISCV_SBI:
-		run->riscv_sbi.ret[0] = 0;
-		run->riscv_sbi.ret[1] = value;
+	case KVM_EXIT_HYPERCALL: run->hypercall.ret = word(data, 0); return true;
+	case KVM_EXIT_PAPR_HCALL: answer_papr(run, data); return true;
+	case KVM_EXIT_XEN: run->xen.u.hcall.result = word(data, 0); return true;
+	case KVM_EXIT_RISCV_SBI: answer_sbi(run, data); return true;
+	case KVM_EXIT_RISCV_CSR:
+		run->riscv_csr.ret_value = (unsigned long)word(data, 0);
 		return true;
 	case KVM_EXIT_X86_RDMSR:
 	case KVM_EXIT_X86_WRMSR: answer_msr(run, data, bytes); return true;
@@ -290,6 +342,7 @@ bool vmi_kvm_exit_unfinished(const struct kvm_run *run)
 	case KVM_EXIT_SYSTEM_EVENT:
 	case KVM_EXIT_IOAPIC_EOI:
 	case KVM_EXIT_DIRTY_RING_FULL:
+	case KVM_EXIT_X86_BUS_LOCK:
 	case KVM_EXIT_NOTIFY:
 	case VMI_KVM_EXIT_MEMORY_FAULT: return false;
 	default: return true;

@@ -22,10 +22,32 @@ struct vmi_kvm {
 	atomic_int trial; /* enum vmi_kvm_verdict: run once, when asked */
 };
 
+/* Where the pages of a slot are in their RAM object. */
+struct vmi_kvm_place {
+	struct vmapi_ram *ram; /* NULL: the slot is free */
+	uint64_t offset;
+	uint64_t bytes;
+};
+
 /* Slot ids of one address space: 1 means taken. */
 struct vmi_kvm_slots {
 	uint64_t *taken;
 	size_t hint; /* the word where the last one was found */
+	struct vmi_kvm_place *places; /* by id; with rings only, else NULL */
+};
+
+/* How this VM's kernel keeps dirty logs: log.c */
+struct vmi_kvm_log {
+	enum vmapi_dirty_kind kind;
+	bool bitmap_too;     /* beside rings, for writes of no vcpu */
+	uint32_t ring_bytes; /* 0: no rings */
+	uint8_t *scratch;    /* a slot's bitmap, under ctx->log_lock */
+	uint64_t scratch_bytes;
+};
+
+struct vmi_kvm_ring {
+	struct kvm_dirty_gfn *entries; /* NULL: none */
+	uint32_t next; /* to be harvested, under ctx->log_lock */
 };
 
 #define VMI_KVM_SPACES 2 /* x86: outside and inside SMM */
@@ -38,6 +60,9 @@ struct vmi_kvm_vm {
 	unsigned n_slots;  /* of one address space */
 	unsigned n_spaces;
 	struct vmi_kvm_slots slots[VMI_KVM_SPACES];
+	struct vmi_kvm_log log;
+	/* the ring of posted writes, of the first vcpu's area: event.c */
+	struct kvm_coalesced_mmio_ring *_Atomic ring;
 	struct vmi_kvm_vm_arch *arch;
 };
 
@@ -66,6 +91,7 @@ struct vmi_kvm_vcpu {
 	bool ran;	/* the guest was entered */
 	bool pending;	/* the kernel waits to finish an instruction */
 	bool run_valid; /* run->ready_for_interrupt_injection is true now */
+	struct vmi_kvm_ring ring;
 	struct vmi_kvm_vcpu_arch *arch;
 };
 
@@ -102,6 +128,8 @@ int vmi_kvm_vcpu_refused(
 /* Record a sentence about a vcpu. */
 int vmi_kvm_vcpu_fail(
 	struct vmi_kvm_vcpu *vcpu, int code, const char *sentence);
+/* KVM_ENABLE_CAP on the VM with its first argument: 0 or -errno. */
+int vmi_kvm_vm_enable(struct vmi_kvm_vm *vm, unsigned cap, uint64_t arg);
 /* KVM_CHECK_EXTENSION: the value, 0 for an absent capability. */
 int vmi_kvm_check(int fd, unsigned long number);
 /* The VM's own answer; of the system where the kernel has no other. */
@@ -184,7 +212,46 @@ void vmi_kvm_slots_fini(struct vmi_kvm_vm *vm);
 int vmi_kvm_map_apply(
 	struct vmapi_vm *vm, struct vmi_map_change *changes, size_t n);
 
+/* -- log.c --------------------------------------------------------------- */
+
+#define VMI_KVM_SPACE_SHIFT 16 /* slot numbers: address space in bits 31:16 */
+
+/* Which kinds there are: mask of 1 << VMAPI_DIRTY_. */
+unsigned vmi_kvm_dirty_kinds(int fd);
+/* Before the first vcpu; after it. */
+int vmi_kvm_log_init(struct vmi_kvm_vm *vm);
+void vmi_kvm_log_fini(struct vmi_kvm_vm *vm);
+int vmi_kvm_ring_init(struct vmi_kvm_vcpu *vcpu);
+void vmi_kvm_ring_fini(struct vmi_kvm_vcpu *vcpu);
+/* A ring is full: outside of the guest, on the vcpu's thread. */
+int vmi_kvm_rings_empty(struct vmi_kvm_vcpu *vcpu);
+int vmi_kvm_dirty_begin(struct vmapi_vm *vm, bool exact);
+int vmi_kvm_dirty_fetch(struct vmi_logged *logged,
+	const struct vmi_dirty_want *want);
+
 /* -- irq.c --------------------------------------------------------------- */
+
+/* -- route.c ------------------------------------------------------------- */
+
+/* Pure: one route in the kernel's layout; -ENOTSUP: it has none. */
+int vmi_kvm_route_encode(
+	struct kvm_irq_routing_entry *to, const struct vmapi_route *from);
+int vmi_kvm_routes_set(
+	struct vmapi_vm *vm, const struct vmapi_route *routes, size_t n);
+
+/* -- event.c ------------------------------------------------------------- */
+
+int vmi_kvm_irqfd(
+	struct vmapi_vm *vm, const struct vmapi_irqfd *irqfd, bool on);
+int vmi_kvm_ioeventfd(struct vmapi_vm *vm, const struct vmi_doorbell *bell,
+	int fd, bool on);
+int vmi_kvm_posted_zone(
+	struct vmapi_vm *vm, const struct vmi_region *region, bool on);
+bool vmi_kvm_posted_next(
+	struct vmapi_vm *vm, struct vmapi_posted_write *write);
+/* With the first vcpu; nothing where the kernel has no ring. */
+int vmi_kvm_ring_map(struct vmi_kvm_vm *vm, int vcpu_fd);
+void vmi_kvm_ring_unmap(struct vmi_kvm_vm *vm);
 
 int vmi_kvm_line_set(
 	struct vmapi_vm *vm, unsigned gsi, bool level, int *delivery);

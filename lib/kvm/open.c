@@ -136,7 +136,7 @@ void vmi_kvm_close(struct vmapi *ctx)
 /* Only making a VM shows whether another hypervisor holds the processor. */
 static int try_vm(int fd, struct finding *finding)
 {
-	int vm = vmi_kvm_create_vm(fd, 0);
+	int vm = vmi_kvm_create_vm(fd, vmi_kvm_arch_vm_type(fd));
 
 	if (vm >= 0) {
 		vmi_sys->close(vm);
@@ -154,10 +154,16 @@ static int try_vm(int fd, struct finding *finding)
 
 static void trial(int fd, struct vmapi_backend_info *info)
 {
+	enum vmi_kvm_verdict verdict;
 	char why[160];
 
+	verdict = vmi_kvm_arch_trial(fd, why, sizeof(why));
+	if (verdict == VMI_KVM_UNTRIED) {
+		snprintf(info->reason, sizeof(info->reason), DEVICE " works");
+		return;
+	}
 	info->flags |= VMAPI_BACKEND_TRIED;
-	if (vmi_kvm_arch_trial(fd, why, sizeof(why)) != VMI_KVM_IMPAIRED) {
+	if (verdict == VMI_KVM_SOUND) {
 		snprintf(info->reason, sizeof(info->reason),
 			DEVICE " works, and ran the trial guest");
 		return;

@@ -12,11 +12,13 @@
  * with the next piece of the same instruction as a new exit.  That is how
  * settle works, which core calls before it touches state.
  */
+#include "lib/core/posted.h"
 #include "lib/kvm/arch.h"
 #include "lib/region/region.h"
 
 /* Results of the steps below, beside 0 (an exit is filled in) and -errno. */
-#define AGAIN 1
+#define AGAIN	  1
+#define RING_FULL 2 /* a ring of the dirty log; see log.c */
 
 /* -- accesses that a region answers -------------------------------------- */
 
@@ -107,6 +109,41 @@ static bool region_mmio(const struct vmi_regions *regions, struct kvm_run *run)
 	return region && region_piece(region, &piece);
 }
 
+/*
+ * Everything posted is given out before what comes after it; writes for
+ * which the kernel's ring had no room come here.  Outside the gate.
+ */
+static bool posted_takes(struct vmi_kvm_vcpu *vcpu)
+{
+	struct vmapi_vm *vm = vcpu->core.vm;
+	struct kvm_run *run = vcpu->run;
+	struct vmapi_posted_write write = { .space = VMAPI_SPACE_MEMORY };
+	const uint8_t *data;
+	bool taken = false;
+	uint32_t i;
+
+	if (run->exit_reason == KVM_EXIT_MMIO && run->mmio.is_write &&
+		run->mmio.len <= sizeof(run->mmio.data)) {
+		write.address = run->mmio.phys_addr;
+		write.bytes = run->mmio.len;
+		write.value = load_le(run->mmio.data, write.bytes);
+		return vmi_posted_take(vm, &write);
+	}
+	vmi_posted_deliver(vm);
+	if (run->exit_reason != KVM_EXIT_IO ||
+		run->io.direction != KVM_EXIT_IO_OUT)
+		return false;
+	write.space = VMAPI_SPACE_PORT;
+	write.address = run->io.port;
+	write.bytes = run->io.size;
+	data = (uint8_t *)run + run->io.data_offset;
+	for (i = 0; i < run->io.count && (taken || !i); i++) {
+		write.value = load_le(data + i * write.bytes, write.bytes);
+		taken = vmi_posted_take(vm, &write);
+	}
+	return taken;
+}
+
 static bool region_answers(struct vmi_kvm_vcpu *vcpu)
 {
 	const struct vmi_regions *regions;
@@ -163,6 +200,8 @@ static int deliver(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 	vcpu->core.unanswered = answer.bytes != 0;
 	vcpu->core.answer_bytes = answer.bytes;
 	vcpu->core.answer_is_optional = answer.may_be_empty;
+	if (vmi_unlikely(exit->reason == VMAPI_EXIT_DEBUG))
+		return vmi_kvm_arch_debug_stopped(vcpu, exit);
 	return 0;
 }
 
@@ -197,6 +236,21 @@ static bool is_nobodys(const struct vmi_kvm_vcpu *vcpu)
 	return vcpu->run->exit_reason == KVM_EXIT_SET_TPR;
 }
 
+/* By the library: then the guest goes on. */
+static bool is_answered(struct vmi_kvm_vcpu *vcpu)
+{
+	bool taken;
+
+	if (vmi_posted_exists(vcpu->core.vm)) {
+		vmi_gate_leave(&vcpu->core);
+		taken = posted_takes(vcpu);
+		vmi_gate_enter(&vcpu->core);
+		if (taken)
+			return true;
+	}
+	return region_answers(vcpu);
+}
+
 /* Inside the gate. */
 static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 {
@@ -213,12 +267,17 @@ static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 		rc = enter(vcpu);
 	if (rc == AGAIN)
 		vmi_kvm_take_signals(vcpu);
-	if (rc == 0 && (region_answers(vcpu) || is_nobodys(vcpu)))
+	if (rc == 0 && vcpu->run->exit_reason == KVM_EXIT_DIRTY_RING_FULL)
+		rc = RING_FULL;
+	if (rc == 0 && (is_answered(vcpu) || is_nobodys(vcpu)))
 		rc = AGAIN;
 	return rc ? rc : deliver(vcpu, exit);
 }
 
 /*
+ * A full ring is emptied outside of the guest: whoever has the log's lock may
+ * be waiting for this vcpu to leave.
+ *
  * The byte is cleared before the gate lets this vcpu count as in the guest:
  * a prod comes only after that, and must not be wiped out.
  */
@@ -228,10 +287,14 @@ static int go_round(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 
 	do {
 		atomic_store(vcpu->immediate, 0);
-		vmi_gate_enter(&vcpu->core);
+		if (!vmi_gate_enter(&vcpu->core))
+			return -EIO;
 		rc = stay_in_guest(vcpu, exit);
 		vmi_gate_leave(&vcpu->core);
+		if (rc == RING_FULL)
+			rc = vmi_kvm_rings_empty(vcpu) ? -EIO : AGAIN;
 	} while (rc == AGAIN);
+	vmi_posted_deliver(vcpu->core.vm);
 	return rc;
 }
 
@@ -245,7 +308,9 @@ int vmi_kvm_vcpu_run(
 	if (limit)
 		return vmi_kvm_vcpu_fail(
 			vcpu, -ENOTSUP, "KVM cannot count instructions");
-	rc = vmi_kvm_stay_begin(vcpu, &stay);
+	rc = vcpu->ran ? 0 : vmi_kvm_arch_first_run(vcpu);
+	if (rc == 0)
+		rc = vmi_kvm_stay_begin(vcpu, &stay);
 	if (rc < 0)
 		return rc;
 	rc = go_round(vcpu, exit);
@@ -281,9 +346,10 @@ static int finish(struct vmi_kvm_vcpu *vcpu)
 		if (!vcpu->pending)
 			return AGAIN;
 		atomic_store(vcpu->immediate, 1);
-		vmi_gate_enter(&vcpu->core);
+		if (!vmi_gate_enter(&vcpu->core))
+			return -EIO;
 		rc = enter(vcpu);
-		if (rc == 0 && region_answers(vcpu))
+		if (rc == 0 && is_answered(vcpu))
 			rc = AGAIN;
 		vmi_gate_leave(&vcpu->core);
 	} while (rc == AGAIN);
@@ -314,7 +380,8 @@ void vmi_kvm_abandon(struct vmi_kvm_vcpu *vcpu)
 
 	for (turns = 0; vcpu->pending && rc == 0 && turns < 4096; turns++) {
 		atomic_store(vcpu->immediate, 1);
-		vmi_gate_enter(&vcpu->core);
+		if (!vmi_gate_enter(&vcpu->core))
+			break;
 		rc = enter(vcpu);
 		vmi_gate_leave(&vcpu->core);
 	}

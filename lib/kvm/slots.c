@@ -3,16 +3,16 @@
 /*
  * The kernel knows slots by number.  A slot cannot be resized, nor change its
  * host address or its read-only flag (EINVAL), nor overlap another (EEXIST),
- * so a change is deletions, then creations.  Core keeps the vcpus out
+ * so a change is deletions, then creations.  Only the dirty log is switched
+ * in place, by the flag alone (api.rst 4.35).  Core keeps the vcpus out
  * meanwhile.  Numbers are used again: they are few (as few as 509 once), and
  * a map that is changed for years must not run out of them.
  *
  * If the kernel refuses half-way, what was done is taken back in reverse:
- * creations deleted, deletions created again under their old numbers.
+ * creations deleted, deletions created again under their old numbers, logs
+ * switched back.  (Their bits were fetched before, and no vcpu has run.)
  */
 #include "lib/kvm/kvm.h"
-
-#define SPACE_SHIFT 16 /* slot numbers: address space in bits 31:16 */
 
 int vmi_kvm_slots_init(struct vmi_kvm_vm *vm)
 {
@@ -21,15 +21,20 @@ int vmi_kvm_slots_init(struct vmi_kvm_vm *vm)
 	unsigned i;
 
 	vm->n_slots = n > 0 ? (unsigned)n : 32; /* the oldest kernels' limit */
-	if (vm->n_slots > 1u << SPACE_SHIFT)
-		vm->n_slots = 1u << SPACE_SHIFT;
+	if (vm->n_slots > 1u << VMI_KVM_SPACE_SHIFT)
+		vm->n_slots = 1u << VMI_KVM_SPACE_SHIFT;
 	vm->n_spaces = spaces > 1 ? (unsigned)spaces : 1;
 	if (vm->n_spaces > VMI_KVM_SPACES)
 		vm->n_spaces = VMI_KVM_SPACES;
 	for (i = 0; i < vm->n_spaces; i++) {
-		vm->slots[i].taken =
-			vmi_calloc((vm->n_slots + 63) / 64, sizeof(uint64_t));
-		if (!vm->slots[i].taken) {
+		struct vmi_kvm_slots *s = &vm->slots[i];
+
+		s->taken = vmi_calloc(
+			(vm->n_slots + 63) / 64, sizeof(uint64_t));
+		if (s->taken && vm->log.ring_bytes)
+			s->places = vmi_calloc(
+				vm->n_slots, sizeof(s->places[0]));
+		if (!s->taken || (vm->log.ring_bytes && !s->places)) {
 			vmi_kvm_slots_fini(vm);
 			return vmi_fail(-ENOMEM, "vm",
 				"no memory for the table of slots");
@@ -44,7 +49,9 @@ void vmi_kvm_slots_fini(struct vmi_kvm_vm *vm)
 
 	for (i = 0; i < VMI_KVM_SPACES; i++) {
 		vmi_free(vm->slots[i].taken);
+		vmi_free(vm->slots[i].places);
 		vm->slots[i].taken = NULL;
+		vm->slots[i].places = NULL;
 	}
 }
 
@@ -75,40 +82,58 @@ static int slot_take(struct vmi_kvm_vm *vm, unsigned space, uint32_t *slot)
 			continue;
 		slots->taken[word] |= (uint64_t)1 << (id % 64);
 		slots->hint = word;
-		*slot = id | space << SPACE_SHIFT;
+		*slot = id | space << VMI_KVM_SPACE_SHIFT;
 		return 0;
 	}
 	return -ENOSPC;
 }
 
-static void slot_mark(struct vmi_kvm_vm *vm, uint32_t slot, bool taken)
+/* Entry NULL: the slot is free. */
+static void slot_mark(struct vmi_kvm_vm *vm, uint32_t slot,
+	const struct vmi_map_entry *entry)
 {
-	struct vmi_kvm_slots *slots = &vm->slots[slot >> SPACE_SHIFT];
-	unsigned id = slot & ((1u << SPACE_SHIFT) - 1);
+	struct vmi_kvm_slots *slots = &vm->slots[slot >> VMI_KVM_SPACE_SHIFT];
+	unsigned id = slot & ((1u << VMI_KVM_SPACE_SHIFT) - 1);
 	uint64_t bit = (uint64_t)1 << (id % 64);
 
-	if (taken)
+	if (entry) {
 		slots->taken[id / 64] |= bit;
-	else
+	} else {
 		slots->taken[id / 64] &= ~bit;
-	if (!taken)
 		slots->hint = id / 64;
+	}
+	if (slots->places)
+		slots->places[id] = entry ?
+			(struct vmi_kvm_place){ entry->ram, entry->offset,
+				entry->bytes } :
+			(struct vmi_kvm_place){ NULL, 0, 0 };
 }
 
-static int slot_create(struct vmi_kvm_vm *vm, const struct vmi_map_entry *entry)
+/*
+ * Create a slot with these flags, or, where it exists, switch its log.  The
+ * second form of the call is for what only it can say.
+ */
+static int slot_set(
+	struct vmi_kvm_vm *vm, const struct vmi_map_entry *entry, uint32_t flags)
 {
-	struct kvm_userspace_memory_region region = {
+	struct vmi_kvm_memory_region2 region = {
 		.slot = entry->slot,
-		.guest_phys_addr = entry->gpa,
-		.memory_size = entry->bytes,
-		.userspace_addr = (uintptr_t)(entry->ram->base + entry->offset),
+		.gpa = entry->gpa,
+		.bytes = entry->bytes,
+		.hva = (uintptr_t)(entry->ram->base + entry->offset),
 	};
 
-	if (entry->flags & VMAPI_MAP_READONLY)
+	if (flags & VMAPI_MAP_READONLY)
 		region.flags |= KVM_MEM_READONLY;
-	if (entry->flags & VMAPI_MAP_LOG)
+	if (flags & VMAPI_MAP_LOG)
 		region.flags |= KVM_MEM_LOG_DIRTY_PAGES;
-	return vmi_kvm_vm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
+	if (entry->ram->private_fd < 0)
+		return vmi_kvm_vm_ioctl(
+			vm, KVM_SET_USER_MEMORY_REGION, &region);
+	region.flags |= VMI_KVM_MEM_GUEST_MEMFD;
+	region.private_fd = (uint32_t)entry->ram->private_fd;
+	region.private_offset = entry->offset;
+	return vmi_kvm_vm_ioctl(vm, VMI_KVM_SET_USER_MEMORY_REGION2, &region);
 }
 
 static int slot_delete(struct vmi_kvm_vm *vm, const struct vmi_map_entry *entry)
@@ -135,18 +160,28 @@ static int refused(
 		(unsigned long long)entry->bytes, -code);
 }
 
-static int remove_one(struct vmi_kvm_vm *vm, struct vmi_map_entry *entry)
+/* -- Steps of a commit, and each taken back ----------------------------- */
+
+static int remove_one(struct vmi_kvm_vm *vm, unsigned space,
+	struct vmi_map_entry *entry)
 {
 	int rc = slot_delete(vm, entry);
 
+	(void)space;
 	if (rc < 0)
 		return refused(rc, entry, "delete");
-	slot_mark(vm, entry->slot, false);
+	slot_mark(vm, entry->slot, NULL);
 	return 0;
 }
 
-static int add_one(
-	struct vmi_kvm_vm *vm, unsigned space, struct vmi_map_entry *entry)
+static int remove_back(struct vmi_kvm_vm *vm, struct vmi_map_entry *entry)
+{
+	slot_mark(vm, entry->slot, entry);
+	return slot_set(vm, entry, entry->flags);
+}
+
+static int add_one(struct vmi_kvm_vm *vm, unsigned space,
+	struct vmi_map_entry *entry)
 {
 	int rc = slot_take(vm, space, &entry->slot);
 
@@ -154,85 +189,133 @@ static int add_one(
 		return vmi_fail_range(rc, entry->gpa, entry->bytes,
 			"all %u memory slots of the kernel are taken",
 			vm->n_slots);
-	rc = slot_create(vm, entry);
-	if (rc < 0) {
-		slot_mark(vm, entry->slot, false);
-		return refused(rc, entry, "create");
-	}
-	return 0;
+	rc = slot_set(vm, entry, entry->flags);
+	slot_mark(vm, entry->slot, rc < 0 ? NULL : entry);
+	return rc < 0 ? refused(rc, entry, "create") : 0;
 }
 
-/* How far a commit came, counted over all changes. */
-struct progress {
-	size_t removed;
-	size_t added;
+static int add_back(struct vmi_kvm_vm *vm, struct vmi_map_entry *entry)
+{
+	slot_mark(vm, entry->slot, NULL);
+	return slot_delete(vm, entry);
+}
+
+static int relog_one(struct vmi_kvm_vm *vm, unsigned space,
+	struct vmi_map_entry *entry)
+{
+	int rc = slot_set(vm, entry, entry->flags);
+
+	(void)space;
+	return rc < 0 ? refused(rc, entry, "switch the log of") : 0;
+}
+
+static int relog_back(struct vmi_kvm_vm *vm, struct vmi_map_entry *entry)
+{
+	return slot_set(vm, entry, entry->flags ^ VMAPI_MAP_LOG);
+}
+
+/* The entries of a change that a kind of step is about. */
+struct part {
+	struct vmi_map_entry *entries;
+	size_t n;
 };
 
-static int take_back(struct vmi_kvm_vm *vm, struct vmi_map_change *changes,
-	size_t n, const struct progress *done)
+static struct part removed_of(const struct vmi_map_change *c)
 {
-	size_t left, i, k;
-	int rc = 0;
-
-	left = done->added;
-	for (i = 0; i < n; i++)
-		for (k = 0; k < changes[i].n_added && left; k++, left--) {
-			if (slot_delete(vm, &changes[i].added[k]) < 0)
-				rc = -EIO;
-			slot_mark(vm, changes[i].added[k].slot, false);
-		}
-	left = done->removed;
-	for (i = 0; i < n; i++)
-		for (k = 0; k < changes[i].n_removed && left; k++, left--) {
-			if (slot_create(vm, &changes[i].removed[k]) < 0)
-				rc = -EIO;
-			slot_mark(vm, changes[i].removed[k].slot, true);
-		}
-	return rc;
+	return (struct part){ c->removed, c->n_removed };
 }
 
-static int apply(struct vmi_kvm_vm *vm, struct vmi_map_change *changes,
-	size_t n, struct progress *done)
+static struct part added_of(const struct vmi_map_change *c)
+{
+	return (struct part){ c->added, c->n_added };
+}
+
+static struct part relogged_of(const struct vmi_map_change *c)
+{
+	return (struct part){ c->relogged, c->n_relogged };
+}
+
+static const struct {
+	struct part (*part)(const struct vmi_map_change *c);
+	int (*one)(struct vmi_kvm_vm *vm, unsigned space,
+		struct vmi_map_entry *entry);
+	int (*back)(struct vmi_kvm_vm *vm, struct vmi_map_entry *entry);
+} steps[] = {
+	{ removed_of, remove_one, remove_back },
+	{ added_of, add_one, add_back },
+	{ relogged_of, relog_one, relog_back },
+};
+
+/* The changes of a commit, and how far each kind of step has come. */
+struct progress {
+	struct vmi_map_change *changes;
+	size_t n;
+	size_t done[vmi_array_len(steps)];
+};
+
+static int step_on(struct vmi_kvm_vm *vm, struct progress *p, size_t kind)
 {
 	size_t i, k;
 	int rc;
 
-	for (i = 0; i < n; i++)
-		for (k = 0; k < changes[i].n_removed; k++) {
-			rc = remove_one(vm, &changes[i].removed[k]);
+	for (i = 0; i < p->n; i++) {
+		struct part part = steps[kind].part(&p->changes[i]);
+
+		for (k = 0; k < part.n; k++) {
+			rc = steps[kind].one(vm, p->changes[i].as->id,
+				&part.entries[k]);
 			if (rc < 0)
 				return rc;
-			done->removed++;
+			p->done[kind]++;
 		}
-	for (i = 0; i < n; i++)
-		for (k = 0; k < changes[i].n_added; k++) {
-			rc = add_one(
-				vm, changes[i].as->id, &changes[i].added[k]);
-			if (rc < 0)
-				return rc;
-			done->added++;
-		}
+	}
 	return 0;
+}
+
+static int step_back(struct vmi_kvm_vm *vm, struct progress *p, size_t kind)
+{
+	size_t i, k, left = p->done[kind];
+	int rc = 0;
+
+	for (i = 0; i < p->n; i++) {
+		struct part part = steps[kind].part(&p->changes[i]);
+
+		for (k = 0; k < part.n && left; k++, left--)
+			if (steps[kind].back(vm, &part.entries[k]) < 0)
+				rc = -EIO;
+	}
+	return rc;
+}
+
+static int take_back(struct vmi_kvm_vm *vm, struct progress *p)
+{
+	size_t kind;
+	int rc = 0;
+
+	for (kind = vmi_array_len(steps); kind-- > 0;)
+		if (step_back(vm, p, kind) < 0)
+			rc = -EIO;
+	return rc;
 }
 
 int vmi_kvm_map_apply(
 	struct vmapi_vm *core, struct vmi_map_change *changes, size_t n)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
-	struct progress done = { 0, 0 };
-	size_t i;
-	int rc;
+	struct progress p = { .changes = changes, .n = n };
+	size_t i, kind;
+	int rc = 0;
 
 	for (i = 0; i < n; i++)
 		if (changes[i].as->id >= vm->n_spaces)
 			return vmi_fail(-ENOTSUP, "vm",
 				"this kernel has %u address space(s)",
 				vm->n_spaces);
-	rc = apply(vm, changes, n, &done);
-	if (rc < 0 && take_back(vm, changes, n, &done) < 0)
+	for (kind = 0; kind < vmi_array_len(steps) && rc == 0; kind++)
+		rc = step_on(vm, &p, kind);
+	if (rc < 0 && take_back(vm, &p) < 0)
 		return vmi_fail(-EIO, "vm",
 			"the kernel refused a map half-way (errno %d) and "
-			"refused to take it back: the map is broken",
-			-rc);
+			"refused to take it back: the map is broken", -rc);
 	return rc;
 }

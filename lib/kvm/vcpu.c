@@ -48,10 +48,17 @@ int vmi_kvm_vcpu_init(struct vmapi_vcpu *core)
 	rc = map_run(vcpu);
 	if (rc < 0)
 		goto close;
-	rc = vmi_kvm_arch_vcpu_init(vcpu);
+	rc = vmi_kvm_ring_map(vmi_kvm_vm_of(core->vm), vcpu->fd);
+	if (rc == 0)
+		rc = vmi_kvm_ring_init(vcpu);
 	if (rc < 0)
 		goto unmap;
+	rc = vmi_kvm_arch_vcpu_init(vcpu);
+	if (rc < 0)
+		goto ring;
 	return 0;
+ring:
+	vmi_kvm_ring_fini(vcpu);
 unmap:
 	vmi_sys->munmap(vcpu->run, vmi_kvm_of(core->vm->ctx)->run_bytes);
 close:
@@ -66,6 +73,7 @@ void vmi_kvm_vcpu_fini(struct vmapi_vcpu *core)
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 
 	vmi_kvm_arch_vcpu_fini(vcpu);
+	vmi_kvm_ring_fini(vcpu);
 	if (vcpu->run)
 		vmi_sys->munmap(
 			vcpu->run, vmi_kvm_of(core->vm->ctx)->run_bytes);

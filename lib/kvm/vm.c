@@ -20,6 +20,7 @@ static int check_config(const struct vmapi_vm_config *config)
 int vmi_kvm_vm_init(struct vmapi_vm *core)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
+	int fd = vmi_kvm_of(core->ctx)->fd;
 	int rc;
 
 	vm->fd = -1;
@@ -31,7 +32,9 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 				  : SIGRTMAX - 2;
 	sigemptyset(&vm->kick_set);
 	sigaddset(&vm->kick_set, vm->kick_signal);
-	rc = vmi_kvm_create_vm(vmi_kvm_of(core->ctx)->fd, core->config.type);
+	rc = vmi_kvm_create_vm(fd,
+		core->config.type ? core->config.type
+				  : vmi_kvm_arch_vm_type(fd));
 	if (rc == -EINVAL && core->config.type)
 		return vmi_fail(-ENOTSUP, "vm",
 			"type: this kernel has no VM type %llu",
@@ -39,6 +42,9 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 	if (rc < 0)
 		return vmi_kvm_vm_refused(rc, KVM_CREATE_VM);
 	vm->fd = rc;
+	rc = vmi_kvm_log_init(vm);
+	if (rc < 0)
+		goto close;
 	rc = vmi_kvm_slots_init(vm);
 	if (rc < 0)
 		goto close;
@@ -46,7 +52,7 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 	if (rc < 0)
 		goto slots;
 	return 0;
-	slots:
+slots:
 	vmi_kvm_slots_fini(vm);
 close:
 	vmi_sys->close(vm->fd);
@@ -58,8 +64,10 @@ void vmi_kvm_vm_fini(struct vmapi_vm *core)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
 
+	vmi_kvm_ring_unmap(vm);
 	vmi_kvm_arch_vm_fini(vm);
 	vmi_kvm_slots_fini(vm);
+	vmi_kvm_log_fini(vm);
 	if (vm->fd >= 0)
 		vmi_sys->close(vm->fd);
 	vm->fd = -1;

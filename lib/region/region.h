@@ -7,9 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vmapi/event.h>
+
 enum vmi_space {
-	VMI_SPACE_MEMORY = 0,
-	VMI_SPACE_PORT = 1
+	VMI_SPACE_MEMORY = VMAPI_SPACE_MEMORY,
+	VMI_SPACE_PORT = VMAPI_SPACE_PORT,
+	VMI_SPACE_CCW = VMAPI_SPACE_CCW /* never looked up here */
 };
 
 struct vmi_access {
@@ -19,20 +22,39 @@ struct vmi_access {
 	bool is_write;
 };
 
-/* Embedded by what answers. */
+/* Embedded by what answers.  No two share a byte. */
 struct vmi_region {
 	enum vmi_space space;
 	uint64_t base;
 	uint64_t bytes;
-	/* Any thread.  0: answered. */
+	bool posts; /* writes only queue: lib/core/posted.c */
+	/*
+	 * Any thread.  0: answered; -EAGAIN: the queue is full, again after
+	 * vmi_posted_deliver(); else it is the application's.
+	 */
 	int (*access)(struct vmi_region *region, struct vmi_access *access);
 	const char *name;
 };
 
-/* Ranges in order of base; changed only while no vcpu is in the guest. */
+/*
+ * Embedded by what a write at exactly this address sets off.  Several may
+ * share the address when what they match differs.
+ */
+struct vmi_doorbell {
+	enum vmi_space space;
+	uint64_t address;
+	unsigned bytes; /* 0: a write of any width */
+	bool has_match; /* ... of this value only */
+	uint64_t match;
+	void (*ring)(struct vmi_doorbell *bell);
+};
+
+/* In order of address; changed only while no vcpu is in the guest. */
 struct vmi_regions {
 	size_t n[2];
 	struct vmi_region **sorted[2];
+	size_t n_bells;
+	struct vmi_doorbell **bells; /* by space first */
 };
 
 /* The region that holds all of [address, address + bytes), or NULL. */
@@ -43,14 +65,29 @@ struct vmi_region *vmi_regions_find(const struct vmi_regions *regions,
 struct vmi_region *vmi_regions_overlap(const struct vmi_regions *regions,
 	enum vmi_space space, uint64_t base, uint64_t bytes);
 
+/* What a write sets off, or NULL. */
+struct vmi_doorbell *vmi_doorbell_find(const struct vmi_regions *regions,
+	enum vmi_space space, uint64_t address,
+	const struct vmi_access *write);
+/* One with an address in [base, base + bytes), or NULL. */
+struct vmi_doorbell *vmi_doorbell_in(const struct vmi_regions *regions,
+	enum vmi_space space, uint64_t base, uint64_t bytes);
+/* One that some write would set off together with `bell`, or NULL. */
+struct vmi_doorbell *vmi_doorbell_clash(const struct vmi_regions *regions,
+	const struct vmi_doorbell *bell);
+
 /*
- * A copy with one region more, to be freed with vmi_free(); NULL: no memory.
+ * A copy with one more, to be freed with vmi_free(); NULL: no memory.
  * `regions` may be NULL, which is the empty list.
  */
 struct vmi_regions *vmi_regions_with(const struct vmi_regions *regions,
 	struct vmi_region *fresh);
-/* Take a region out in place: while nobody reads, behind the run gate. */
+struct vmi_regions *vmi_regions_with_bell(const struct vmi_regions *regions,
+	struct vmi_doorbell *fresh);
+/* Take one out in place: while nobody reads, behind the run gate. */
 void vmi_regions_drop(struct vmi_regions *regions,
 	const struct vmi_region *old);
+void vmi_regions_drop_bell(struct vmi_regions *regions,
+	const struct vmi_doorbell *old);
 
 #endif

@@ -19,22 +19,6 @@ struct bit {
  * size: the value is elsewhere than the address says, and is checked there
  * (SDM 2A 3.1.1.9 and BT).
  */
-static uint64_t far_address(struct vmi_cpu *c, const struct vmi_op *op,
-	uint64_t offset, const struct bit *b)
-{
-	unsigned seg = vmi_op_seg(op), asize = vmi_op_asize(op), access;
-	uint64_t base = 0, at;
-
-	access = b->exec == VMI_EXEC_bt ? VMI_MEM_READ : VMI_MEM_WRITE;
-	if (c->mode != 64 || seg == VMI_FS || seg == VMI_GS)
-		base = c->r[VMI_R_SEG + seg];
-	at = vmi_ea(c, op) - base + offset;
-	if (asize != 8)
-		at &= (1ull << (8 * asize)) - 1;
-	return c->mode == 64 ? at + base :
-		vmi_linear(c, seg, at, b->bytes, access);
-}
-
 static void locate(struct vmi_cpu *c, const struct vmi_op *op, struct bit *b)
 {
 	unsigned bits = 8 * b->bytes;
@@ -51,7 +35,8 @@ static void locate(struct vmi_cpu *c, const struct vmi_op *op, struct bit *b)
 	n = (n ^ top) - top;
 	/* Floor of n / bits: what the number leaves is a multiple. */
 	n = (n - b->number) / bits | (n >> 63 ? ~(~0ull / bits) : 0);
-	b->linear = far_address(c, op, n * b->bytes, b);
+	b->linear = vmi_linear_beyond(c, n * b->bytes, b->bytes,
+		b->exec == VMI_EXEC_bt ? VMI_MEM_READ : VMI_MEM_WRITE);
 }
 
 static void change_locked(struct vmi_cpu *c, const struct vmi_op *op,
@@ -76,10 +61,8 @@ static void bit_test(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t v, flags;
 
 	locate(c, op, &b);
-	if ((op->bits & VMI_OPF_LOCK) && b.memory)
-		vmi_check(c, b.linear, b.bytes, VMI_MEM_WRITE);
 	if ((op->bits & VMI_OPF_LOCK) && b.memory &&
-		vmi_host(c, b.linear, 1, VMI_MEM_READ)) {
+		vmi_lockable(c, b.linear, b.bytes)) {
 		change_locked(c, op, &b);
 		return;
 	}

@@ -643,10 +643,13 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	return b->ops;
 }
 
+/* What is executed where nothing can be: back to the run loop. */
+static const struct vmi_op none = { .run = vmi_h_dead };
+
 static const uint8_t *fetch_quick(struct vmi_cpu *c)
 {
 	uint64_t linear = fetch_linear(c, c->rip);
-	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, c->who);
 
 	return e->exec == (linear & VMI_PAGE_MASK) ?
 		(const uint8_t *)(uintptr_t)(linear + e->addend) : NULL;
@@ -661,6 +664,8 @@ const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 
 	c->op = NULL;
 	c->r[VMI_R_BLOCK] = c->rip;
+	if (vmi_unlikely(c->key & VMI_KEY_BREAK) && vmi_debug_at_point(c))
+		return &none;
 	host = fetch_quick(c);
 	b = host ? confirmed(c, lookup(c, host)) : NULL;
 	if (!b) {
@@ -684,7 +689,6 @@ const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 
 const struct vmi_op *vmi_block_jump(struct vmi_cpu *c)
 {
-	static const struct vmi_op none = { .run = vmi_h_dead };
 	const struct vmi_op *op;
 
 	c->rip = c->r[VMI_R_BLOCK];
@@ -737,6 +741,9 @@ const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 	if (next->run != vmi_h_enter ||
 		flushes != c->cache->flushes)
 		return next; /* nothing there, or `from` is no more */
+	if (vmi_unlikely(c->key & VMI_KEY_BREAK) &&
+		vmi_debug_cuts(c, code_base(c) + c->r[VMI_R_BLOCK]))
+		return next; /* in another alias of the page it is a point */
 	to = block_of(next);
 	/*
 	 * Within a page the way is the same whatever the page tables are; and

@@ -18,6 +18,7 @@
 #define VMI_KEY_FLAT  0x08u /* ES, SS, DS: base 0, 4 GiB, writable */
 #define VMI_KEY_PROT  0x10u /* protected mode, not virtual 8086 */
 #define VMI_KEY_V86   0x20u
+#define VMI_KEY_BREAK 0x40u /* execution points are armed: debug.c */
 
 /* Bits of a RAM object's page flags. */
 #define VMI_PAGE_CODE 0x01u /* some vcpu has blocks of it */

@@ -11,7 +11,6 @@
 #define CR4_PDPTE (VMI_CR4_PAE | VMI_CR4_PGE | VMI_CR4_PSE | VMI_CR4_SMEP)
 #define CR4_TLB	  (CR4_PDPTE | VMI_CR4_SMAP)
 
-#define DR6_ONES  0xffff0ff0ull
 #define DR6_KNOWN 0xe00full
 #define DR7_ONES  0x400ull
 #define DR7_KNOWN 0xffff23ffull
@@ -133,6 +132,8 @@ static void write_cr4(struct vmi_cpu *c, uint64_t v)
 	c->cr4 = v;
 	if (changed & CR4_TLB)
 		vmi_tlb_flush(c);
+	if (changed & VMI_CR4_DE)
+		vmi_debug_changed(c);
 	vmi_mode_changed(c);
 }
 
@@ -226,12 +227,12 @@ void vmi_do_mov_dr_r(struct vmi_cpu *c, const struct vmi_op *op)
 	if (n >= 6 && v >> 32)
 		refuse(c);
 	if (n == 6)
-		v = (v & DR6_KNOWN) | DR6_ONES;
+		v = (v & DR6_KNOWN) | VMI_DR6_ONES;
 	else if (n == 7)
 		v = (v & DR7_KNOWN) | DR7_ONES;
 	c->dr[n] = v;
-	/* Breakpoints are looked for by who decodes and who translates. */
-	vmi_mode_changed(c);
+	if (n != 6)
+		vmi_debug_changed(c);
 }
 
 void vmi_do_lmsw(struct vmi_cpu *c, const struct vmi_op *op)
@@ -239,14 +240,15 @@ void vmi_do_lmsw(struct vmi_cpu *c, const struct vmi_op *op)
 	uint64_t v;
 
 	vmi_need_cpl0(c);
-	v = vmi_rm(c, op, 2);
+	v = vmi_rm_unchecked(c, op, 2);
 	write_cr0(c, (c->cr0 & ~0xeull) | (v & 0xf));
 }
 
 void vmi_do_smsw(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	vmi_need_umip(c);
-	vmi_rm_set(c, op, op->bits & VMI_OPF_MEM ? c->cr0 & 0xffff : c->cr0,
+	vmi_rm_unchecked_set(c, op,
+		op->bits & VMI_OPF_MEM ? c->cr0 & 0xffff : c->cr0,
 		op->bits & VMI_OPF_MEM ? 2 : vmi_op_size(op));
 }
 

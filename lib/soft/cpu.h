@@ -11,6 +11,7 @@
 #include <vmapi/x86.h>
 
 #include "lib/compiler.h"
+#include "lib/soft/debug.h"
 #include "lib/soft/fp/fp.h"
 #include "lib/soft/insn.h"
 #include "lib/soft/x86.h"
@@ -54,6 +55,7 @@ enum vmi_tlb_kind {
 	VMI_TLB_USER,  /* CPL 3 */
 	VMI_TLB_SUPER, /* supervisor; user pages are refused if SMAP says so */
 	VMI_TLB_SUPER_AC, /* supervisor with EFLAGS.AC set */
+	VMI_TLB_ALIGNED,  /* CPL 3 with #AC: always empty, mem.c sees all */
 	VMI_TLBS
 };
 
@@ -70,7 +72,10 @@ struct vmi_jump {
 enum vmi_leave {
 	VMI_LEAVE_FAULT = 1, /* cpu->fault is to be delivered */
 	VMI_LEAVE_EXIT = 2,  /* cpu->io waits for an answer; then replay */
-	VMI_LEAVE_AGAIN = 3  /* run the same instruction again */
+	VMI_LEAVE_AGAIN = 3, /* an element is done: go on with the instruction */
+	VMI_LEAVE_ALONE = 4, /* run it again, and nothing after it */
+	VMI_LEAVE_STOP = 5,  /* the application is told before it runs */
+	VMI_LEAVE_REPLAY = 6 /* something comes first; then replay cpu->io */
 };
 
 struct vmi_fault {
@@ -79,6 +84,40 @@ struct vmi_fault {
 	uint32_t code;
 	uint64_t cr2;
 	uint64_t dr6;
+};
+
+/* How an event came about: SDM 3A 6.3, 6.4; it decides checks and errors. */
+enum vmi_event_kind {
+	VMI_EV_EXTERNAL,  /* INTR: EXT bit set in error codes */
+	VMI_EV_NMI,
+	VMI_EV_EXCEPTION, /* fault or trap of an instruction */
+	VMI_EV_INT,	  /* INT n: DPL is checked, VM86 by IOPL and VME */
+	VMI_EV_INT3	  /* INT3, INTO: DPL is checked; INT1 is EXCEPTION */
+};
+
+struct vmi_event {
+	enum vmi_event_kind kind;
+	uint8_t vector;
+	bool has_code;
+	uint32_t code;
+	uint64_t return_rip;
+};
+
+/* A task's registers, as its state segment has them: task.c. */
+struct vmi_task_image {
+	uint32_t cr3, eip, eflags, gpr[8];
+	uint16_t seg[6], ldt;
+	bool trap;
+};
+
+/* The part of a task switch that belongs to the new task. */
+struct vmi_arrival {
+	struct vmi_task_image image;
+	uint32_t ext;	/* EXT bit of error codes */
+	uint32_t code;	/* to be pushed for an event's handler */
+	uint8_t size;	/* of a register in the task state */
+	bool has_code, nested;
+	bool due;	/* it is not done yet */
 };
 
 /*
@@ -92,9 +131,15 @@ struct vmi_io_entry {
 	uint64_t address;
 	uint64_t value;
 	uint8_t bytes;
-	uint8_t space;
+	uint8_t space; /* enum vmi_space, or VMI_ASK_ */
 	bool is_write;
+	uint8_t why;   /* of an MSR: VMAPI_X86_MSR_ */
+	bool refused;  /* answered with nothing: #GP */
 };
+
+/* What is no device access, and waits for the application like one. */
+#define VMI_ASK_MSR  16
+#define VMI_ASK_CALL 17
 
 struct vmi_io {
 	unsigned n;	 /* entries answered */
@@ -114,6 +159,7 @@ struct vmi_io {
 #define VMI_EVENT_SIPI	  (1u << 5)
 #define VMI_EVENT_SMI	  (1u << 6)
 #define VMI_EVENT_CODE	  (1u << 7) /* the inbox of code pages has mail */
+#define VMI_EVENT_EOI	  (1u << 8) /* soft_vcpu.eoi: of the application's IOAPIC */
 
 struct vmi_xmm {
 	uint64_t q[2]; /* q[0]: bytes 0-7, byte 0 lowest */
@@ -164,6 +210,7 @@ struct vmi_cpu {
 	uint32_t key;	   /* the same and more, of blocks: block.h */
 
 	struct vmi_fpu fpu;
+	struct vmi_debug debug;
 
 	/* Model-specific registers that are plain storage: msr.c. */
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
@@ -176,7 +223,9 @@ struct vmi_cpu {
 
 	/* Between instructions. */
 	uint8_t shadow;	   /* bit 0: MOV SS, bit 1: STI */
-	bool nmi_masked, nmi_pending;
+	bool nmi_masked;
+	uint8_t nmi_pending;	  /* accepted: two at most */
+	atomic_uint nmi_arrived;  /* raised since the last look */
 	bool halted;
 	uint8_t mp_state;  /* enum vmapi_x86_mp_state */
 	uint8_t sipi_vector;
@@ -190,6 +239,9 @@ struct vmi_cpu {
 	bool exclusive;	    /* between vmi_exclusive_begin() and _end() */
 	struct vmi_fault fault;
 	uint8_t previous; /* the vector being delivered, for #DF */
+	struct vmi_event underway; /* what is being delivered */
+	uint64_t underway_flags;   /* the image that it pushes */
+	struct vmi_arrival arrival;
 	int injected;	  /* queued by vmapi_vcpu_interrupt(), or -1 */
 	bool window_wanted;
 

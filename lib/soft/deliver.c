@@ -7,8 +7,12 @@
  * decision about double faults.  Software interrupts and external ones are
  * benign whatever their vector, so they go there as a benign vector.
  *
- * Frames are written before any register changes.  What a frame that faults
- * half-way leaves is below the stack pointer, where it is nobody's.
+ * All of a frame is checked, and descriptors are marked accessed, before the
+ * first word is pushed, and registers change last.  So a delivery that faults
+ * leaves nothing, and one that has to wait for a device is simply begun again
+ * when it has its answer: c->underway keeps the event, which nobody else
+ * remembers by then.  A task switch that has come to the new task does not
+ * begin again, but goes on there: c->arrival.
  */
 #include "lib/soft/system.h"
 
@@ -295,28 +299,51 @@ static void deliver_protected(struct vmi_cpu *c, struct delivery *v)
 	through_gate(c, v);
 }
 
-static void deliver(struct vmi_cpu *c, const struct vmi_event *event,
-	uint64_t flags)
+static void dispatch(struct vmi_cpu *c)
 {
+	const struct vmi_event *event = &c->underway;
 	struct delivery v = {
 		.ev = event,
 		.ext = !is_software(event),
-		.flags = flags,
+		.flags = c->underway_flags,
 	};
 
-	vmi_soft_trace_event(c, event);
-	c->delivering = true;
-	c->previous = event->kind == VMI_EV_EXCEPTION ? event->vector : BENIGN;
 	if (!(c->cr0 & VMI_CR0_PE))
 		deliver_real(c, &v);
 	else if (!vmi_vm86(c) || event->kind != VMI_EV_INT ||
 		!deliver_vm86(c, &v))
 		deliver_protected(c, &v);
+}
+
+static void delivered(struct vmi_cpu *c)
+{
 	c->delivering = false;
 	c->delivered = true;
 	c->shadow = 0;
-	if (event->kind == VMI_EV_NMI)
+	if (c->underway.kind == VMI_EV_NMI)
 		c->nmi_masked = true;
+}
+
+static void deliver(struct vmi_cpu *c, const struct vmi_event *event,
+	uint64_t flags)
+{
+	vmi_soft_trace_event(c, event);
+	c->underway = *event;
+	c->underway_flags = flags;
+	c->delivering = true;
+	c->previous = event->kind == VMI_EV_EXCEPTION ? event->vector : BENIGN;
+	dispatch(c);
+	delivered(c);
+}
+
+void vmi_deliver_again(struct vmi_cpu *c)
+{
+	if (c->arrival.due)
+		vmi_task_arrive(c);
+	else
+		dispatch(c);
+	if (c->delivering)
+		delivered(c);
 }
 
 void vmi_deliver(struct vmi_cpu *c, const struct vmi_event *event)
@@ -353,7 +380,10 @@ static void combine(struct vmi_cpu *c, struct vmi_fault *second)
 	}
 }
 
-/* SDM 3B 17.3.1.1: whether the pushed image has RF set. */
+/*
+ * SDM 3B 17.3.1.1: whether the pushed image has RF set, whatever the flag is.
+ * Not for #DB of an execution point, nor for traps.
+ */
 static bool sets_rf(const struct vmi_fault *f)
 {
 	if (f->vector == VMI_DB)
@@ -371,12 +401,14 @@ void vmi_deliver_fault(struct vmi_cpu *c)
 	if (f.vector == VMI_PF)
 		c->cr2 = f.cr2;
 	if (f.vector == VMI_DB) {
-		c->dr[6] |= f.dr6;
+		/* B0 to B3 are this event's, the rest adds up. */
+		c->dr[6] = (c->dr[6] & ~15ull) | f.dr6;
 		c->dr[7] &= ~VMI_DR7_GD;
 	}
 	if (c->delivering)
 		combine(c, &f);
 	c->delivering = false;
+	c->arrival.due = false;
 	c->fault_pending = false;
 	if (c->shutdown)
 		return;

@@ -3,40 +3,45 @@
 #include "lib/soft/system.h"
 
 /* SGDT, SIDT: two bytes of limit, then a base of 4 or 8 bytes. */
-static void store_table(struct vmi_cpu *c, const struct vmi_op *op,
-	unsigned table)
+static void store_table(struct vmi_cpu *c, unsigned table)
 {
 	unsigned bytes = c->mode == 64 ? 8 : 4;
-	uint64_t at = vmi_ea(c, op);
-	uint64_t base_at = (at + 2) & c->amask;
+	uint64_t at, base_at;
 
 	vmi_need_umip(c);
+	at = vmi_linear_beyond(c, 0, 2 + bytes, VMI_MEM_WRITE);
+	base_at = (at + 2) & c->amask;
+	vmi_need_aligned(c, at, 4); /* SDM 3A table 6-7 */
 	vmi_check(c, at, 2, VMI_MEM_WRITE);
 	vmi_check(c, base_at, bytes, VMI_MEM_WRITE);
-	vmi_write(c, at, c->seg[table].limit & 0xffff, 2);
-	vmi_write(c, base_at, bytes == 8 ? c->seg[table].base :
+	vmi_write_unaligned(c, at, c->seg[table].limit & 0xffff, 2);
+	vmi_write_unaligned(c, base_at, bytes == 8 ? c->seg[table].base :
 		(uint32_t)c->seg[table].base, bytes);
 }
 
 void vmi_do_sgdt(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	store_table(c, op, VMI_GDTR);
+	(void)op;
+	store_table(c, VMI_GDTR);
 }
 
 void vmi_do_sidt(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	store_table(c, op, VMI_IDTR);
+	(void)op;
+	store_table(c, VMI_IDTR);
 }
 
 static void load_table(struct vmi_cpu *c, const struct vmi_op *op,
 	unsigned table)
 {
-	uint64_t at = vmi_ea(c, op);
 	struct vmapi_x86_segment s = { .base = 0 };
+	unsigned bytes = c->mode == 64 ? 8 : 4;
+	uint64_t at;
 
 	vmi_need_cpl0(c);
+	at = vmi_linear_beyond(c, 0, 2 + bytes, VMI_MEM_READ);
 	s.limit = (uint32_t)vmi_read(c, at, 2);
-	s.base = vmi_read(c, (at + 2) & c->amask, c->mode == 64 ? 8 : 4);
+	s.base = vmi_read(c, (at + 2) & c->amask, bytes);
 	if (c->mode == 64) {
 		if (!vmi_canonical(s.base))
 			vmi_raise_code(c, VMI_GP, 0);
@@ -61,7 +66,7 @@ static void store_selector(struct vmi_cpu *c, const struct vmi_op *op,
 {
 	vmi_need_protected(c);
 	vmi_need_umip(c);
-	vmi_rm_set(c, op, c->seg[n].selector,
+	vmi_rm_unchecked_set(c, op, c->seg[n].selector,
 		op->bits & VMI_OPF_MEM ? 2 : vmi_op_size(op));
 }
 
@@ -102,7 +107,7 @@ void vmi_do_lldt(struct vmi_cpu *c, const struct vmi_op *op)
 
 	vmi_need_protected(c);
 	vmi_need_cpl0(c);
-	s.selector = (uint16_t)vmi_rm(c, op, 2);
+	s.selector = (uint16_t)vmi_rm_unchecked(c, op, 2);
 	s.attributes = VMAPI_X86_SEG_UNUSABLE;
 	if (VMI_SEL(s.selector)) {
 		system_descriptor(c, s.selector, 1u << VMI_SYS_LDT, &d);
@@ -120,7 +125,7 @@ void vmi_do_ltr(struct vmi_cpu *c, const struct vmi_op *op)
 
 	vmi_need_protected(c);
 	vmi_need_cpl0(c);
-	selector = (uint16_t)vmi_rm(c, op, 2);
+	selector = (uint16_t)vmi_rm_unchecked(c, op, 2);
 	if (!VMI_SEL(selector))
 		vmi_raise_code(c, VMI_GP, 0);
 	if (!vmi_long_mode(c))
@@ -219,24 +224,14 @@ void vmi_do_verw(struct vmi_cpu *c, const struct vmi_op *op)
 
 void vmi_do_arpl(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	uint64_t at = 0, to, from;
+	uint64_t to, from;
 	bool less;
 
 	vmi_need_protected(c);
-	if (op->bits & VMI_OPF_MEM) {
-		at = vmi_ea(c, op);
-		to = vmi_read(c, at, 2); /* written only if less */
-	} else {
-		to = vmi_reg(c, op->base, 2);
-	}
+	to = vmi_rm_unchecked(c, op, 2);
 	from = vmi_reg(c, op->reg, 2);
 	less = (to & 3) < (from & 3);
-	if (less) {
-		to = (to & ~3ull) | (from & 3);
-		if (op->bits & VMI_OPF_MEM)
-			vmi_write(c, at, to, 2);
-		else
-			vmi_reg_set(c, op->base, to, 2);
-	}
+	if (less) /* only then is it written, and has to be writable */
+		vmi_rm_unchecked_set(c, op, (to & ~3ull) | (from & 3), 2);
 	set_zf(c, less);
 }

@@ -12,6 +12,9 @@
  */
 #include "lib/soft/device.h"
 
+#include <errno.h>
+
+#include "lib/core/posted.h"
 #include "lib/soft/op.h"
 #include "lib/soft/pc.h"
 #include "lib/soft/soft.h"
@@ -39,36 +42,77 @@ void vmi_dev_done(struct vmi_cpu *c)
 	c->io.replay = false;
 }
 
-/* The library's own answer to an access; false: nobody's. */
-static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
+static bool apic_answers(struct vmi_cpu *c, struct vmi_io_entry *e)
 {
-	struct vmi_access access = { .value = e->value, .bytes = e->bytes,
-		.is_write = e->is_write };
-	struct vmi_region *region;
-	struct vmi_regions *all;
-
-	if (e->space == VMI_SPACE_MEMORY && vmi_pc_apic_page(c, e->address)) {
-		if (e->is_write)
-			vmi_pc_apic_write(c, e->address, e->value, e->bytes);
-		else
-			e->value = vmi_pc_apic_read(c, e->address, e->bytes);
-		return true;
-	}
-	all = atomic_load_explicit(&c->vm->vm.regions, memory_order_acquire);
-	if (!all)
+	if (e->space != VMI_SPACE_MEMORY || !vmi_pc_apic_page(c, e->address))
 		return false;
-	region = vmi_regions_find(all, e->space, e->address, e->bytes);
-	if (!region)
-		return false;
-	access.offset = e->address - region->base;
-	if (region->access(region, &access))
-		return false;
-	if (!e->is_write)
-		e->value = access.value;
+	if (e->is_write)
+		vmi_pc_apic_write(c, e->address, e->value, e->bytes);
+	else
+		e->value = vmi_pc_apic_read(c, e->address, e->bytes);
 	return true;
 }
 
-static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
+/*
+ * A region's answer.  Writes that were posted come first, and it is the
+ * application that takes them: so the instruction is left, and replayed.
+ */
+static bool region_answers(const struct vmi_regions *all, struct vmi_cpu *c,
+	struct vmi_io_entry *e)
+{
+	struct vmi_access access = { .value = e->value, .bytes = e->bytes,
+		.is_write = e->is_write };
+	struct vmi_region *region = vmi_regions_find(
+		all, e->space, e->address, e->bytes);
+	int err = -ENOENT;
+
+	if (!(region && region->posts && e->is_write) &&
+		vmi_posted_waits(&c->vm->vm))
+		vmi_leave(c, VMI_LEAVE_REPLAY);
+	if (region) {
+		access.offset = e->address - region->base;
+		err = region->access(region, &access);
+	}
+	if (err == -EAGAIN)
+		vmi_leave(c, VMI_LEAVE_REPLAY);
+	if (!err && !e->is_write)
+		e->value = access.value;
+	return !err;
+}
+
+/* The library's own answer to an access; false: nobody's. */
+static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
+{
+	struct vmi_access write = { .value = e->value, .bytes = e->bytes };
+	struct vmi_doorbell *bell;
+	struct vmi_regions *all;
+
+	if (apic_answers(c, e))
+		return true;
+	if (e->space >= VMI_ASK_MSR)
+		return false;
+	all = atomic_load_explicit(&c->vm->vm.regions, memory_order_acquire);
+	if (!all)
+		return false;
+	bell = e->is_write ? vmi_doorbell_find(all, e->space, e->address,
+		&write) : NULL;
+	if (!bell)
+		return region_answers(all, c, e);
+	bell->ring(bell);
+	return true;
+}
+
+/* A full log: reads give all ones, writes go nowhere. */
+static struct vmi_io_entry *overflow(struct vmi_io *io)
+{
+	struct vmi_io_entry *e = &io->entry[io->n];
+
+	*e = (struct vmi_io_entry){ .value = ~0ull };
+	return e;
+}
+
+static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
+	struct vmi_io_entry want)
 {
 	struct vmi_io *io = &c->io;
 	struct vmi_io_entry *e;
@@ -77,14 +121,15 @@ static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
 	if (io->cursor < io->n) {
 		e = &io->entry[io->cursor];
 		if (e->address == want.address && e->bytes == want.bytes &&
+			e->space == want.space &&
 			e->is_write == want.is_write) {
 			io->cursor++;
-			return e->value;
+			return e;
 		}
 		io->n = io->cursor; /* memory changed under the instruction */
 	}
 	if (io->n == VMI_IO_LOG)
-		return want.is_write ? 0 : ~0ull;
+		return overflow(io);
 	e = &io->entry[io->n];
 	*e = want;
 	if (!answered(c, e)) {
@@ -93,7 +138,16 @@ static uint64_t access_device(struct vmi_cpu *c, struct vmi_io_entry want)
 	}
 	io->n++;
 	io->cursor++;
-	return e->value;
+	/* An EOI is the application's before the guest does anything else. */
+	if (atomic_load_explicit(&c->event, memory_order_relaxed) &
+		VMI_EVENT_EOI)
+		vmi_leave(c, VMI_LEAVE_REPLAY);
+	return e;
+}
+
+static uint64_t low_bytes(uint64_t v, unsigned bytes)
+{
+	return bytes == 8 ? v : v & ((1ull << (8 * bytes)) - 1);
 }
 
 uint64_t vmi_dev_read(struct vmi_cpu *c, enum vmi_space space,
@@ -101,17 +155,26 @@ uint64_t vmi_dev_read(struct vmi_cpu *c, enum vmi_space space,
 {
 	struct vmi_io_entry e = { .address = address, .bytes = (uint8_t)bytes,
 		.space = (uint8_t)space };
-	uint64_t v = access_device(c, e);
 
-	return bytes == 8 ? v : v & ((1ull << (8 * bytes)) - 1);
+	return low_bytes(access_device(c, e)->value, bytes);
 }
 
 void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 	uint64_t value, unsigned bytes)
 {
-	struct vmi_io_entry e = { .address = address, .value = value,
-		.bytes = (uint8_t)bytes, .space = (uint8_t)space,
-		.is_write = true };
+	struct vmi_io_entry e = { .address = address,
+		.value = low_bytes(value, bytes), .bytes = (uint8_t)bytes,
+		.space = (uint8_t)space, .is_write = true };
 
 	access_device(c, e);
+}
+
+bool vmi_ask(struct vmi_cpu *c, struct vmi_io_entry what, uint64_t *answer)
+{
+	const struct vmi_io_entry *e;
+
+	what.bytes = 8;
+	e = access_device(c, what);
+	*answer = e->value;
+	return !e->refused;
 }

@@ -17,6 +17,12 @@ void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 	uint64_t value, unsigned bytes);
 
 /*
+ * The application's word on something else (VMI_ASK_): `what` has all but
+ * the size, which is 8.  False: it refuses.
+ */
+bool vmi_ask(struct vmi_cpu *c, struct vmi_io_entry what, uint64_t *answer);
+
+/*
  * Whether the next access of the instruction, to gpa, has its answer in the
  * log: then it is that, though there may be RAM by now.
  */

@@ -5,23 +5,6 @@
 
 #include "lib/soft/operand.h"
 
-/* How an event came about: SDM 3A 6.3, 6.4; it decides checks and errors. */
-enum vmi_event_kind {
-	VMI_EV_EXTERNAL,  /* INTR: EXT bit set in error codes */
-	VMI_EV_NMI,
-	VMI_EV_EXCEPTION, /* fault or trap of an instruction */
-	VMI_EV_INT,	  /* INT n: DPL is checked, VM86 by IOPL and VME */
-	VMI_EV_INT3	  /* INT3, INTO: DPL is checked; INT1 is EXCEPTION */
-};
-
-struct vmi_event {
-	enum vmi_event_kind kind;
-	uint8_t vector;
-	bool has_code;
-	uint32_t code;
-	uint64_t return_rip;
-};
-
 /*
  * deliver.c.  Deliver through the IVT, an interrupt or trap gate, a task gate
  * or a 64-bit gate; on return c->rip is the handler's.  Raises what the
@@ -36,6 +19,12 @@ void vmi_deliver(struct vmi_cpu *c, const struct vmi_event *event);
  * set c->shutdown.
  */
 void vmi_deliver_fault(struct vmi_cpu *c);
+
+/*
+ * What was left for a device's answer after its event was taken, or after a
+ * task switch could no longer be undone: c->delivering, c->arrival.due.
+ */
+void vmi_deliver_again(struct vmi_cpu *c);
 
 /* Power-on and INIT state: SDM 3A table 10-1 (9-1 in older editions). */
 void vmi_cpu_reset(struct vmi_cpu *c, bool init);

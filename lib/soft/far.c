@@ -119,13 +119,13 @@ static void gate_inner(struct vmi_cpu *c, const struct far *f,
 	for (i = 0; i < params; i++)
 		param[i] = vmi_stack_peek(c, &old, i * f->size, f->size);
 	vmi_desc_touch(c, d);
+	if (in.st.mask != ~0ull)
+		vmi_desc_touch(c, &in.d);
 	vmi_stack_push(c, &in.st, c->seg[VMI_SS].selector, f->size);
 	vmi_stack_push(c, &in.st, c->r[VMI_RSP], f->size);
 	while (i--)
 		vmi_stack_push(c, &in.st, param[i], f->size);
 	push_return(c, &in.st, f);
-	if (in.st.mask != ~0ull)
-		vmi_desc_touch(c, &in.d);
 	vmi_seg_code(c, f->cs, d, dpl);
 	vmi_inner_commit(c, &in, dpl);
 	c->rip = f->rip;

@@ -10,14 +10,9 @@
 
 /* -- Read, modify, write ------------------------------------------------ */
 
-/*
- * A device cannot be locked: it is read and written once.  What faults is a
- * write, though it begins with a read.
- */
 static bool lockable(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	vmi_check(c, vmi_ea(c, op), vmi_op_size(op), VMI_MEM_WRITE);
-	return vmi_host(c, vmi_ea(c, op), 1, VMI_MEM_READ);
+	return vmi_lockable(c, vmi_ea(c, op), vmi_op_size(op));
 }
 
 struct change {

@@ -83,6 +83,8 @@ int vmi_operand_memory(const struct vmi_insn *i);
 /* Bytes of it, for its limit check; and VMI_MEM_READ or _WRITE. */
 unsigned vmi_operand_memory_bytes(const struct vmi_insn *i, unsigned n);
 unsigned vmi_operand_access(const struct vmi_insn *i, int n);
+/* Whether its helper checks it, since not all of it may be touched. */
+bool vmi_operand_unchecked(const struct vmi_insn *i);
 /* Its register as the instruction numbers it, or VMI_NOREG. */
 uint8_t vmi_operand_number(const struct vmi_insn *i, unsigned n);
 /* Its register as operations number it: AH to BH are copied to T1 or T2... */
@@ -103,8 +105,9 @@ struct address vmi_address_raw(const struct builder *b);
 struct vmi_op *vmi_address_ea(struct builder *b, const struct address *a,
 	vmi_handler *run);
 struct address vmi_address_after_ea(uint8_t index);
-/* The linear address of the memory operand. */
+/* The linear address of the memory operand; the same without checks. */
 struct address vmi_address_resolve(struct builder *b, unsigned bytes,
 	unsigned access);
+struct address vmi_address_unchecked(struct builder *b);
 
 #endif

@@ -117,3 +117,17 @@ struct address vmi_address_resolve(struct builder *b, unsigned bytes,
 	vmi_lower_note(b, op)->sees = true;
 	return vmi_address_after_ea(VMI_R_ZERO);
 }
+
+struct address vmi_address_unchecked(struct builder *b)
+{
+	struct address a = vmi_address_raw(b), rest;
+
+	if (b->block->key & VMI_KEY_64)
+		return address_64(b);
+	if (flat(b))
+		return a;
+	vmi_address_ea(b, &a, vmi_h_ea);
+	rest = vmi_address_after_ea((uint8_t)(VMI_R_SEG + b->insn.seg));
+	vmi_address_ea(b, &rest, vmi_h_ea)->size = 3 << 4;
+	return vmi_address_after_ea(VMI_R_ZERO);
+}

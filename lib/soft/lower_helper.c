@@ -56,12 +56,17 @@ static struct address helper_address(struct builder *b, int mem,
 	unsigned form)
 {
 	struct vmi_insn *i = &b->insn;
+	unsigned access = vmi_operand_access(i, mem);
 	struct address a;
 
 	/* SDM 2B POP: the address is computed with RSP as it is afterwards. */
 	if (i->row->exec == VMI_EXEC_pop && i->base == VMI_RSP)
 		i->disp += i->opsize;
-	a = vmi_address_resolve(b, vmi_operand_memory_bytes(i, (unsigned)mem), vmi_operand_access(i, mem));
+	if (i->row->attr & VMI_A_AL16)
+		access |= VMI_MEM_AL16;
+	a = vmi_operand_unchecked(i) ? vmi_address_unchecked(b) :
+		vmi_address_resolve(b,
+			vmi_operand_memory_bytes(i, (unsigned)mem), access);
 	return form ? in_t0_alone(b, a) : a;
 }
 

@@ -177,6 +177,39 @@ static unsigned area_bytes(const struct vmi_insn *i)
 	}
 }
 
+/*
+ * What is refused whatever the operand is, by privilege or by not being an
+ * instruction; what touches its operand in parts, or elsewhere.
+ */
+bool vmi_operand_unchecked(const struct vmi_insn *i)
+{
+	switch (i->row->exec) {
+	case VMI_EXEC_bt:
+	case VMI_EXEC_bts:
+	case VMI_EXEC_btr:
+	case VMI_EXEC_btc:
+		return !vmi_operand_is_imm(i, 1);
+	case VMI_EXEC_arpl:
+	case VMI_EXEC_bound:
+	case VMI_EXEC_ud0:
+	case VMI_EXEC_ud1:
+	case VMI_EXEC_sldt:
+	case VMI_EXEC_str:
+	case VMI_EXEC_sgdt:
+	case VMI_EXEC_sidt:
+	case VMI_EXEC_smsw:
+	case VMI_EXEC_lldt:
+	case VMI_EXEC_ltr:
+	case VMI_EXEC_lgdt:
+	case VMI_EXEC_lidt:
+	case VMI_EXEC_lmsw:
+	case VMI_EXEC_invlpg:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Bytes of the memory operand, for its limit check. */
 unsigned vmi_operand_memory_bytes(const struct vmi_insn *i, unsigned n)
 {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "lib/core/dirty.h"
 #include "lib/soft/block.h"
 #include "lib/soft/device.h"
 #include "lib/soft/operand.h"
@@ -18,6 +19,7 @@ struct page {
 	uint64_t gpa;
 	bool code;	  /* blocks were decoded from it */
 	bool readonly;	  /* a ROM: writes are device accesses */
+	bool logged;	  /* not to be written unseen: see translate() */
 };
 
 /* -- Guest-physical ----------------------------------------------------- */
@@ -35,6 +37,14 @@ uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)
 		return NULL;
 	*writable = !(e->flags & VMAPI_MAP_READONLY);
 	return e->ram->base + e->offset + (gpa - e->gpa);
+}
+
+void vmi_phys_written(struct vmi_cpu *c, uint64_t gpa)
+{
+	const struct vmi_map_entry *e = map_entry(c, gpa);
+
+	if (e && e->flags & VMAPI_MAP_LOG)
+		vmi_log_mark(e->ram, e->offset + (gpa - e->gpa), 1);
 }
 
 static bool page_has_code(const struct vmi_map_entry *e, uint64_t gpa)
@@ -58,6 +68,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 	p.host = e->ram->base + e->offset + (gpa - e->gpa);
 	p.readonly = e->flags & VMAPI_MAP_READONLY;
 	p.code = page_has_code(e, gpa);
+	p.logged = e->flags & VMAPI_MAP_LOG;
 	return p;
 }
 
@@ -69,22 +80,16 @@ static bool canonical(const struct vmi_cpu *c, uint64_t linear)
 		(uint64_t)((int64_t)(linear << 16) >> 16) == linear;
 }
 
-static struct vmi_tlb_entry *entry_of(struct vmi_cpu *c, uint64_t linear,
-	enum vmi_tlb_kind who)
-{
-	uint64_t n = linear >> 12;
-
-	return &c->tlbs[who][(n ^ (n >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1)];
-}
-
 static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	const struct vmi_walk *w, const struct page *p)
 {
 	uint64_t page = linear & VMI_PAGE_MASK;
-	struct vmi_tlb_entry *e = entry_of(c, linear, who);
+	struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
+	unsigned watched = vmi_debug_page(c, linear);
+	bool held = p->readonly || p->code || p->logged || watched;
 
-	e->read = page;
-	e->write = w->write && !p->readonly && !p->code ? page : VMI_TLB_NONE;
+	e->read = watched & VMI_POINT_READ ? VMI_TLB_NONE : page;
+	e->write = w->write && !held ? page : VMI_TLB_NONE;
 	e->exec = w->exec ? page : VMI_TLB_NONE;
 	e->addend = (uintptr_t)p->host - linear;
 	c->tlb_used[who] = true;
@@ -99,6 +104,17 @@ static void need_canonical(struct vmi_cpu *c, uint64_t linear,
 			access != VMI_MEM_EXEC ? VMI_EXC_SS : VMI_GP, 0);
 }
 
+/*
+ * The page becomes dirty before it is written.  It may be taken from the log
+ * in between, but whoever takes it waits for this vcpu to leave the guest,
+ * with the store done and the right to write given up.
+ */
+static void note_write(struct vmi_cpu *c, struct page *p)
+{
+	vmi_phys_written(c, p->gpa);
+	p->logged = false;
+}
+
 static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	unsigned access, enum vmi_tlb_kind who)
 {
@@ -110,6 +126,8 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
 	p = phys_page(c, w.gpa);
+	if (access == VMI_MEM_WRITE && p.logged && !p.readonly)
+		note_write(c, &p);
 	if (p.host)
 		fill(c, who, linear, &w, &p);
 	return p;
@@ -144,9 +162,13 @@ static bool crosses(uint64_t linear, unsigned bytes)
 	return (linear & 0xfff) + bytes > 0x1000;
 }
 
-static uint64_t wrap(const struct vmi_cpu *c, uint64_t linear)
+/*
+ * The address `linear` of an access that begins at `from`.  Above 4 GiB also
+ * in compatibility mode: the processor's own accesses are of 64 bits.
+ */
+static uint64_t wrap(const struct vmi_cpu *c, uint64_t from, uint64_t linear)
 {
-	return linear & c->amask;
+	return from > UINT32_MAX ? linear : linear & c->amask;
 }
 
 /* The pieces of an access across two pages: sizes that devices know. */
@@ -167,11 +189,12 @@ static uint64_t load_split(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned i, n;
 
 	/* Both addresses, then both pages, fault before either is read. */
-	need_canonical(c, wrap(c, linear + bytes - 1), access);
+	need_canonical(c, wrap(c, linear, linear + bytes - 1), access);
 	translate(c, linear, access, who);
-	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), access, who);
+	translate(c, wrap(c, linear, (linear & VMI_PAGE_MASK) + 0x1000),
+		access, who);
 	for (i = 0; i < bytes; i += n) {
-		at = wrap(c, linear + i);
+		at = wrap(c, linear, linear + i);
 		n = piece(at, bytes - i);
 		p = translate(c, at, access, who);
 		v |= page_load(c, &p, n) << (8 * i);
@@ -186,12 +209,12 @@ static void store_split(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	uint64_t at;
 	unsigned i, n;
 
-	need_canonical(c, wrap(c, linear + bytes - 1), VMI_MEM_WRITE);
+	need_canonical(c, wrap(c, linear, linear + bytes - 1), VMI_MEM_WRITE);
 	translate(c, linear, VMI_MEM_WRITE, who);
-	translate(c, wrap(c, (linear & VMI_PAGE_MASK) + 0x1000), VMI_MEM_WRITE,
-		who);
+	translate(c, wrap(c, linear, (linear & VMI_PAGE_MASK) + 0x1000),
+		VMI_MEM_WRITE, who);
 	for (i = 0; i < bytes; i += n) {
-		at = wrap(c, linear + i);
+		at = wrap(c, linear, linear + i);
 		n = piece(at, bytes - i);
 		p = translate(c, at, VMI_MEM_WRITE, who);
 		page_store(c, &p, value >> (8 * i), n);
@@ -199,26 +222,36 @@ static void store_split(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 }
 
 /*
- * Alignment checking: CR0.AM, EFLAGS.AC, CPL 3 (SDM 3A 6.15, #AC).  It comes
- * before page faults, but after the address is known to be canonical.
+ * Alignment checking: SDM 3A 6.15, "Interrupt 17".  c->tlb is empty while it
+ * is on, so that every access of a program comes here.  An address that is
+ * not canonical goes first, a page fault comes after (as processors do; SDM
+ * 3A table 6-2 leaves it open).
  */
-static void check_alignment(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+void vmi_need_aligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
 {
-	if ((linear & (bytes - 1)) && c->cpl == 3 && (c->cr0 & VMI_CR0_AM) &&
-		(c->rflags & VMI_FLAG_AC) && canonical(c, linear) &&
+	if (vmi_unlikely(c->tlb == c->tlbs[VMI_TLB_ALIGNED]) &&
+		(linear & (bytes - 1)) && canonical(c, linear) &&
 		canonical(c, linear + bytes - 1))
 		vmi_raise_code(c, VMI_AC, 0);
+}
+
+static void watch(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned kinds)
+{
+	if (vmi_unlikely(c->debug.armed & VMI_POINT_DATA))
+		vmi_debug_access(c, linear, bytes, kinds);
 }
 
 static uint64_t load_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned access, enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	struct page p;
 
 	if (access == VMI_MEM_WRITE ? vmi_may_write(e, linear, bytes) :
 		vmi_may_read(e, linear, bytes))
 		return vmi_host_load(vmi_tlb_host(e, linear), bytes);
+	watch(c, linear, bytes, VMI_POINT_READ);
 	if (crosses(linear, bytes))
 		return load_split(c, linear, bytes, access, who);
 	p = translate(c, linear, access, who);
@@ -228,13 +261,14 @@ static uint64_t load_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 static void store_as(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes, enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = entry_of(c, linear, who);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	struct page p;
 
 	if (vmi_may_write(e, linear, bytes)) {
 		vmi_host_store(vmi_tlb_host(e, linear), value, bytes);
 		return;
 	}
+	watch(c, linear, bytes, VMI_POINT_WRITE);
 	if (crosses(linear, bytes)) {
 		store_split(c, linear, value, bytes, who);
 		return;
@@ -247,7 +281,7 @@ uint64_t vmi_load_slow(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, unsigned bytes)
 {
 	c->op = op;
-	check_alignment(c, linear, bytes);
+	vmi_need_aligned(c, linear, bytes);
 	return load_as(c, linear, bytes, VMI_MEM_READ, c->who);
 }
 
@@ -255,7 +289,7 @@ uint64_t vmi_load_rmw_slow(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, unsigned bytes)
 {
 	c->op = op;
-	check_alignment(c, linear, bytes);
+	vmi_need_aligned(c, linear, bytes);
 	return load_as(c, linear, bytes, VMI_MEM_WRITE, c->who);
 }
 
@@ -263,7 +297,7 @@ void vmi_store_slow(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, uint64_t value, unsigned bytes)
 {
 	c->op = op;
-	check_alignment(c, linear, bytes);
+	vmi_need_aligned(c, linear, bytes);
 	store_as(c, linear, value, bytes, c->who);
 }
 
@@ -272,6 +306,17 @@ void vmi_store_slow(struct vmi_cpu *c, const struct vmi_op *op,
 uint64_t vmi_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
 {
 	return vmi_load(c, c->op, linear, bytes);
+}
+
+uint64_t vmi_read_unaligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	return load_as(c, linear, bytes, VMI_MEM_READ, c->who);
+}
+
+void vmi_write_unaligned(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes)
+{
+	store_as(c, linear, value, bytes, c->who);
 }
 
 uint64_t vmi_read_rmw(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
@@ -285,21 +330,27 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	vmi_store(c, c->op, linear, value, bytes);
 }
 
-void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
-	unsigned access)
+static void check_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access, enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = vmi_tlb(c, linear);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	uint64_t at, last = linear + bytes - 1;
 
 	if (access == VMI_MEM_WRITE ? vmi_may_write(e, linear, bytes) :
 		access == VMI_MEM_READ && vmi_may_read(e, linear, bytes))
 		return;
-	need_canonical(c, wrap(c, last), access);
+	need_canonical(c, wrap(c, linear, last), access);
 	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
-		translate(c, wrap(c, at), access, c->who);
+		translate(c, wrap(c, linear, at), access, who);
 		if ((at | 0xfff) >= (last | 0xfff))
 			return;
 	}
+}
+
+void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	check_as(c, linear, bytes, access, c->who);
 }
 
 uint8_t *vmi_host(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
@@ -338,7 +389,22 @@ void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	store_as(c, linear, value, bytes, system_who(c));
 }
 
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	check_as(c, linear, bytes, access, system_who(c));
+}
+
 /* -- Locked accesses ---------------------------------------------------- */
+
+bool vmi_lockable(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	vmi_need_aligned(c, linear, bytes);
+	if (vmi_may_write(vmi_tlb_entry(c, linear, c->who), linear, bytes))
+		return true;
+	vmi_check(c, linear, bytes, VMI_MEM_WRITE);
+	return translate(c, linear, VMI_MEM_WRITE, c->who).host;
+}
 
 /* A compare-and-swap in the making. */
 struct swap {
@@ -364,7 +430,7 @@ static struct vmi_seen bus_cas(struct vmi_cpu *c, const struct swap *w,
 static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 	enum vmi_tlb_kind who)
 {
-	const struct vmi_tlb_entry *e = entry_of(c, w->linear, who);
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, w->linear, who);
 	struct vmi_seen s;
 	struct page p;
 
@@ -372,6 +438,7 @@ static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 		!(w->linear & (w->bytes - 1)))
 		return vmi_host_cas(vmi_tlb_host(e, w->linear), w->expected,
 			w->desired, w->bytes);
+	watch(c, w->linear, w->bytes, VMI_POINT_DATA);
 	if (crosses(w->linear, w->bytes))
 		return bus_cas(c, w, who);
 	p = translate(c, w->linear, VMI_MEM_WRITE, who);
@@ -389,7 +456,7 @@ struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
 	struct swap w = { linear, expected, desired, bytes };
 
 	c->op = op;
-	check_alignment(c, linear, bytes);
+	vmi_need_aligned(c, linear, bytes);
 	return cas_as(c, &w, c->who);
 }
 
@@ -453,6 +520,15 @@ void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear)
 	 */
 	(void)linear;
 	vmi_tlb_flush(c);
+}
+
+void vmi_tlb_forget_writes(struct vmi_cpu *c)
+{
+	unsigned who, i;
+
+	for (who = 0; who < VMI_TLBS; who++)
+		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++)
+			c->tlbs[who][i].write = VMI_TLB_NONE;
 }
 
 void vmi_tlb_drop_writes(struct vmi_cpu *c, const uint8_t *host_page)

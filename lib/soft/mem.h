@@ -23,6 +23,8 @@
 #define VMI_MEM_READ  0u
 #define VMI_MEM_WRITE 1u
 #define VMI_MEM_EXEC  2u
+/* With one of them, for vmi_linear(): 16 bytes that have to be aligned. */
+#define VMI_MEM_AL16  0x100u
 
 /* Slow paths; linear addresses. */
 vmi_noinline uint64_t vmi_load_slow(struct vmi_cpu *c,
@@ -38,12 +40,24 @@ static vmi_inline void vmi_host_store(uint8_t *p, uint64_t v, unsigned bytes);
 
 #include "lib/soft/hostmem.h"
 
-static vmi_inline struct vmi_tlb_entry *vmi_tlb(struct vmi_cpu *c,
-	uint64_t linear)
+static vmi_inline unsigned vmi_tlb_index(uint64_t linear)
 {
 	uint64_t page = linear >> 12;
 
-	return &c->tlb[(page ^ (page >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1)];
+	return (page ^ (page >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1);
+}
+
+/* What ordinary accesses look at. */
+static vmi_inline struct vmi_tlb_entry *vmi_tlb(struct vmi_cpu *c,
+	uint64_t linear)
+{
+	return &c->tlb[vmi_tlb_index(linear)];
+}
+
+static inline struct vmi_tlb_entry *vmi_tlb_entry(struct vmi_cpu *c,
+	uint64_t linear, enum vmi_tlb_kind who)
+{
+	return &c->tlbs[who][vmi_tlb_index(linear)];
 }
 
 /*
@@ -112,6 +126,16 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes);
 void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned access);
+/*
+ * #AC, where it is on, unless `linear` is a multiple of `bytes`.  Accesses
+ * see to this by themselves; it goes before a vmi_check(), which does not.
+ */
+void vmi_need_aligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
+/* Accesses that never raise #AC. */
+uint64_t vmi_read_unaligned(struct vmi_cpu *c, uint64_t linear,
+	unsigned bytes);
+void vmi_write_unaligned(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes);
 
 /*
  * Accesses of the processor itself to descriptor tables, task states and
@@ -120,6 +144,8 @@ void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 uint64_t vmi_sys_read(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
 void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 	unsigned bytes);
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access);
 
 /*
  * The host address of [linear, linear + bytes) where all of it lies in one
@@ -129,6 +155,13 @@ void vmi_sys_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
  */
 uint8_t *vmi_host(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	unsigned access);
+
+/*
+ * Whether [linear, linear + bytes) is memory that can be locked; a device is
+ * read and written once.  Raises what a locked access would: what faults is
+ * a write, though it begins with a read.
+ */
+bool vmi_lockable(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
 
 /*
  * Lock the memory operand of 1, 2, 4 or 8 bytes for a read-modify-write and
@@ -145,6 +178,8 @@ struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 /* TLB maintenance. */
 void vmi_tlb_flush(struct vmi_cpu *c);
 void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear);
+/* No page can be written without coming to mem.c again. */
+void vmi_tlb_forget_writes(struct vmi_cpu *c);
 /* CPL, CR0, CR4, EFER or EFLAGS.AC changed: which TLB, which block key. */
 void vmi_mode_changed(struct vmi_cpu *c);
 

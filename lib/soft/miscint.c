@@ -88,16 +88,16 @@ static int64_t extended(uint64_t v, unsigned bytes)
 	return (int64_t)((v ^ top) - top);
 }
 
-/* Both bounds are read before they are compared. */
+/* The upper bound is looked at when the index is not below the lower. */
 void vmi_do_bound(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned bytes = vmi_op_size(op);
-	uint64_t at = vmi_ea(c, op);
 	int64_t index = extended(vmi_reg(c, op->reg, bytes), bytes);
+	uint64_t at = vmi_linear_beyond(c, 0, bytes, VMI_MEM_READ);
 
 	if (index < extended(vmi_read(c, at, bytes), bytes))
 		vmi_raise(c, VMI_BR);
-	at = (at + bytes) & c->amask;
+	at = vmi_linear_beyond(c, bytes, bytes, VMI_MEM_READ);
 	if (index > extended(vmi_read(c, at, bytes), bytes))
 		vmi_raise(c, VMI_BR);
 }
@@ -123,9 +123,7 @@ void vmi_do_cmpxchg8b(struct vmi_cpu *c, const struct vmi_op *op)
 	uint64_t desired = low_halves(c, VMI_RCX, VMI_RBX);
 	uint64_t at = vmi_ea(c, op), seen;
 
-	if (op->bits & VMI_OPF_LOCK)
-		vmi_check(c, at, 8, VMI_MEM_WRITE);
-	if ((op->bits & VMI_OPF_LOCK) && vmi_host(c, at, 1, VMI_MEM_READ)) {
+	if ((op->bits & VMI_OPF_LOCK) && vmi_lockable(c, at, 8)) {
 		seen = vmi_cas(c, op, at, expected, desired, 8).value;
 	} else {
 		seen = vmi_read_rmw(c, at, 8);

@@ -36,6 +36,8 @@ static uint32_t key_of(const struct vmi_cpu *c)
 		key |= VMI_KEY_PROT;
 	if (c->rflags & VMI_FLAG_VM)
 		key |= VMI_KEY_V86;
+	if (c->debug.armed & VMI_POINT_EXEC)
+		key |= VMI_KEY_BREAK;
 	return key;
 }
 
@@ -48,6 +50,13 @@ static enum vmi_tlb_kind who_of(const struct vmi_cpu *c)
 	return VMI_TLB_SUPER_AC;
 }
 
+/* Alignment checking: SDM 3A 6.15, "Interrupt 17". */
+static bool is_aligning(const struct vmi_cpu *c)
+{
+	return c->cpl == 3 && (c->cr0 & VMI_CR0_AM) &&
+		(c->rflags & VMI_FLAG_AC);
+}
+
 void vmi_mode_changed(struct vmi_cpu *c)
 {
 	unsigned n;
@@ -56,7 +65,7 @@ void vmi_mode_changed(struct vmi_cpu *c)
 	c->amask = c->mode == 64 ? ~0ull : UINT32_MAX;
 	c->key = key_of(c);
 	c->who = who_of(c);
-	c->tlb = c->tlbs[c->who];
+	c->tlb = c->tlbs[is_aligning(c) ? VMI_TLB_ALIGNED : c->who];
 	/* Of ES, CS, SS and DS 64-bit code sees no base. */
 	for (n = VMI_ES; n <= VMI_DS; n++)
 		c->r[VMI_R_SEG + n] = c->mode == 64 ? 0 : c->seg[n].base;

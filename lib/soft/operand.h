@@ -33,9 +33,9 @@
  *
  * POP to memory addresses with RSP as it is after the pop (SDM 2B, POP):
  * where the address has RSP as its base, the translator adds the operand size
- * to the displacement.  BT, BTS, BTR and BTC with a register and memory find
- * the value they touch by themselves and check it there: their address is
- * made without a limit check.  XADD of two high byte registers puts operand 2
+ * to the displacement.  Where vmi_operand_unchecked() says so, the address is
+ * made without a check, and the helper asks vmi_linear_beyond() for what it
+ * touches, when it touches it.  XADD of two high byte registers puts operand 2
  * back first, then operand 1.
  *
  * Nothing is written before every check of the instruction has passed.
@@ -203,6 +203,46 @@ static inline uint64_t vmi_only(struct vmi_cpu *c, const struct vmi_op *op,
  */
 uint64_t vmi_linear(struct vmi_cpu *c, unsigned seg, uint64_t offset,
 	unsigned bytes, unsigned access);
+
+/*
+ * Where a helper that checks by itself (vmi_operand_unchecked()) finds the
+ * `bytes` that lie `delta` beyond its memory operand: wrapped at the address
+ * size, and checked as vmi_linear() does outside 64-bit mode.
+ */
+static inline uint64_t vmi_linear_beyond(struct vmi_cpu *c, uint64_t delta,
+	unsigned bytes, unsigned access)
+{
+	const struct vmi_op *op = c->op;
+	unsigned seg = vmi_op_seg(op), asize = vmi_op_asize(op);
+	uint64_t base = 0, at;
+
+	if (c->mode != 64 || seg == VMI_FS || seg == VMI_GS)
+		base = c->r[VMI_R_SEG + seg];
+	at = vmi_ea(c, op) - base + delta;
+	if (asize != 8)
+		at &= (1ull << (8 * asize)) - 1;
+	return c->mode == 64 ? at + base :
+		vmi_linear(c, seg, at, bytes, access);
+}
+
+/* The E operand of such a helper. */
+static inline uint64_t vmi_rm_unchecked(struct vmi_cpu *c,
+	const struct vmi_op *op, unsigned bytes)
+{
+	return op->bits & VMI_OPF_MEM ? vmi_read(c,
+		vmi_linear_beyond(c, 0, bytes, VMI_MEM_READ), bytes) :
+		vmi_reg(c, op->base, bytes);
+}
+
+static inline void vmi_rm_unchecked_set(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t v, unsigned bytes)
+{
+	if (op->bits & VMI_OPF_MEM)
+		vmi_write(c, vmi_linear_beyond(c, 0, bytes, VMI_MEM_WRITE), v,
+			bytes);
+	else
+		vmi_reg_set(c, op->base, v, bytes);
+}
 
 /* Bytes of the stack pointer: 2, 4 or 8 (SDM 1 6.2.3). */
 static inline unsigned vmi_stack_size(const struct vmi_cpu *c)

@@ -144,6 +144,7 @@ static struct vmi_walk no_paging(uint64_t linear)
 
 struct step {
 	uint8_t *host; /* NULL: a ROM, which keeps its bits */
+	uint64_t gpa;
 	uint64_t entry;
 };
 
@@ -197,6 +198,7 @@ static struct vmi_walk walk_once(struct vmi_cpu *c, uint64_t linear,
 		entry = entry_load(path[n].host, mode->entry_bytes);
 		if (!writable)
 			path[n].host = NULL;
+		path[n].gpa = table;
 		path[n++].entry = entry;
 		if (!(entry & PTE_P))
 			return fault(c, access, who, 0);
@@ -215,9 +217,11 @@ static struct vmi_walk walk_once(struct vmi_cpu *c, uint64_t linear,
 		want = PTE_A;
 		if (i == n - 1 && access == VMI_MEM_WRITE)
 			want |= PTE_D;
-		if (path[i].host && (path[i].entry & want) != want &&
-		    !entry_set(path[i].host, mode->entry_bytes, path[i].entry,
-			    want)) {
+		if (!path[i].host || (path[i].entry & want) == want)
+			continue;
+		vmi_phys_written(c, path[i].gpa);
+		if (!entry_set(path[i].host, mode->entry_bytes, path[i].entry,
+			want)) {
 			*retry = true;
 			return fault(c, access, who, 0);
 		}

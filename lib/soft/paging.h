@@ -26,6 +26,8 @@ struct vmi_walk vmi_walk(struct vmi_cpu *c, uint64_t linear, unsigned access,
 
 /* Guest-physical memory where page tables are; NULL: not RAM. */
 uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable);
+/* A byte there is about to be written through that: for the dirty log. */
+void vmi_phys_written(struct vmi_cpu *c, uint64_t gpa);
 
 /* Load the four PDPTEs of PAE paging; false: reserved bits, #GP. */
 bool vmi_pdptes_load(struct vmi_cpu *c, uint64_t cr3);

@@ -10,17 +10,21 @@
 
 #include <errno.h>
 
+#include "lib/arch/x86_routes.h"
 #include "lib/chip/ioapic.h"
 #include "lib/chip/pic.h"
 #include "lib/chip/pit.h"
 #include "lib/core/chipset.h"
+#include "lib/core/irq.h"
 #include "lib/core/region.h"
+#include "lib/core/routes.h"
 #include "lib/soft/engine.h"
 #include "lib/sys/sys.h"
 
 #define MAX_VCPUS  255
 #define IOAPIC_GPA 0xfec00000ull
 #define APIC_HZ	   1000000000ull
+#define GSIS	   4096
 
 enum { PORT_PIC_MASTER, PORT_PIC_SLAVE, PORT_ELCR, PORT_PIT, PORT_61,
 	MMIO_IOAPIC, N_WINDOWS };
@@ -54,15 +58,28 @@ static int better(int a, int b)
 	return a > b ? a : b;
 }
 
+static int deliver(struct vmi_pc *pc, const struct vmapi_route_msi *msi);
+
+static int follow(struct vmi_pc *pc, const struct vmapi_route *r, bool level)
+{
+	unsigned pin = r->u.pin.pin;
+
+	if (r->type == VMAPI_ROUTE_MSI) /* a message is an edge */
+		return level ? deliver(pc, &r->u.msi) : 0;
+	if (r->u.pin.chip == VMAPI_X86_IOAPIC)
+		return vmi_ioapic_set_irq(&pc->ioapic, pin, level, pc->now);
+	return vmi_pic_set_irq(&pc->pic, pin + 8 * r->u.pin.chip, level);
+}
+
 static int line(struct vmi_pc *pc, unsigned gsi, bool level)
 {
-	int pic = -1, ioapic;
+	struct vmi_route_span span = vmi_routes_of(&pc->vm->vm, gsi);
+	int what = -1;
+	size_t i;
 
-	if (gsi < VMI_PIC_PINS && gsi != 2)
-		pic = vmi_pic_set_irq(&pc->pic, gsi, level);
-	ioapic = vmi_ioapic_set_irq(&pc->ioapic, gsi == 0 ? 2 : gsi, level,
-		pc->now);
-	return level ? better(pic, ioapic) : 0;
+	for (i = 0; i < span.n; i++)
+		what = better(what, follow(pc, &span.routes[i], level));
+	return level ? what : 0;
 }
 
 static void pic_intr(void *opaque, unsigned pin, bool level)
@@ -75,6 +92,21 @@ static void pic_intr(void *opaque, unsigned pin, bool level)
 	vmi_lapic_set_lint(&pc->bsp->lapic, 0, level);
 	if (level)
 		vmi_event_raise(pc->bsp, VMI_EVENT_IRQ);
+}
+
+static void pic_ended(void *opaque, unsigned pin)
+{
+	struct vmi_pc *pc = opaque;
+
+	vmi_irq_ended(&pc->vm->vm,
+		pin < 8 ? VMAPI_X86_PIC_MASTER : VMAPI_X86_PIC_SLAVE, pin % 8);
+}
+
+static void ioapic_ended(void *opaque, unsigned pin)
+{
+	struct vmi_pc *pc = opaque;
+
+	vmi_irq_ended(&pc->vm->vm, VMAPI_X86_IOAPIC, pin);
 }
 
 static void pit_irq0(void *opaque, unsigned pin, bool level)
@@ -103,7 +135,7 @@ static void lapic_event(void *opaque, enum vmi_lapic_event event,
 		vmi_event_raise(v, VMI_EVENT_IRQ);
 		break;
 	case VMI_LAPIC_NMI:
-		vmi_event_raise(v, VMI_EVENT_NMI);
+		vmi_nmi_raise(v);
 		break;
 	case VMI_LAPIC_INIT:
 		vmi_event_raise(v, VMI_EVENT_INIT);
@@ -117,6 +149,51 @@ static void lapic_event(void *opaque, enum vmi_lapic_event event,
 	}
 }
 
+static struct vmi_msi_msg message_of(uint64_t address, uint32_t data)
+{
+	/* Address and data of an MSI: SDM 3A 11.11. */
+	return (struct vmi_msi_msg){
+		.dest = (uint32_t)(address >> 12) & 0xff,
+		.logical = address & 4,
+		.vector = (uint8_t)data,
+		.delivery = (data >> 8) & 7,
+		.level = (data >> 14) & 1,
+		.trig_level = (data >> 15) & 1,
+	};
+}
+
+static int deliver(struct vmi_pc *pc, const struct vmapi_route_msi *msi)
+{
+	struct vmi_msi_msg msg = message_of(msi->address, msi->data);
+
+	return vmi_apic_bus_deliver(&pc->bus, &msg);
+}
+
+/*
+ * The application has the IOAPIC: the first routes are its pins, and it
+ * hears of the end of those that are messages by level (as of
+ * KVM_CAP_SPLIT_IRQCHIP, api.rst 7.5).
+ */
+static bool is_applications(struct vmi_pc *pc, const struct soft_vcpu *v,
+	uint8_t vector)
+{
+	unsigned gsi;
+
+	for (gsi = 0; gsi < VMI_X86_PINS; gsi++) {
+		struct vmi_route_span span = vmi_routes_of(&pc->vm->vm, gsi);
+		struct vmi_msi_msg msg;
+
+		if (!span.n || span.routes->type != VMAPI_ROUTE_MSI)
+			continue;
+		msg = message_of(span.routes->u.msi.address,
+			span.routes->u.msi.data);
+		if (msg.trig_level && msg.vector == vector &&
+			vmi_lapic_addressed(&v->lapic, &msg))
+			return true;
+	}
+	return false;
+}
+
 static void lapic_eoi(void *opaque, uint8_t vector)
 {
 	struct soft_vcpu *v = opaque;
@@ -124,6 +201,8 @@ static void lapic_eoi(void *opaque, uint8_t vector)
 
 	if (pc->full)
 		vmi_ioapic_eoi(&pc->ioapic, vector, pc->now);
+	else if (is_applications(pc, v, vector))
+		vmi_soft_eoi(v, vector);
 }
 
 static int lapic_send(void *opaque, struct vmi_lapic *from,
@@ -369,7 +448,7 @@ int vmi_pc_line_count(struct vmapi_vm *vm, unsigned *n)
 {
 	struct vmi_pc *pc = vmi_soft_vm(vm)->pc;
 
-	*n = pc && pc->full ? VMI_IOAPIC_PINS : 0;
+	*n = pc ? GSIS : 0;
 	return 0;
 }
 
@@ -383,19 +462,39 @@ int vmi_pc_line_set(struct vmapi_vm *vm, unsigned gsi, bool level,
 	return 0;
 }
 
-/* Address and data of an MSI: SDM 3A 11.11. */
+static bool is_route(const struct vmi_pc *pc, const struct vmapi_route *r)
+{
+	if (r->type == VMAPI_ROUTE_MSI)
+		return (r->u.msi.address & ~0xfffffull) == 0xfee00000ull;
+	return pc->full && r->u.pin.pin < vmi_x86_chip_pins(r->u.pin.chip);
+}
+
+int vmi_pc_routes_set(struct vmapi_vm *vm, const struct vmapi_route *routes,
+	size_t n)
+{
+	struct vmi_pc *pc = vmi_soft_vm(vm)->pc;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct vmapi_route *r = &routes[i];
+		bool known = r->type == VMAPI_ROUTE_PIN ||
+			r->type == VMAPI_ROUTE_MSI;
+		bool pins = pc->full || r->type != VMAPI_ROUTE_PIN;
+
+		if (known && pins && is_route(pc, r))
+			continue;
+		return vmi_fail_range(!known ? -ENOTSUP : !pins ? -ENXIO :
+			-EINVAL, r->gsi, 0, "GSI %u: this VM has no such "
+			"target of a route", (unsigned)r->gsi);
+	}
+	return 0;
+}
+
 int vmi_pc_msi_send(struct vmapi_vm *vm, const struct vmapi_msi *msi,
 	int *delivery)
 {
 	struct vmi_pc *pc = vmi_soft_vm(vm)->pc;
-	struct vmi_msi_msg msg = {
-		.dest = (uint32_t)(msi->address >> 12) & 0xff,
-		.logical = msi->address & 4,
-		.vector = (uint8_t)msi->data,
-		.delivery = (msi->data >> 8) & 7,
-		.level = (msi->data >> 14) & 1,
-		.trig_level = (msi->data >> 15) & 1,
-	};
+	struct vmi_msi_msg msg = message_of(msi->address, msi->data);
 
 	if (!pc)
 		return vmi_fail(-ENXIO, "vm", "it has no local APICs");
@@ -541,6 +640,7 @@ static int windows_add(struct vmi_pc *pc)
 int vmi_pc_create(struct soft_vm *vm)
 {
 	struct vmi_line intr = { .set = pic_intr }, irq0 = { .set = pit_irq0 };
+	struct vmapi_route routes[VMI_X86_PC_ROUTES];
 	struct vmi_pc *pc;
 	int r;
 
@@ -556,12 +656,18 @@ int vmi_pc_create(struct soft_vm *vm)
 	pc->has_pit = vm->vm.config.flags & VMAPI_VM_PIT;
 	intr.opaque = irq0.opaque = pc;
 	vmi_pic_init(&pc->pic, intr);
+	pc->pic.ended = pic_ended;
 	vmi_ioapic_init(&pc->ioapic, ioapic_deliver, pc);
+	pc->ioapic.ended = ioapic_ended;
 	vmi_pit_init(&pc->pit, irq0, vmi_soft_clock(&vm->vm));
 	pc->client.update = update;
 	pc->client.deadline = deadline;
 	pc->client.reset = reset;
 	r = windows_add(pc);
+	if (!r && pc->full) {
+		vmi_x86_pc_routes(routes);
+		r = vmi_routes_commit(&vm->vm, routes, VMI_X86_PC_ROUTES);
+	}
 	if (r) {
 		vmi_pc_destroy(vm);
 		return r;

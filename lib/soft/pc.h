@@ -27,6 +27,8 @@ void vmi_pc_apic_write(struct vmi_cpu *c, uint64_t gpa, uint64_t value,
 
 /* The backend's operations of the same names. */
 int vmi_pc_line_count(struct vmapi_vm *vm, unsigned *n);
+int vmi_pc_routes_set(struct vmapi_vm *vm, const struct vmapi_route *routes,
+	size_t n);
 int vmi_pc_line_set(struct vmapi_vm *vm, unsigned gsi, bool level,
 	int *delivery);
 int vmi_pc_msi_send(struct vmapi_vm *vm, const struct vmapi_msi *msi,

@@ -54,14 +54,22 @@ void vmi_io_check(struct vmi_cpu *c, uint16_t port, unsigned bytes)
 
 /* -- One access --------------------------------------------------------- */
 
+static void watch(struct vmi_cpu *c, uint16_t port, unsigned bytes)
+{
+	if (vmi_unlikely(c->debug.armed & VMI_POINT_IO))
+		vmi_debug_access(c, port, bytes, VMI_POINT_IO);
+}
+
 uint64_t vmi_port_in(struct vmi_cpu *c, uint16_t port, unsigned bytes)
 {
+	watch(c, port, bytes);
 	return vmi_dev_read(c, VMI_SPACE_PORT, port, bytes);
 }
 
 void vmi_port_out(struct vmi_cpu *c, uint16_t port, uint64_t v,
 	unsigned bytes)
 {
+	watch(c, port, bytes);
 	vmi_dev_write(c, VMI_SPACE_PORT, port, v, bytes);
 }
 
@@ -105,6 +113,7 @@ static void ins_one(struct vmi_cpu *c, const struct vmi_op *op,
 {
 	uint64_t to = vmi_str_dst(c, op, bytes, VMI_MEM_WRITE);
 
+	vmi_need_aligned(c, to, bytes);
 	vmi_check(c, to, bytes, VMI_MEM_WRITE);
 	vmi_write(c, to, vmi_port_in(c, (uint16_t)c->r[VMI_RDX], bytes),
 		bytes);

@@ -62,10 +62,11 @@ static void reset_events(struct vmi_cpu *c)
 {
 	c->shadow = 0;
 	c->nmi_masked = false;
-	c->nmi_pending = false;
+	c->nmi_pending = 0;
 	c->halted = false;
 	c->fault_pending = false;
 	c->delivering = false;
+	c->arrival.due = false;
 	c->shutdown = false;
 	c->trap_pending = false;
 	c->dr6_pending = 0;
@@ -101,5 +102,6 @@ void vmi_cpu_reset(struct vmi_cpu *c, bool init)
 	c->rip = 0xfff0;
 	reset_events(c);
 	reset_segments(c);
+	vmi_debug_changed(c);
 	vmi_tlb_flush(c);
 }

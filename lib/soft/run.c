@@ -14,11 +14,15 @@
  */
 #include "lib/soft/run.h"
 
+#include <vmapi/debug.h>
+
 #include "lib/core/chipset.h"
+#include "lib/core/posted.h"
 #include "lib/soft/block.h"
 #include "lib/soft/branch.h"
 #include "lib/soft/device.h"
 #include "lib/soft/engine.h"
+#include "lib/soft/exit.h"
 #include "lib/soft/pc.h"
 #include "lib/sys/sys.h"
 
@@ -62,13 +66,24 @@ void vmi_raise_page(struct vmi_cpu *c, uint32_t code, uint64_t linear)
 bool vmi_element_done(struct vmi_cpu *c)
 {
 	vmi_dev_done(c);
-	return (c->rflags & VMI_FLAG_TF) ||
+	return c->debug.one_element || c->debug.hits ||
 		atomic_load_explicit(&c->event, memory_order_relaxed);
 }
 
 void vmi_again(struct vmi_cpu *c)
 {
 	vmi_leave(c, VMI_LEAVE_AGAIN);
+}
+
+/* Pages were taken from a dirty log: writes to them are to be seen again. */
+static void look_at_log(struct soft_vcpu *v)
+{
+	unsigned now = atomic_load(&v->cpu.vm->log_generation);
+
+	if (now == v->log_generation)
+		return;
+	v->log_generation = now;
+	vmi_tlb_forget_writes(&v->cpu);
 }
 
 /* Maps and code may have changed while this vcpu was outside the gate. */
@@ -79,6 +94,7 @@ static void look_at_maps(struct soft_vcpu *v)
 
 	if (atomic_load(&v->cpu.event) & VMI_EVENT_CODE)
 		vmi_mail_read(&v->cpu);
+	look_at_log(v);
 	if (now == v->map_generation)
 		return;
 	v->map_generation = now;
@@ -123,9 +139,31 @@ static void slice_set(struct vmi_cpu *c, int64_t n)
 	c->slice = c->budget = n;
 }
 
-/* The state as before the instruction that was left. */
-static void undo(struct vmi_cpu *c)
+/*
+ * The device accesses that an instruction made before it is executed again
+ * have their answers.
+ */
+static void keep_answers(struct vmi_cpu *c)
 {
+	struct vmi_io *io = &c->io;
+
+	if (io->instance[0] != (uint64_t)c->budget ||
+		io->instance[1] != (uintptr_t)c->op)
+		io->n = 0;
+	io->replay = io->n > 0;
+	io->cursor = 0;
+}
+
+/* The state as before the instruction that was left. */
+static void undo(struct vmi_cpu *c, int why)
+{
+	if (why == VMI_LEAVE_ALONE) {
+		keep_answers(c);
+		c->delivering = false;
+		c->debug.alone_next = true;
+	}
+	if (why != VMI_LEAVE_AGAIN)
+		vmi_debug_undone(c);
 	if (!c->op)
 		return;
 	c->rip = vmi_rip_mask(c, vmi_op_rip(c, c->op));
@@ -149,9 +187,54 @@ static void event_clear(struct vmi_cpu *c, unsigned events)
 	atomic_fetch_and(&c->event, ~events);
 }
 
+void vmi_soft_eoi(struct soft_vcpu *v, unsigned vector)
+{
+	v->eoi[vector / 64] |= 1ull << (vector % 64);
+	vmi_event_raise(v, VMI_EVENT_EOI);
+}
+
+static bool is_blocked(const struct vmi_cpu *c)
+{
+	return c->debug.flags & VMAPI_DEBUG_BLOCK_IRQ;
+}
+
 static bool can_interrupt(const struct vmi_cpu *c)
 {
-	return (c->rflags & VMI_FLAG_IF) && !c->shadow;
+	return (c->rflags & VMI_FLAG_IF) && !c->shadow && !is_blocked(c);
+}
+
+/* MOV SS holds off debug traps too: SDM 3A 6.8.3. */
+static bool can_trap(const struct vmi_cpu *c)
+{
+	return c->trap_pending && !(c->shadow & 1);
+}
+
+/* STI holds them back for an instruction as MOV SS does: SDM 2B, STI. */
+static bool can_nmi(const struct vmi_cpu *c)
+{
+	return c->nmi_pending && !c->nmi_masked && !c->shadow &&
+		!is_blocked(c);
+}
+
+void vmi_nmi_raise(struct soft_vcpu *v)
+{
+	atomic_fetch_add(&v->cpu.nmi_arrived, 1);
+	vmi_event_raise(v, VMI_EVENT_NMI);
+}
+
+/*
+ * One is held behind the one being handled (SDM 3A 6.7.1).  Two that come
+ * between two looks would have come to a real processor an instruction apart:
+ * the first is taken, the second held.
+ */
+static void look_at_nmi(struct vmi_cpu *c)
+{
+	unsigned limit = c->nmi_masked ? 1 : 2;
+	unsigned n;
+
+	event_clear(c, VMI_EVENT_NMI);
+	n = c->nmi_pending + atomic_exchange(&c->nmi_arrived, 0);
+	c->nmi_pending = (uint8_t)(n < limit ? n : limit);
 }
 
 static void look_at_init(struct soft_vcpu *v, unsigned events)
@@ -187,7 +270,7 @@ static void deliver_pending(struct soft_vcpu *v)
 	struct vmi_event e = { .kind = VMI_EV_EXTERNAL };
 	int vector;
 
-	if (!c->fault_pending && c->trap_pending) {
+	if (!c->fault_pending && can_trap(c)) {
 		c->fault = (struct vmi_fault){ .vector = VMI_DB,
 			.dr6 = c->dr6_pending };
 		c->fault_pending = true;
@@ -200,8 +283,8 @@ static void deliver_pending(struct soft_vcpu *v)
 		vmi_deliver_fault(c);
 		return;
 	}
-	if (c->nmi_pending && !c->nmi_masked && !(c->shadow & 1)) {
-		c->nmi_pending = false;
+	if (can_nmi(c)) {
+		c->nmi_pending--;
 		c->nmi_masked = true;
 		c->halted = false;
 		e.kind = VMI_EV_NMI;
@@ -226,7 +309,7 @@ static void deliver_pending(struct soft_vcpu *v)
 
 static bool wants_delivery(const struct vmi_cpu *c)
 {
-	return c->fault_pending || c->trap_pending || (c->nmi_pending && !c->nmi_masked) ||
+	return c->fault_pending || can_trap(c) || can_nmi(c) ||
 		((c->injected >= 0 || c->irq_pending) && can_interrupt(c));
 }
 
@@ -246,50 +329,60 @@ static void execute(struct vmi_cpu *c, const struct vmi_op *op)
 static bool must_step(const struct vmi_cpu *c)
 {
 	return c->shadow || (c->rflags & (VMI_FLAG_TF | VMI_FLAG_RF)) ||
-		c->io.replay ||
+		c->io.replay || c->debug.alone_next ||
+		(c->debug.flags & VMAPI_DEBUG_STEP) ||
+		((c->key & VMI_KEY_BREAK) && vmi_debug_at_point(c)) ||
 		(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_INSN);
 }
 
 /* What the instruction began with. */
 struct before {
-	bool tf, rf;
+	bool tf;
 	uint8_t shadow;
 };
 
-static void single_step_trap(struct vmi_cpu *c)
+/*
+ * Whether a single-step trap follows: if the instruction began with TF (SDM
+ * 3B 17.3.1.4), but not if it was INT n, which cleared TF on its way into the
+ * handler, nor if it was MOV SS.  SYSCALL and SYSRET count by the TF that
+ * they leave (APM 3 "SYSCALL").
+ */
+static bool is_traced(const struct vmi_cpu *c, const struct before *was,
+	unsigned code)
 {
-	c->fault = (struct vmi_fault){ .vector = VMI_DB, .dr6 = 0x4000 };
-	c->fault_pending = true;
+	bool tf = was->tf;
+
+	if (code == VMI_EXEC_syscall || code == VMI_EXEC_sysret)
+		tf = c->rflags & VMI_FLAG_TF;
+	return tf && !(c->shadow & 1) && !c->delivered;
 }
 
-/* A single-step trap, if the instruction began with TF: SDM 3B 17.3.1.4. */
-static void after_step(struct vmi_cpu *c, const struct before *was)
+static void after_step(struct vmi_cpu *c, const struct before *was,
+	unsigned code)
 {
 	if (c->shadow == was->shadow)
 		c->shadow = 0;
-	if (was->rf)
-		c->rflags &= ~VMI_FLAG_RF;
 	vmi_dev_done(c);
-	/* INT n has cleared TF on its way into the handler: no trap. */
-	if (was->tf && !(c->shadow & 1) && !c->delivered)
-		single_step_trap(c);
+	vmi_debug_done(c, is_traced(c, was, code));
 }
 
-/* A repeated instruction stopped after an element, which TF traps too. */
+/* A repeated instruction stopped after an element: a boundary as others. */
 static void after_element(struct vmi_cpu *c)
 {
-	if (!(c->rflags & VMI_FLAG_TF))
-		return;
 	c->shadow = 0;
-	single_step_trap(c);
+	vmi_debug_element_done(c);
 }
 
 static int step(struct vmi_cpu *c)
 {
 	struct before was = { .tf = c->rflags & VMI_FLAG_TF,
-		.rf = c->rflags & VMI_FLAG_RF, .shadow = c->shadow };
-	const struct vmi_op *op = vmi_block_step(c, 1);
+		.shadow = c->shadow };
+	const struct vmi_op *op;
+	unsigned code;
 
+	if (vmi_debug_stops(c))
+		return WENT_ON;
+	op = vmi_block_step(c, 1);
 	if (!op)
 		return NO_CODE;
 	/*
@@ -300,8 +393,10 @@ static int step(struct vmi_cpu *c)
 	c->budget = 0;
 	c->enter = op;
 	c->delivered = false;
+	code = op[1].code;
+	vmi_debug_begin(c);
 	execute(c, op + 1);
-	after_step(c, &was);
+	after_step(c, &was, code);
 	return WENT_ON;
 }
 
@@ -333,11 +428,21 @@ static int guest(struct soft_vcpu *v)
 	int why = setjmp(c->leave);
 
 	if (why) {
-		undo(&v->cpu);
+		if (why == VMI_LEAVE_EXIT && v->cpu.op)
+			v->cpu.delivering = false; /* INT n comes again */
+		undo(&v->cpu, why);
 		return why;
+	}
+	if (c->io.replay && (c->delivering || c->arrival.due)) {
+		vmi_deliver_again(c);
+		vmi_dev_done(c);
+		vmi_debug_delivered(c);
+		return WENT_ON;
 	}
 	if (wants_delivery(c) && !c->io.replay) {
 		deliver_pending(v);
+		vmi_dev_done(c);
+		vmi_debug_delivered(c);
 		/* Another event comes before the handler's first instruction. */
 		if (wants_delivery(c))
 			return WENT_ON;
@@ -357,70 +462,29 @@ static int guest(struct soft_vcpu *v)
 
 /* -- Exits -------------------------------------------------------------- */
 
-static void exit_io(struct soft_vcpu *v, struct vmapi_exit *x)
-{
-	const struct vmi_io_entry *e = &v->cpu.io.entry[v->cpu.io.n];
-	unsigned i;
-
-	for (i = 0; i < 8; i++)
-		v->io_data[i] = e->is_write ? (uint8_t)(e->value >> (8 * i)) :
-			0;
-	x->flags = e->is_write ? 0 : VMAPI_EXIT_ANSWER;
-	if (e->space == VMI_SPACE_PORT) {
-		x->reason = VMAPI_EXIT_IO;
-		x->u.io.port = e->address;
-		x->u.io.width = e->bytes;
-		x->u.io.count = 1;
-		x->u.io.is_write = e->is_write;
-		x->u.io.data = v->io_data;
-	} else {
-		x->reason = VMAPI_EXIT_MMIO;
-		x->u.mmio.gpa = e->address;
-		x->u.mmio.length = e->bytes;
-		x->u.mmio.is_write = e->is_write;
-		memcpy(x->u.mmio.data, v->io_data, 8);
-	}
-	v->vcpu.unanswered = !e->is_write;
-	v->vcpu.unsettled = e->is_write;
-	v->vcpu.answer_bytes = e->is_write ? 0 : e->bytes;
-}
-
-int vmi_soft_complete(struct vmapi_vcpu *vcpu, const void *data, size_t bytes)
-{
-	struct vmi_io *io = &vmi_soft_vcpu(vcpu)->cpu.io;
-	struct vmi_io_entry *e = &io->entry[io->n];
-	const uint8_t *p = data;
-	size_t i;
-
-	e->value = 0;
-	for (i = 0; i < bytes; i++)
-		e->value |= (uint64_t)p[i] << (8 * i);
-	return 0;
-}
-
-/* What was waited for is there: the instruction is executed again. */
-static void resume_io(struct vmi_cpu *c)
-{
-	if (!c->io.waiting)
-		return;
-	c->io.waiting = false;
-	c->io.replay = true;
-	c->io.cursor = 0;
-	c->io.n++;
-}
-
 static bool exit_with(struct vmapi_exit *x, unsigned reason)
 {
 	x->reason = reason;
 	return true;
 }
 
-static void exit_no_code(struct vmi_cpu *c, struct vmapi_exit *x)
+/* One at a time, before the guest goes on.  True: exit. */
+static bool exit_eoi(struct soft_vcpu *v, struct vmapi_exit *x)
 {
-	vmi_soft_log(c, "instruction fetch at rip %#llx is not from RAM",
-		(unsigned long long)c->rip);
-	x->reason = VMAPI_EXIT_INTERNAL;
-	x->u.internal.suberror = 1;
+	unsigned vector;
+
+	for (vector = 0; vector < 256; vector++) {
+		uint64_t bit = 1ull << (vector % 64);
+
+		if (!(v->eoi[vector / 64] & bit))
+			continue;
+		v->eoi[vector / 64] &= ~bit;
+		x->reason = VMAPI_EXIT_EOI;
+		x->u.eoi.vector = vector;
+		return true;
+	}
+	event_clear(&v->cpu, VMI_EVENT_EOI);
+	return false;
 }
 
 /* Sleep until an event, a timer of the VM's chips, or other work there. */
@@ -444,7 +508,7 @@ static void sleep_halted(struct soft_vcpu *v)
 	if (fds[0].revents)
 		vmi_sys->read(v->wake, &drain, sizeof(drain));
 	if (n == 2 && fds[1].revents)
-		vmi_chipset_service(vm);
+		vmi_vm_service(vm);
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
 }
@@ -463,10 +527,10 @@ static bool look_at_events(struct soft_vcpu *v, struct vmapi_exit *x)
 	}
 	if (events & VMI_EVENT_CODE)
 		vmi_mail_read(c);
-	if (events & VMI_EVENT_NMI) {
-		event_clear(c, VMI_EVENT_NMI);
-		c->nmi_pending = true;
-	}
+	if ((events & VMI_EVENT_EOI) && exit_eoi(v, x))
+		return true;
+	if (events & VMI_EVENT_NMI)
+		look_at_nmi(c);
 	if (events & VMI_EVENT_IRQ) {
 		event_clear(c, VMI_EVENT_IRQ);
 		c->irq_pending = true;
@@ -487,6 +551,8 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 
 	if (c->shutdown)
 		return exit_with(x, VMAPI_EXIT_SHUTDOWN);
+	if (vmi_debug_exit(c, x))
+		return true;
 	if (look_at_events(v, x))
 		return true;
 	if (c->window_wanted && can_interrupt(c) && c->injected < 0) {
@@ -508,12 +574,21 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 	return false;
 }
 
+/* Outside the gate: what is served may be the application's. */
+static void step_out(struct soft_vcpu *v, void (*serve)(struct vmapi_vm *))
+{
+	vmi_gate_leave(&v->vcpu);
+	serve(v->vcpu.vm);
+	vmi_gate_enter(&v->vcpu);
+	look_at_maps(v);
+}
+
 static void look_at_clock(struct soft_vcpu *v)
 {
 	struct vmapi_vm *vm = v->vcpu.vm;
 
-	if (vm->chipset && vmi_soft_clock(vm) >= vmi_chipset_deadline(vm))
-		vmi_chipset_service(vm);
+	if (vm->chipset && vmi_chipset_is_due(vm, vmi_soft_clock(vm)))
+		step_out(v, vmi_vm_service);
 }
 
 /* What guest() said.  True: exit. */
@@ -531,10 +606,14 @@ static bool after_guest(struct soft_vcpu *v, int why, struct vmapi_exit *x)
 		after_element(c);
 		return false;
 	case VMI_LEAVE_EXIT:
-		exit_io(v, x);
+		vmi_exit_io(v, x);
 		return true;
+	case VMI_LEAVE_REPLAY:
+		c->io.replay = true;
+		step_out(v, vmi_posted_deliver);
+		return false;
 	case NO_CODE:
-		exit_no_code(c, x);
+		vmi_exit_no_code(c, x);
 		return true;
 	default:
 		return false;
@@ -546,7 +625,7 @@ static bool finish_io(struct soft_vcpu *v, struct vmapi_exit *x)
 {
 	struct vmi_cpu *c = &v->cpu;
 
-	resume_io(c);
+	vmi_exit_answered(c);
 	while (c->io.replay && !c->fault_pending) {
 		slice_set(c, 1);
 		if (after_guest(v, guest(v), x))
@@ -561,13 +640,15 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 	uint64_t left;
 
 	for (;;) {
+		if (c->io.replay && finish_io(v, x))
+			return;
 		if (boundary(v, x))
 			return;
 		if (c->mp_state != VMAPI_X86_MP_RUNNABLE ||
 			(c->halted && !wants_delivery(c)))
 			continue;
 		left = end - retired(c);
-		if (left == 0 && !c->fault_pending) {
+		if (left == 0 && !c->fault_pending && !can_trap(c)) {
 			exit_with(x, VMAPI_EXIT_LIMIT);
 			return;
 		}
@@ -593,6 +674,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	memset(&x->u, 0, sizeof(x->u));
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
+	vmi_debug_run(c);
 	if (!finish_io(v, x)) {
 		if (settle)
 			exit_with(x, VMAPI_EXIT_SETTLED);
@@ -601,6 +683,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	}
 	slice_set(c, 0);
 	vmi_gate_leave(&v->vcpu);
+	vmi_posted_deliver(v->vcpu.vm);
 	x->flags |= VMAPI_EXIT_COUNTED;
 	x->retired = retired(c) - before;
 }

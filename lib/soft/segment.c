@@ -202,6 +202,10 @@ void vmi_seg_stack(struct vmi_cpu *c, uint16_t selector, struct vmi_desc *d)
 	vmi_seg_set(c, VMI_SS, &s);
 }
 
+/*
+ * A return to an outer level takes what that level may not have, and of null
+ * selectors the RPL; a base in 64-bit mode stays (SDM 2A "IRET").
+ */
 void vmi_seg_drop(struct vmi_cpu *c)
 {
 	static const uint8_t order[] = { VMI_ES, VMI_FS, VMI_GS, VMI_DS };
@@ -210,8 +214,10 @@ void vmi_seg_drop(struct vmi_cpu *c)
 
 	for (i = 0; i < vmi_array_len(order); i++) {
 		a = c->seg[order[i]].attributes;
-		if (a & VMAPI_X86_SEG_UNUSABLE)
+		if (a & VMAPI_X86_SEG_UNUSABLE) {
+			c->seg[order[i]].selector = 0;
 			continue;
+		}
 		if ((a & VMI_SEG_CODE) && (a & VMI_SEG_CONFORM))
 			continue;
 		if (VMI_SEG_DPL(a) < c->cpl)
@@ -311,8 +317,12 @@ uint64_t vmi_linear(struct vmi_cpu *c, unsigned seg, uint64_t offset,
 			vmi_raise_code(c, vector, 0);
 		return linear;
 	}
+	/* Processors look at it first, which shows where this is #SS. */
+	if ((access & VMI_MEM_AL16) && (linear & 15))
+		vmi_raise_code(c, VMI_GP, 0);
 	if ((s->attributes & VMAPI_X86_SEG_UNUSABLE) ||
-		wrong_type(c, s, access) || outside(s, offset, bytes))
+		wrong_type(c, s, access & ~VMI_MEM_AL16) ||
+		outside(s, offset, bytes))
 		vmi_raise_code(c, vector, 0);
 	return (uint32_t)linear;
 }

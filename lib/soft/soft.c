@@ -55,10 +55,15 @@ static const struct {
 	{ VMAPI_CAP_PAGE_SIZE, 4096 },
 	{ VMAPI_CAP_PHYS_BITS, VMI_PHYS_BITS },
 	{ VMAPI_CAP_READONLY, 1 },
+	{ VMAPI_CAP_DIRTY_LOG, 1 << VMAPI_DIRTY_AUTO },
 	{ VMAPI_CAP_IRQCHIPS, 1 << VMAPI_IRQCHIP_NONE |
 		1 << VMAPI_IRQCHIP_SPLIT | 1 << VMAPI_IRQCHIP_FULL },
 	{ VMAPI_CAP_PIT, 1 },
 	{ VMAPI_CAP_MSI, 1 },
+	{ VMAPI_CAP_IRQFD, 1 },
+	{ VMAPI_CAP_IOEVENTFD, 1 },
+	{ VMAPI_CAP_POSTED, 1 },
+	{ VMAPI_CAP_GSIS, 4096 },
 	{ VMAPI_CAP_XSAVE_SIZE, VMI_XSAVE_BYTES },
 	{ VMAPI_CAP_ICOUNT, 1 },
 	{ VMAPI_CAP_RUN_LIMIT, 1 },
@@ -68,6 +73,10 @@ static const struct {
 	{ VMAPI_CAP_VM_TYPES, 1 },
 	{ VMAPI_CAP_NMI, 1 },
 	{ VMAPI_CAP_TRANSLATE, 1 },
+	{ VMAPI_CAP_DEBUG, VMAPI_DEBUG_STEP | VMAPI_DEBUG_SOFTWARE |
+		VMAPI_DEBUG_BLOCK_IRQ | VMAPI_DEBUG_INJECT },
+	{ VMAPI_CAP_BREAKPOINTS, VMI_HOST_POINTS },
+	{ VMAPI_CAP_WATCHPOINTS, VMI_HOST_POINTS },
 };
 
 static int soft_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
@@ -205,6 +214,7 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 	atomic_fetch_and(&c->event, VMI_EVENT_KICK);
 	c->io.n = c->io.cursor = 0;
 	c->io.replay = c->io.waiting = false;
+	memset(v->eoi, 0, sizeof(v->eoi));
 	c->irq_pending = c->window_wanted = false;
 	for (who = 0; who < VMI_TLBS; who++)
 		c->tlb_used[who] = true;
@@ -306,7 +316,7 @@ static int soft_irq_window(struct vmapi_vcpu *vcpu, bool on)
 
 static int soft_nmi(struct vmapi_vcpu *vcpu)
 {
-	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_NMI);
+	vmi_nmi_raise(vmi_soft_vcpu(vcpu));
 	return 0;
 }
 
@@ -350,12 +360,26 @@ static int soft_translate(struct vmapi_vcpu *vcpu, uint64_t gva,
 	return 0;
 }
 
+/* -- Debugging ---------------------------------------------------------- */
+
+static int soft_debug(struct vmapi_vcpu *vcpu, const struct vmapi_debug *want)
+{
+	if (want->n_points > VMI_HOST_POINTS)
+		return vmi_fail(-ENOSPC, "vcpu", "there are %u points, for "
+			"both kinds together", VMI_HOST_POINTS);
+	vmi_debug_set(&vmi_soft_vcpu(vcpu)->cpu, want);
+	return 0;
+}
+
 /* -- Maps --------------------------------------------------------------- */
 
 static int soft_map_apply(struct vmapi_vm *vm, struct vmi_map_change *changes,
 	size_t n)
 {
-	/* The views are all that it reads of the maps. */
+	/*
+	 * The views are all that it reads of the maps.  Nothing is refused
+	 * half-way, so a map never breaks and the gate turns nobody away.
+	 */
 	return vmi_watches_change(vmi_soft_vm(vm), changes, (unsigned)n);
 }
 
@@ -368,6 +392,17 @@ static void soft_map_changed(struct vmapi_vm *vm)
 		vmi_event_raise(vmi_soft_vcpu(v), VMI_EVENT_PROD);
 }
 
+/*
+ * Every vcpu has to come out, between two instructions, and drops its rights
+ * to write before the next: see lib/core/dirty.c.
+ */
+static void soft_dirty_rearm(struct vmapi_vm *vm)
+{
+	vmi_gate_close(vm);
+	atomic_fetch_add(&vmi_soft_vm(vm)->log_generation, 1);
+	vmi_gate_open(vm);
+}
+
 static int soft_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
 {
@@ -376,10 +411,20 @@ static int soft_cpuid_supported(struct vmapi_vm *vm,
 	return 0;
 }
 
-static int soft_msr_list(struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n,
-	size_t *count)
+static int soft_x86_exits(struct vmapi_vm *vm,
+	const struct vmapi_x86_exits *x)
 {
-	*count = vmi_msr_list(&vmi_soft_vcpu(vcpu)->cpu, indices, n);
+	struct vmi_asked *asked = &vmi_soft_vm(vm)->asked;
+	uint32_t i;
+
+	if (x->flags)
+		return vmi_fail(-ENOTSUP, "vm", "flags: the software processor "
+			"has neither bus locks nor a notify window");
+	asked->msrs = x->msrs;
+	asked->n_ranges = x->n_ranges;
+	for (i = 0; i < x->n_ranges; i++)
+		asked->ranges[i] = x->ranges[i];
+	asked->hypercalls = x->hypercalls;
 	return 0;
 }
 
@@ -408,17 +453,22 @@ const struct vmi_backend vmi_soft_backend = {
 	.vcpu_irq_window = soft_irq_window,
 	.vcpu_nmi = soft_nmi,
 	.vcpu_translate = soft_translate,
+	.regs_arch = vmi_soft_regs_arch,
+	.vcpu_debug = soft_debug,
 	.block_get = vmi_soft_block_get,
 	.block_set = vmi_soft_block_set,
-	.msrs_get = vmi_soft_msrs_get,
-	.msrs_set = vmi_soft_msrs_set,
-	.msr_list = soft_msr_list,
+	.ones_get = vmi_soft_ones_get,
+	.ones_set = vmi_soft_ones_set,
+	.one_list = vmi_soft_one_list,
 	.cpuid_supported = soft_cpuid_supported,
+	.x86_exits = soft_x86_exits,
 	.map_apply = soft_map_apply,
 	.map_changed = soft_map_changed,
+	.dirty_rearm = soft_dirty_rearm,
 	.line_count = vmi_pc_line_count,
 	.line_set = vmi_pc_line_set,
 	.msi_send = vmi_pc_msi_send,
+	.routes_set = vmi_pc_routes_set,
 	.legacy_cut = vmi_pc_legacy_cut,
 	.clock = vmi_soft_clock,
 };

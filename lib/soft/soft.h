@@ -11,12 +11,22 @@
 struct vmi_pc;
 struct vmi_watch;
 
+/* What vmapi_x86_exits() asked for: it changes behind the gate. */
+struct vmi_asked {
+	uint32_t msrs; /* VMAPI_X86_MSR_INVALID, _UNKNOWN */
+	uint32_t n_ranges;
+	struct vmapi_x86_msr_range ranges[VMAPI_X86_MSR_RANGES_MAX];
+	uint64_t hypercalls;
+};
+
 struct soft_vm {
 	struct vmapi_vm vm;
 	struct vmi_pc *pc;  /* its interrupt controllers and PIT, or NULL */
 	uint64_t start_ns;  /* host time of tick 0 */
 	uint64_t tsc_hz;
 	atomic_uint map_generation; /* counts changes of the maps */
+	struct vmi_asked asked;
+	atomic_uint log_generation; /* counts readings of dirty logs */
 	struct vmi_watch *watches;  /* of the RAM in the maps */
 	_Atomic(uint64_t) code_tickets; /* pages that became code: coherence.c */
 };
@@ -29,7 +39,9 @@ struct soft_vcpu {
 	int wake;		/* eventfd: ends a sleep */
 	atomic_int sleeping;
 	unsigned map_generation; /* seen */
+	unsigned log_generation; /* seen */
 	uint8_t io_data[8];	/* what vmapi_exit_io.data points to */
+	uint64_t eoi[4];	/* ended vectors that the application shall see */
 };
 
 static inline struct soft_vm *vmi_soft_vm(struct vmapi_vm *vm)
@@ -52,5 +64,9 @@ uint64_t vmi_soft_clock(struct vmapi_vm *vm);
 
 /* Set event bits and wake the vcpu if it sleeps.  Any thread. */
 void vmi_event_raise(struct soft_vcpu *v, unsigned events);
+void vmi_nmi_raise(struct soft_vcpu *v);
+
+/* An interrupt ended of which the application hears: its own thread. */
+void vmi_soft_eoi(struct soft_vcpu *v, unsigned vector);
 
 #endif

@@ -45,21 +45,25 @@ void vmi_simd_refuse(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_raise(c, c->cr0 & VMI_CR0_TS ? VMI_NM : VMI_MF);
 }
 
+/*
+ * What must be aligned raised #GP if it is not; of MOVUPS and its like SDM 3A
+ * 6.15 says that #AC may come or not, and processors raise none.
+ */
 struct vmi_xmm vmi_simd_load_slow(struct vmi_cpu *c, uint64_t linear)
 {
 	struct vmi_xmm v;
 
 	vmi_check(c, linear, 16, VMI_MEM_READ);
-	v.q[0] = vmi_read(c, linear, 8);
-	v.q[1] = vmi_read(c, (linear + 8) & c->amask, 8);
+	v.q[0] = vmi_read_unaligned(c, linear, 8);
+	v.q[1] = vmi_read_unaligned(c, (linear + 8) & c->amask, 8);
 	return v;
 }
 
 void vmi_simd_store_slow(struct vmi_cpu *c, uint64_t linear, struct vmi_xmm v)
 {
 	vmi_check(c, linear, 16, VMI_MEM_WRITE);
-	vmi_write(c, linear, v.q[0], 8);
-	vmi_write(c, (linear + 8) & c->amask, v.q[1], 8);
+	vmi_write_unaligned(c, linear, v.q[0], 8);
+	vmi_write_unaligned(c, (linear + 8) & c->amask, v.q[1], 8);
 }
 
 struct vmi_xmm vmi_simd_load_part(struct vmi_cpu *c, const struct vmi_op *op)

@@ -49,8 +49,12 @@ void vmi_stack_room(struct vmi_cpu *c, const struct vmi_stack *st, unsigned n,
 	while (n--) {
 		sp = (sp - bytes) & st->mask;
 		linear = stack_linear(c, st, sp, bytes);
-		if (!st->system)
-			vmi_check(c, linear, bytes, VMI_MEM_WRITE);
+		if (st->system) {
+			vmi_sys_check(c, linear, bytes, VMI_MEM_WRITE);
+			continue;
+		}
+		vmi_need_aligned(c, linear, bytes);
+		vmi_check(c, linear, bytes, VMI_MEM_WRITE);
 	}
 }
 

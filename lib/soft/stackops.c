@@ -107,14 +107,15 @@ void vmi_do_pop(struct vmi_cpu *c, const struct vmi_op *op)
 /* Whether `n` pushes of `bytes` below sp will succeed; raises if not. */
 static void check_pushes(struct vmi_cpu *c, unsigned n, unsigned bytes)
 {
-	uint64_t sp = c->r[VMI_RSP], mask;
+	uint64_t sp = c->r[VMI_RSP], mask, linear;
 	unsigned size = vmi_stack_size(c);
 
 	mask = size == 8 ? ~0ull : (1ull << (8 * size)) - 1;
 	while (n--) {
 		sp = (sp - bytes) & mask;
-		vmi_check(c, vmi_linear(c, VMI_SS, sp, bytes, VMI_MEM_WRITE),
-			bytes, VMI_MEM_WRITE);
+		linear = vmi_linear(c, VMI_SS, sp, bytes, VMI_MEM_WRITE);
+		vmi_need_aligned(c, linear, bytes);
+		vmi_check(c, linear, bytes, VMI_MEM_WRITE);
 	}
 }
 
@@ -159,6 +160,13 @@ static uint64_t stack_wrap(const struct vmi_cpu *c, uint64_t sp)
 	return size == 8 ? sp : sp & ((1ull << (8 * size)) - 1);
 }
 
+/* What RBP becomes: all of RSP, though only SP may have been moved. */
+static uint64_t inner_frame(const struct vmi_cpu *c, uint64_t sp)
+{
+	return vmi_stack_size(c) == 2 ? (c->r[VMI_RSP] & ~0xffffull) |
+		(sp & 0xffff) : sp;
+}
+
 /* SDM 2A, ENTER: the copies are read, and the final rSP can be written. */
 static void check_enter(struct vmi_cpu *c, unsigned level, uint64_t last,
 	unsigned bytes)
@@ -169,8 +177,9 @@ static void check_enter(struct vmi_cpu *c, unsigned level, uint64_t last,
 	check_pushes(c, level ? level + 1 : 1, bytes);
 	for (i = 1; i < level; i++) {
 		from = stack_wrap(c, outer_frame(c, i, bytes));
-		vmi_check(c, vmi_linear(c, VMI_SS, from, bytes,
-			VMI_MEM_READ), bytes, VMI_MEM_READ);
+		from = vmi_linear(c, VMI_SS, from, bytes, VMI_MEM_READ);
+		vmi_need_aligned(c, from, bytes);
+		vmi_check(c, from, bytes, VMI_MEM_READ);
 	}
 	vmi_check(c, vmi_linear(c, VMI_SS, last, bytes, VMI_MEM_WRITE), bytes,
 		VMI_MEM_WRITE);
@@ -184,7 +193,8 @@ void vmi_do_enter(struct vmi_cpu *c, const struct vmi_op *op)
 
 	check_enter(c, level, stack_wrap(c, sp - pushes * bytes - room),
 		bytes);
-	sp = frame = vmi_push_at(c, sp, vmi_reg(c, VMI_RBP, bytes), bytes);
+	sp = vmi_push_at(c, sp, vmi_reg(c, VMI_RBP, bytes), bytes);
+	frame = inner_frame(c, sp);
 	for (i = 1; i < level; i++) {
 		v = vmi_peek_at(c, outer_frame(c, i, bytes), bytes);
 		sp = vmi_push_at(c, sp, v, bytes);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "lib/arch/x86_regs.h"
 #include "lib/arch/x86_state.h"
 #include "lib/soft/block.h"
 #include "lib/soft/engine.h"
@@ -91,7 +92,7 @@ static int system_set(struct soft_vcpu *v, const void *data)
 		vmi_lapic_restore_base(&v->lapic, s->apic_base))
 		return -EINVAL;
 	c->apic_base = s->apic_base;
-	vmi_mode_changed(c);
+	vmi_debug_changed(c); /* CR4.DE */
 	vmi_tlb_flush(c);
 	if ((c->cr0 & VMI_CR0_PG) && (c->cr4 & VMI_CR4_PAE) &&
 		!vmi_long_mode(c))
@@ -112,6 +113,7 @@ static int debug_set(struct soft_vcpu *v, const void *data)
 {
 	memcpy(v->cpu.dr, ((const struct vmi_x86_debug *)data)->dr,
 		sizeof(v->cpu.dr));
+	vmi_debug_changed(&v->cpu);
 	return 0;
 }
 
@@ -154,30 +156,35 @@ static int lapic_set(struct soft_vcpu *v, const void *data)
 
 /* -- Events ------------------------------------------------------------- */
 
+static void exception_get(const struct vmi_fault *f, struct vmapi_x86_events *e)
+{
+	e->exception_vector = f->vector;
+	e->exception_has_code = f->has_code;
+	e->exception_code = f->code;
+	e->exception_has_payload = f->vector == VMI_PF || f->vector == VMI_DB;
+	e->exception_payload = f->vector == VMI_PF ? f->cr2 : f->dr6;
+}
+
 static int events_get(struct soft_vcpu *v, void *data)
 {
 	struct vmi_cpu *c = &v->cpu;
+	struct vmi_fault trap = { .vector = VMI_DB, .dr6 = c->dr6_pending };
+	unsigned nmis = c->nmi_pending + atomic_load(&c->nmi_arrived);
 	struct vmapi_x86_events e = {
-		.exception_pending = c->fault_pending,
-		.exception_vector = c->fault.vector,
-		.exception_has_code = c->fault.has_code,
-		.exception_code = c->fault.code,
+		.exception_pending = c->fault_pending || c->trap_pending,
 		.interrupt_injected = c->injected >= 0,
 		.interrupt_vector = (uint8_t)(c->injected & 0xff),
 		.shadow = c->shadow,
-		.nmi_pending = c->nmi_pending ||
-			(atomic_load(&c->event) & VMI_EVENT_NMI),
+		.nmi_pending = (uint8_t)(nmis < 2 ? nmis : 2),
 		.nmi_masked = c->nmi_masked,
 		.sipi_vector = c->sipi_vector,
 		.triple_fault = c->shutdown,
 	};
 
-	if (c->fault_pending) {
-		e.exception_has_payload = c->fault.vector == VMI_PF ||
-			c->fault.vector == VMI_DB;
-		e.exception_payload = c->fault.vector == VMI_PF ?
-			c->fault.cr2 : c->fault.dr6;
-	}
+	if (c->trap_pending)
+		exception_get(&trap, &e);
+	if (c->fault_pending)
+		exception_get(&c->fault, &e);
 	if (c->injected < 0)
 		e.interrupt_vector = 0;
 	memcpy(data, &e, sizeof(e));
@@ -187,11 +194,14 @@ static int events_get(struct soft_vcpu *v, void *data)
 static int events_set(struct soft_vcpu *v, const void *data)
 {
 	const struct vmapi_x86_events *e = data;
+	unsigned nmis = e->nmi_pending + (e->nmi_injected != 0);
 	struct vmi_cpu *c = &v->cpu;
 
 	if (e->exception_vector > 31 || e->shadow > 3)
 		return -EINVAL;
 	c->fault_pending = e->exception_pending || e->exception_injected;
+	c->trap_pending = false;
+	c->dr6_pending = 0;
 	c->fault = (struct vmi_fault){ .vector = e->exception_vector,
 		.has_code = e->exception_has_code, .code = e->exception_code };
 	if (e->exception_has_payload)
@@ -199,7 +209,8 @@ static int events_set(struct soft_vcpu *v, const void *data)
 	c->injected = e->interrupt_injected ? e->interrupt_vector : -1;
 	c->shadow = e->shadow;
 	atomic_fetch_and(&c->event, ~VMI_EVENT_NMI);
-	c->nmi_pending = e->nmi_pending || e->nmi_injected;
+	atomic_store(&c->nmi_arrived, 0);
+	c->nmi_pending = nmis < 2 ? (uint8_t)nmis : 2;
 	c->nmi_masked = e->nmi_masked;
 	c->sipi_vector = e->sipi_vector;
 	c->shutdown = e->triple_fault;
@@ -290,12 +301,14 @@ static const struct {
 	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_get, tsc_hz_set },
 };
 
-static bool is_there(const struct soft_vcpu *v, enum vmi_block block)
+static bool is_there(const struct soft_vcpu *v, unsigned block)
 {
-	return block != VMI_BLOCK_LAPIC || v->cpu.vm->pc;
+	if (block == VMI_BLOCK_LAPIC)
+		return v->cpu.vm->pc;
+	return block == VMI_BLOCK_CPUID || blocks[block].get;
 }
 
-int vmi_soft_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_soft_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	void *data, size_t *bytes)
 {
 	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
@@ -312,7 +325,7 @@ int vmi_soft_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
 	return blocks[block].get(v, data);
 }
 
-int vmi_soft_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_soft_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes)
 {
 	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
@@ -326,24 +339,51 @@ int vmi_soft_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
 	return blocks[block].set(v, data);
 }
 
-int vmi_soft_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+/* -- MSRs --------------------------------------------------------------- */
+
+int vmi_soft_ones_get(struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n)
 {
 	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	uint32_t index;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		msrs[i].status = vmi_msr_read(c, msrs[i].index,
-			&msrs[i].value);
+		ones[i].status = vmi_x86_is_msr(ones[i].tag, &index) ?
+			vmi_msr_read(c, index, ones[i].data) : -ENOENT;
 	return 0;
 }
 
-int vmi_soft_msrs_set(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+int vmi_soft_ones_set(struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n)
 {
 	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+	uint32_t index;
+	uint64_t value;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		msrs[i].status = vmi_msr_write(c, msrs[i].index, msrs[i].value,
-			true);
+	for (i = 0; i < n; i++) {
+		memcpy(&value, ones[i].data, sizeof(value));
+		ones[i].status = vmi_x86_is_msr(ones[i].tag, &index) ?
+			vmi_msr_write(c, index, value, true) : -ENOENT;
+	}
 	return 0;
+}
+
+int vmi_soft_one_list(struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n,
+	size_t *count)
+{
+	uint32_t *indices = vmi_calloc(n + 1, sizeof(indices[0]));
+	size_t i;
+
+	if (!indices)
+		return vmi_fail(-ENOMEM, vmi_vcpu_label(vcpu), "no memory");
+	*count = vmi_msr_list(&vmi_soft_vcpu(vcpu)->cpu, indices, n);
+	for (i = 0; i < n && i < *count; i++)
+		tags[i] = VMAPI_X86_MSR(indices[i]);
+	vmi_free(indices);
+	return 0;
+}
+
+const struct vmi_regs_arch *vmi_soft_regs_arch(void)
+{
+	return &vmi_x86_regs_arch;
 }

@@ -9,13 +9,16 @@
 #define VMI_XSAVE_BYTES 576
 
 /* The backend's operations of the same names: lib/core/backend.h. */
-int vmi_soft_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_soft_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	void *data, size_t *bytes);
-int vmi_soft_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
+int vmi_soft_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes);
-int vmi_soft_msrs_get(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+int vmi_soft_ones_get(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 	size_t n);
-int vmi_soft_msrs_set(struct vmapi_vcpu *vcpu, struct vmi_msr *msrs,
+int vmi_soft_ones_set(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 	size_t n);
+int vmi_soft_one_list(struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n,
+	size_t *count);
+const struct vmi_regs_arch *vmi_soft_regs_arch(void);
 
 #endif

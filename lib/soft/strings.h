@@ -13,7 +13,7 @@ static inline bool vmi_str_rep(const struct vmi_op *op)
 	return op->bits & (VMI_OPF_REP | VMI_OPF_REPNE);
 }
 
-/* Elements to do at once: with TF one, and then a trap (SDM 3B 17.3.1.4). */
+/* Elements to do at once: single steps are of one (SDM 3B 17.3.1.4). */
 static inline uint64_t vmi_str_count(const struct vmi_cpu *c,
 	const struct vmi_op *op)
 {
@@ -22,7 +22,7 @@ static inline uint64_t vmi_str_count(const struct vmi_cpu *c,
 	if (!vmi_str_rep(op))
 		return 1;
 	n = vmi_reg(c, VMI_RCX, vmi_op_asize(op));
-	return n && (c->rflags & VMI_FLAG_TF) ? 1 : n;
+	return n && c->debug.one_element ? 1 : n;
 }
 
 /*

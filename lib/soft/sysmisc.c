@@ -121,14 +121,16 @@ void vmi_do_int(struct vmi_cpu *c, const struct vmi_op *op)
 
 void vmi_do_int3(struct vmi_cpu *c, const struct vmi_op *op)
 {
+	if (vmi_debug_takes_int3(c))
+		vmi_leave(c, VMI_LEAVE_STOP);
 	interrupt(c, op, VMI_EV_INT3, VMI_BP);
 }
 
 /* A trap that no privilege keeps from its handler; DR6 says nothing. */
 void vmi_do_int1(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	c->dr[7] &= ~VMI_DR7_GD;
 	interrupt(c, op, VMI_EV_EXCEPTION, VMI_DB);
+	c->dr[7] &= ~VMI_DR7_GD;
 }
 
 void vmi_do_into(struct vmi_cpu *c, const struct vmi_op *op)
@@ -155,19 +157,6 @@ void vmi_do_ud1(struct vmi_cpu *c, const struct vmi_op *op)
 }
 
 void vmi_do_ud2(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	(void)op;
-	undefined(c);
-}
-
-/* No virtualisation in here: CPUID says so. */
-void vmi_do_vmcall(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	(void)op;
-	undefined(c);
-}
-
-void vmi_do_vmmcall(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	(void)op;
 	undefined(c);
@@ -295,41 +284,6 @@ void vmi_do_rdpmc(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	(void)op;
 	vmi_raise_code(c, VMI_GP, 0);
-}
-
-static void msr_failed(struct vmi_cpu *c, int rc, const char *what)
-{
-	if (rc == -ENOENT)
-		vmi_soft_log(c, "%s of unknown MSR 0x%x at rip 0x%llx", what,
-			(unsigned)c->r[VMI_RCX],
-			(unsigned long long)vmi_op_rip(c, c->op));
-	vmi_raise_code(c, VMI_GP, 0);
-}
-
-void vmi_do_rdmsr(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	uint64_t v = 0;
-	int rc;
-
-	(void)op;
-	vmi_need_cpl0(c);
-	rc = vmi_msr_read(c, (uint32_t)c->r[VMI_RCX], &v);
-	if (rc)
-		msr_failed(c, rc, "read");
-	edx_eax(c, v);
-}
-
-void vmi_do_wrmsr(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	uint64_t v;
-	int rc;
-
-	(void)op;
-	vmi_need_cpl0(c);
-	v = (uint32_t)c->r[VMI_RAX] | c->r[VMI_RDX] << 32;
-	rc = vmi_msr_write(c, (uint32_t)c->r[VMI_RCX], v, false);
-	if (rc)
-		msr_failed(c, rc, "write");
 }
 
 void vmi_do_cpuid(struct vmi_cpu *c, const struct vmi_op *op)

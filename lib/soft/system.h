@@ -26,6 +26,7 @@ enum {
 #define VMI_RPL(selector) ((unsigned)(selector) & 3u)
 #define VMI_SEL_TI	  4u
 
+#define VMI_DR6_ONES 0xffff0ff0ull
 #define VMI_DR6_BD 0x2000ull
 #define VMI_DR6_BS 0x4000ull
 #define VMI_DR6_BT 0x8000ull
@@ -235,6 +236,8 @@ struct vmi_task {
 /* *d is a TSS descriptor whose type and presence have been checked. */
 void vmi_task_switch(struct vmi_cpu *c, const struct vmi_task *t,
 	struct vmi_desc *d);
+/* Its second half, c->arrival, whose faults are the new task's. */
+void vmi_task_arrive(struct vmi_cpu *c);
 /* Find a task's descriptor by a gate: #GP or #NP with its selector. */
 void vmi_task_find(struct vmi_cpu *c, uint16_t selector, uint32_t ext,
 	struct vmi_desc *d);

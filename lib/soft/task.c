@@ -2,11 +2,13 @@
 /*
  * Task switches: SDM 3A chapter 7.
  *
- * The new task state is read and the old one written before a register
- * changes, so that a page fault there is one of the old task.  From then on
- * faults belong to the new task: c->op is NULL and c->rip is its EIP, so
- * that they are delivered with its context.
+ * The new task state is read, and all that is to be written is checked,
+ * before anything changes, so that a page fault there is one of the old task
+ * and leaves nothing.  From then on faults belong to the new task: c->op is
+ * NULL and c->rip is its EIP, so that they are delivered with its context.
+ * That second half can be begun again, when it has to wait for a device.
  */
+#include "lib/soft/device.h"
 #include "lib/soft/paging.h"
 #include "lib/soft/system.h"
 
@@ -28,12 +30,6 @@ static const struct layout layout32 = {
 	.nsegs = 6, .ldt = 96,
 };
 
-struct image {
-	uint32_t cr3, eip, eflags, gpr[8];
-	uint16_t seg[6], ldt;
-	bool trap;
-};
-
 static uint32_t get(struct vmi_cpu *c, uint64_t base, unsigned offset,
 	unsigned bytes)
 {
@@ -53,7 +49,7 @@ static const struct layout *layout_of(unsigned type)
 }
 
 static void read_image(struct vmi_cpu *c, uint64_t base,
-	const struct layout *l, struct image *m)
+	const struct layout *l, struct vmi_task_image *m)
 {
 	unsigned i;
 
@@ -182,7 +178,7 @@ static void load_data(struct vmi_cpu *c, unsigned n, uint16_t selector,
 	vmi_seg_set(c, n, &s);
 }
 
-static void load_segments(struct vmi_cpu *c, const struct image *m,
+static void load_segments(struct vmi_cpu *c, const struct vmi_task_image *m,
 	uint32_t ext)
 {
 	static const uint8_t data[] = { VMI_ES, VMI_DS, VMI_FS, VMI_GS };
@@ -220,47 +216,82 @@ static void load_cr3(struct vmi_cpu *c, uint32_t cr3)
 	vmi_tlb_flush(c);
 }
 
-static void load_registers(struct vmi_cpu *c, const struct vmi_task *t,
-	const struct image *m)
+static void load_registers(struct vmi_cpu *c, const struct vmi_arrival *a)
 {
-	uint64_t flags = m->eflags;
+	uint64_t flags = a->image.eflags;
 	unsigned i;
 
-	if (t->kind == VMI_TASK_CALL)
+	if (a->nested)
 		flags |= VMI_FLAG_NT;
 	vmi_rflags_set(c, flags, VMI_FLAGS_ALL & ~VMI_FLAG_ONE);
 	for (i = 0; i < 8; i++)
-		c->r[i] = m->gpr[i];
-	c->rip = m->eip;
-	c->op = NULL;
+		c->r[i] = a->image.gpr[i];
+	c->rip = a->image.eip;
 	c->cr0 |= VMI_CR0_TS;
-	c->dr[7] &= ~0x55ull;
+	c->dr[7] &= ~0x55ull; /* L0 to L3: SDM 3B 17.2.4 */
+	vmi_debug_changed(c);
 }
 
-static void push_code(struct vmi_cpu *c, const struct vmi_task *t,
-	unsigned size)
+static void push_code(struct vmi_cpu *c, const struct vmi_arrival *a)
 {
 	struct vmi_stack st;
 
-	if (!t->has_code)
+	if (!a->has_code)
 		return;
-	vmi_stack_current(c, &st, t->ext);
-	vmi_stack_room(c, &st, 1, size);
-	vmi_stack_push(c, &st, t->code, size);
+	vmi_stack_current(c, &st, a->ext);
+	vmi_stack_room(c, &st, 1, a->size);
+	vmi_stack_push(c, &st, a->code, a->size);
 	vmi_stack_commit(c, &st);
+}
+
+void vmi_task_arrive(struct vmi_cpu *c)
+{
+	struct vmi_arrival *a = &c->arrival;
+
+	load_registers(c, a);
+	if (a->size == 4)
+		load_cr3(c, a->image.cr3);
+	load_segments(c, &a->image, a->ext);
+	push_code(c, a);
+	if (c->rip > c->seg[VMI_CS].limit)
+		vmi_raise_code(c, VMI_GP, a->ext);
+	a->due = false;
+	if (a->image.trap) {
+		c->trap_pending = true;
+		c->dr6_pending |= VMI_DR6_BT;
+	}
+}
+
+/* The second doubleword of a descriptor, if its busy bit is to change. */
+static void check_busy(struct vmi_cpu *c, const struct vmi_desc *d, bool busy)
+{
+	if (!(vmi_desc_type(d) & VMI_SYS_BUSY) == busy)
+		vmi_sys_check(c, vmi_sys_linear(c, d->linear + 4), 4,
+			VMI_MEM_WRITE);
 }
 
 /* Busy bits and the link, SDM 3A table 7-2; the old task's state. */
 static void leave_task(struct vmi_cpu *c, const struct vmi_task *t,
 	struct vmi_desc *d)
 {
-	struct vmapi_x86_segment *tr = &c->seg[VMI_TR];
+	const struct vmapi_x86_segment *tr = &c->seg[VMI_TR];
+	const struct layout *l = layout_of(tr->attributes);
+	bool calls = t->kind == VMI_TASK_CALL, found;
 	struct vmi_desc old;
 
+	found = !calls && vmi_desc_find(c, tr->selector, &old);
+	vmi_sys_check(c, (uint32_t)(tr->base + l->eip),
+		l->seg + l->stride * (l->nsegs - 1u) + 2 - l->eip,
+		VMI_MEM_WRITE);
+	if (calls)
+		vmi_sys_check(c, (uint32_t)vmi_desc_base(d), 2, VMI_MEM_WRITE);
+	if (found)
+		check_busy(c, &old, false);
+	check_busy(c, d, true);
 	write_image(c, t);
-	if (t->kind == VMI_TASK_CALL)
+	if (calls)
 		put(c, vmi_desc_base(d), 0, tr->selector, 2);
-	if (t->kind != VMI_TASK_CALL && vmi_desc_find(c, tr->selector, &old))
+	if (found)
 		vmi_desc_busy(c, &old, false);
 	vmi_desc_busy(c, d, true);
 }
@@ -270,23 +301,24 @@ void vmi_task_switch(struct vmi_cpu *c, const struct vmi_task *t,
 {
 	const struct layout *l = layout_of(vmi_desc_type(d));
 	struct vmapi_x86_segment s;
-	struct image m;
+	struct vmi_arrival a = {
+		.ext = t->ext,
+		.code = t->code,
+		.size = l->size,
+		.has_code = t->has_code,
+		.nested = t->kind == VMI_TASK_CALL,
+		.due = true,
+	};
 
 	if (vmi_desc_limit(d) < l->limit)
 		vmi_raise_code(c, VMI_TS, VMI_SEL(t->selector) | t->ext);
-	read_image(c, vmi_desc_base(d), l, &m);
+	read_image(c, vmi_desc_base(d), l, &a.image);
 	leave_task(c, t, d);
 	s = vmi_desc_segment(d, t->selector);
 	vmi_seg_set(c, VMI_TR, &s);
-	load_registers(c, t, &m);
-	if (l->size == 4)
-		load_cr3(c, m.cr3);
-	load_segments(c, &m, t->ext);
-	push_code(c, t, l->size);
-	if (c->rip > c->seg[VMI_CS].limit)
-		vmi_raise_code(c, VMI_GP, t->ext);
-	if (m.trap) {
-		c->trap_pending = true;
-		c->dr6_pending |= VMI_DR6_BT;
-	}
+	c->arrival = a;
+	c->op = NULL;
+	c->shadow = 0;
+	vmi_dev_done(c);
+	vmi_task_arrive(c);
 }

@@ -199,6 +199,13 @@ static void emit_fallthrough(struct builder *b)
 	vmi_lower_links(b);
 }
 
+/* An execution point may be at the next instruction. */
+static bool cut_before(const struct builder *b)
+{
+	return vmi_unlikely(b->block->key & VMI_KEY_BREAK) && b->n_insns &&
+		vmi_debug_cuts(b->c, b->block->cs_base + b->c->rip + b->ip);
+}
+
 int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 	const uint8_t *bytes, size_t avail, unsigned limit)
 {
@@ -206,7 +213,7 @@ int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 	struct vmi_op *enter = vmi_lower_emit(&b, VMI_INNER_ENTER, vmi_h_enter);
 
 	while (!b.ended && b.n_insns < limit &&
-		b.n_ops < VMI_BLOCK_OPS - 8) {
+		b.n_ops < VMI_BLOCK_OPS - 8 && !cut_before(&b)) {
 		if (!decode(&b, bytes + b.ip, avail - b.ip))
 			break;
 		emit_insn(&b);

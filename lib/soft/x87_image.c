@@ -145,6 +145,7 @@ void vmi_do_fnstenv(struct vmi_cpu *c, const struct vmi_op *op)
 
 	vmi_x87_available(c);
 	m = image_of(c, op);
+	vmi_need_aligned(c, m.at, m.bytes);
 	vmi_check(c, m.at, WORDS * m.bytes, VMI_MEM_WRITE);
 	store_environment(c, &m);
 	vmi_x87_set_control(c, c->fpu.control | VMI_X87_FLAGS);
@@ -168,6 +169,7 @@ void vmi_do_fnsave(struct vmi_cpu *c, const struct vmi_op *op)
 
 	vmi_x87_available(c);
 	m = image_of(c, op);
+	vmi_need_aligned(c, m.at, m.bytes);
 	vmi_check(c, m.at, WORDS * m.bytes + 80, VMI_MEM_WRITE);
 	store_environment(c, &m);
 	for (i = 0; i < 8; i++)

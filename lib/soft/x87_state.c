@@ -245,6 +245,7 @@ struct vmi_f80 vmi_x87_read80(struct vmi_cpu *c, uint64_t linear)
 
 void vmi_x87_write80(struct vmi_cpu *c, uint64_t linear, struct vmi_f80 v)
 {
+	vmi_need_aligned(c, linear, 8); /* SDM 3A table 6-7 */
 	vmi_check(c, linear, 10, VMI_MEM_WRITE);
 	vmi_write(c, linear, v.man, 8);
 	vmi_write(c, (linear + 8) & c->amask, v.se, 2);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -121,6 +122,25 @@ static int host_ftruncate(int fd, uint64_t bytes)
 static int host_eventfd(unsigned initial, int flags)
 {
 	return result(eventfd(initial, flags | EFD_CLOEXEC));
+}
+
+static int host_epoll(void)
+{
+	return result(epoll_create1(EPOLL_CLOEXEC));
+}
+
+static int host_epoll_add(int epoll, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+static int host_epoll_remove(int epoll, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return result(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event));
 }
 
 static int host_timerfd(int clock)
@@ -261,6 +281,11 @@ static int host_thread_join(void *thread)
 	return -err;
 }
 
+static size_t host_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static void *host_alloc(size_t bytes)
 {
 	return malloc(bytes ? bytes : 1);
@@ -291,6 +316,9 @@ const struct vmi_sys vmi_sys_host = {
 	.memfd = host_memfd,
 	.ftruncate = host_ftruncate,
 	.eventfd = host_eventfd,
+	.epoll = host_epoll,
+	.epoll_add = host_epoll_add,
+	.epoll_remove = host_epoll_remove,
 	.timerfd = host_timerfd,
 	.timerfd_set = host_timerfd_set,
 	.now = host_now,
@@ -303,6 +331,7 @@ const struct vmi_sys vmi_sys_host = {
 	.timer_stop = host_timer_stop,
 	.thread_start = host_thread_start,
 	.thread_join = host_thread_join,
+	.page_size = host_page_size,
 	.alloc = host_alloc,
 	.alloc_aligned = host_alloc_aligned,
 	.free = free,

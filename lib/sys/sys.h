@@ -44,6 +44,10 @@ struct vmi_sys {
 	int (*ftruncate)(int fd, uint64_t bytes);
 
 	int (*eventfd)(unsigned initial, int flags);
+	int (*epoll)(void);
+	/* Wait for POLLIN of fd, or no more. */
+	int (*epoll_add)(int epoll, int fd);
+	int (*epoll_remove)(int epoll, int fd);
 	int (*timerfd)(int clock); /* not blocking */
 	/* One shot at an absolute time in ns of its clock; 0 disarms. */
 	int (*timerfd_set)(int fd, uint64_t when);
@@ -67,6 +71,9 @@ struct vmi_sys {
 		void **thread);
 	int (*thread_join)(void *thread);
 
+	/* Bytes of a page, which is also what a bit of a dirty log stands for. */
+	size_t (*page_size)(void);
+
 	/* NULL: no memory.  `bytes` may be 0. */
 	void *(*alloc)(size_t bytes);
 	void *(*alloc_aligned)(size_t alignment, size_t bytes);
@@ -82,6 +89,16 @@ extern const struct vmi_sys vmi_sys_host;
 
 /* Bytes of a host page. */
 size_t vmi_page_size(void);
+
+/*
+ * Add one to an eventfd, unless it is full: never blocks, whatever its flags,
+ * if nobody else fills it in the same moment.  And take what is there: 0 when
+ * there is nothing.
+ */
+void vmi_eventfd_signal(int fd);
+uint64_t vmi_eventfd_take(int fd);
+/* A duplicate of an eventfd; -EINVAL: it is none, -EBADF, -EMFILE. */
+int vmi_eventfd_dup(int fd);
 
 /* Undefined contents; zeros; n elements of zeros (NULL if n * size wraps). */
 void *vmi_alloc(size_t bytes);

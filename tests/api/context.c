@@ -79,7 +79,7 @@ static void capabilities(struct machine *m)
 	unsigned id;
 	int value;
 
-	for (id = VMAPI_CAP_VCPUS_MAX; id <= VMAPI_CAP_IMPAIRED; id++) {
+	for (id = VMAPI_CAP_VCPUS_MAX; id <= VMAPI_CAP_WATCHPOINTS; id++) {
 		CHECK(vmapi_cap_name(id));
 		EQUAL(vmapi_cap_get(m->ctx, id, &cap), 0);
 		EQUAL(vmapi_vm_cap_get(m->vm, id, &cap), 0);

@@ -130,24 +130,49 @@ static void make_linux(struct file *f)
 	memset(f->bytes + 1024, 0xcc, 4096);
 }
 
-static int linux_is_good(struct attempt *a)
+static void make_linux32(struct file *f)
+{
+	make_linux(f);
+	put16(f->bytes + 0x236, 0);
+}
+
+/* Before 2.12 the bit meant nothing. */
+static void make_linux211(struct file *f)
+{
+	make_linux(f);
+	put16(f->bytes + 0x206, 0x020b);
+}
+
+static int zero_page_is_good(struct attempt *a)
 {
 	const uint8_t *zp = at(a->load.start.rsi);
 	uint64_t initrd = get32(zp + 0x218);
 
-	return a->result == 0 && a->load.start.mode == START_LONG64 &&
-		a->load.start.rip == 0x1000200 &&
-		*at(a->load.start.rip) == 0xcc && zp[0x210] == 0xff &&
+	return a->result == 0 && *at(a->load.start.rip) == 0xcc &&
+		zp[0x210] == 0xff &&
 		get32(zp + 0x214) == 0x1000000 &&
 		strcmp((char *)at(get32(zp + 0x228)), "console=ttyS0") == 0 &&
 		get32(zp + 0x21c) == sizeof(module) &&
 		initrd % 4096 == 0 && initrd + 4096 == RAM &&
 		memcmp(at(initrd), module, sizeof(module)) == 0 &&
 		get64(zp + 0x70) == 0xe0000 &&
-		map_is_good(zp + 0x2d0, zp[0x1e8], 20) &&
+		map_is_good(zp + 0x2d0, zp[0x1e8], 20);
+}
+
+static int linux_is_good(struct attempt *a)
+{
+	return zero_page_is_good(a) && a->load.start.mode == START_LONG64 &&
+		a->load.start.rip == 0x1000200 &&
 		get64(at(get64(at(get64(at(a->load.start.cr3)) & ~4095ull)) &
 			 ~4095ull)) == 0x83 &&
 		get64(at(a->load.start.gdt) + 0x10) == 0x00af9b000000ffffull;
+}
+
+static int linux32_is_good(struct attempt *a)
+{
+	return zero_page_is_good(a) && a->load.start.mode == START_FLAT32 &&
+		a->load.start.rip == 0x1000000 &&
+		get64(at(a->load.start.gdt) + 0x10) == 0x00cf9b000000ffffull;
 }
 
 /* -- ELF ---------------------------------------------------------------- */
@@ -320,9 +345,8 @@ struct fault {
 };
 
 static const struct fault faults[] = {
-	{ "old Linux", make_linux, 0x206, 2, 0x20b, "too old" },
+	{ "old Linux", make_linux, 0x206, 2, 0x209, "too old" },
 	{ "zImage", make_linux, 0x211, 1, 0, "zImage" },
-	{ "32-bit Linux", make_linux, 0x236, 2, 0, "64-bit entry" },
 	{ "Linux without its code", make_linux, 0x1f4, 4, 0xffffffff, "cut off" },
 	{ "Linux with 64 sectors of setup", make_linux, 0x1f1, 1, 64, "cut off" },
 	{ "Linux of no code", make_linux, 0x1f4, 4, 0, "no kernel" },
@@ -415,6 +439,8 @@ struct kind {
 
 static const struct kind kinds[] = {
 	{ "Linux", make_linux, linux_is_good, 0x400 },
+	{ "32-bit Linux", make_linux32, linux32_is_good, 0x400 },
+	{ "Linux 2.11", make_linux211, linux32_is_good, 0x400 },
 	{ "multiboot ELF", make_multiboot, multiboot_is_good, 0x20c },
 	{ "multiboot by addresses", make_kludge, multiboot_is_good, 0x220 },
 	{ "PVH, 32 bits", make_pvh32, pvh_is_good, 0x428 },

@@ -241,12 +241,15 @@ START_TEST(test_base)
 	cpu[0].config.x2apic = false;
 	ck_assert_int_eq(
 		vmi_lapic_wrmsr(&cpu[0], 0x1b, 0xfee00c00, now), -EINVAL);
-	/* Off and on again: as after power-up, but for the id. */
+	/* Off and on again: as after power-up, the ID too. */
+	wr(0, 0x20, 0x5000000);
+	ck_assert_uint_eq(rd(0, 0x20), 0x5000000);
 	wr(0, 0x80, 0x33);
 	send(0, 0x40, false);
 	vmi_lapic_wrmsr(&cpu[0], 0x1b, 0xfee00100, now);
 	ck_assert_int_eq(vmi_lapic_pending(&cpu[0]), -1);
 	vmi_lapic_wrmsr(&cpu[0], 0x1b, 0xfee00900, now);
+	ck_assert_uint_eq(rd(0, 0x20), 0);
 	ck_assert_uint_eq(rd(0, 0x80), 0);
 	ck_assert_uint_eq(rd(0, 0xf0), 0xff);
 }

@@ -334,6 +334,42 @@ static void two_bases(void)
 	engine_close(&e);
 }
 
+/* -- Compatibility mode ------------------------------------------------- */
+
+/*
+ * The processor's own accesses have 64 bits whatever the code has: the stack
+ * of the handler and the TSS, here across a page boundary, are above 4 GiB.
+ */
+static void compatibility(void)
+{
+	static const uint8_t code[] = { 0x0f, 0x0b }; /* ud2 */
+	const uint64_t high = 0xffff800000000000;
+	const uint64_t tss = ENGINE_DATA + 0xff8;
+	struct vmapi_x86_segment cs = { .selector = ENGINE_UCODE32,
+		.limit = 0xffffffff, .attributes = 0xc0fb };
+	struct vmapi_x86_segment tr = { .selector = ENGINE_TR,
+		.base = high + tss, .limit = 0x67, .attributes = 0x8b };
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_CS, .data = &cs, .bytes = sizeof(cs) },
+		{ .tag = VMAPI_X86_TR, .data = &tr, .bytes = sizeof(tr) },
+	};
+	struct engine e;
+
+	engine_about("a fault in compatibility mode");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_user(&e, e.vcpu, 64);
+	engine_poke(&e, ENGINE_PML4 + 8 * 256, (ENGINE_PML4 + 0x1000) | 7, 8);
+	engine_poke(&e, tss + 4, high + ENGINE_STACK, 8);
+	engine_must(vmapi_regs_set(e.vcpu, regs, 2, NULL, 0));
+	engine_load(&e, CODE(code));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), UD);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RSP), high + ENGINE_STACK - 40);
+	EQUAL(engine_peek(&e, ENGINE_STACK - 40, 8), ENGINE_CODE);
+	EQUAL(engine_peek(&e, ENGINE_STACK - 32, 8), ENGINE_UCODE32);
+	engine_close(&e);
+}
+
 /* -- What is no instruction --------------------------------------------- */
 
 struct lines {
@@ -376,5 +412,6 @@ int main(void)
 	page_faults();
 	limits();
 	two_bases();
+	compatibility();
 	return engine_result();
 }

@@ -123,6 +123,11 @@ static const uint8_t nmi_bad_iret[] = {
 	0xcf,
 };
 
+/* sti; nop; jmp . */
+static const uint8_t sti_jump[] = {
+	0xfb, 0x90, 0xeb, 0xfe,
+};
+
 /* jmp . */
 static const uint8_t spin[] = {
 	0xeb, 0xfe,
@@ -385,6 +390,44 @@ static void nmi_is_masked(const uint8_t *handler, size_t bytes, bool faults)
 	engine_close(&e);
 }
 
+/* Which NMIs of several are taken: one more than can be held. */
+static void nmis_at_once(void)
+{
+	struct engine e;
+	unsigned i;
+
+	engine_about("NMIs at once");
+	engine_open(&e, VMAPI_IRQCHIP_FULL);
+	begin(&e, CODE(spin));
+	engine_must(vmapi_as_write(e.as, ENGINE_HANDLERS + 16 * NMI,
+		nmi_handler, sizeof(nmi_handler)));
+	for (i = 0; i < 3; i++)
+		engine_must(vmapi_vcpu_nmi(e.vcpu));
+	EQUAL(engine_run(&e), VMAPI_EXIT_IO);
+	for (i = 0; i < 2; i++)
+		engine_must(vmapi_vcpu_nmi(e.vcpu));
+	EQUAL(engine_run(&e), VMAPI_EXIT_IO);
+	EQUAL(engine_step(&e, 100), VMAPI_EXIT_LIMIT);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RIP), ENGINE_CODE);
+	engine_close(&e);
+}
+
+/* The instruction behind STI is executed before an NMI is taken. */
+static void nmi_after_sti(void)
+{
+	struct engine e;
+
+	engine_about("NMI after STI");
+	engine_open(&e, VMAPI_IRQCHIP_FULL);
+	begin(&e, CODE(sti_jump));
+	report_from(&e, NMI);
+	EQUAL(engine_step(&e, 1), VMAPI_EXIT_LIMIT);
+	engine_must(vmapi_vcpu_nmi(e.vcpu));
+	EQUAL(engine_run(&e), VMAPI_EXIT_IO);
+	EQUAL(frame(&e, 0), ENGINE_CODE + 2);
+	engine_close(&e);
+}
+
 /* -- Halts and kicks ---------------------------------------------------- */
 
 enum how { KICK, MESSAGE, NOT_MASKED };
@@ -450,6 +493,8 @@ int main(void)
 	shadow("sti; mov", CODE(sti_nop), 5 + 10 + 10 + 1 + 5);
 	nmi_is_masked(CODE(nmi_handler), false);
 	nmi_is_masked(CODE(nmi_bad_iret), true);
+	nmis_at_once();
+	nmi_after_sti();
 	woken("a kick wakes", KICK);
 	woken("an interrupt wakes", MESSAGE);
 	woken("an NMI wakes", NOT_MASKED);

@@ -99,7 +99,11 @@ static void mmio(void)
 static void hypercalls(void)
 {
 	const uint64_t result = 0x1122334455667788;
+	uint64_t many[10];
 	unsigned i;
+
+	for (i = 0; i < 10; i++)
+		many[i] = 0x1000 + i;
 
 	begin(KVM_EXIT_HYPERCALL);
 	run->hypercall.nr = 12;
@@ -124,8 +128,11 @@ static void hypercalls(void)
 	CHECK(out.reason == VMAPI_EXIT_HYPERCALL);
 	CHECK(out.u.hypercall.number == 0x58 && out.u.hypercall.n_args == 9);
 	CHECK(out.u.hypercall.args[8] == 208);
-	CHECK(vmi_kvm_exit_answer(run, &result, 8));
-	CHECK(run->papr_hcall.ret == result);
+	CHECK(answer.bytes == 80);
+	CHECK(vmi_kvm_exit_answer(run, many, 80));
+	CHECK(run->papr_hcall.ret == 0x1000);
+	CHECK(run->papr_hcall.args[0] == 0x1001);
+	CHECK(run->papr_hcall.args[8] == 0x1009);
 
 	begin(KVM_EXIT_XEN);
 	run->xen.type = KVM_EXIT_XEN_HCALL;
@@ -152,8 +159,20 @@ static void hypercalls(void)
 	CHECK(out.u.hypercall.number == 0x53525354);
 	CHECK(out.u.hypercall.n_args == 7 && out.u.hypercall.args[0] == 3);
 	CHECK(out.u.hypercall.args[6] == 9);
-	CHECK(vmi_kvm_exit_answer(run, &result, 8));
-	CHECK(run->riscv_sbi.ret[0] == 0 && run->riscv_sbi.ret[1] == result);
+	CHECK(answer.bytes == 16);
+	CHECK(vmi_kvm_exit_answer(run, many, 16));
+	CHECK(run->riscv_sbi.ret[0] == 0x1000);
+	CHECK(run->riscv_sbi.ret[1] == 0x1001);
+
+	begin(KVM_EXIT_RISCV_CSR);
+	run->riscv_csr.csr_num = 0x015;
+	run->riscv_csr.new_value = 5;
+	run->riscv_csr.write_mask = 7;
+	decode();
+	CHECK(out.reason == VMAPI_EXIT_CSR && out.u.csr.number == 0x15);
+	CHECK(out.u.csr.value == 5 && out.u.csr.mask == 7);
+	CHECK(answer.bytes == 8 && vmi_kvm_exit_answer(run, &result, 8));
+	CHECK(run->riscv_csr.ret_value == (unsigned long)result);
 }
 
 static void msrs(void)
@@ -321,12 +340,11 @@ static const struct {
 	{ KVM_EXIT_EPR, VMAPI_EXIT_UNKNOWN, true },
 	{ KVM_EXIT_S390_STSI, VMAPI_EXIT_UNKNOWN, true },
 	{ KVM_EXIT_HYPERV, VMAPI_EXIT_UNKNOWN, true },
-	{ KVM_EXIT_ARM_NISV, VMAPI_EXIT_UNKNOWN, true },
+	{ KVM_EXIT_ARM_NISV, VMAPI_EXIT_NISV, true },
 	{ KVM_EXIT_DIRTY_RING_FULL, VMAPI_EXIT_UNKNOWN, false },
 	{ KVM_EXIT_AP_RESET_HOLD, VMAPI_EXIT_UNKNOWN, true },
-	{ KVM_EXIT_X86_BUS_LOCK, VMAPI_EXIT_UNKNOWN, true },
-	{ KVM_EXIT_RISCV_CSR, VMAPI_EXIT_UNKNOWN, true },
-	{ KVM_EXIT_NOTIFY, VMAPI_EXIT_UNKNOWN, false },
+	{ KVM_EXIT_X86_BUS_LOCK, VMAPI_EXIT_BUS_LOCK, false },
+	{ KVM_EXIT_NOTIFY, VMAPI_EXIT_NOTIFY, false },
 	{ VMI_KVM_EXIT_LOONGARCH_IOCSR, VMAPI_EXIT_UNKNOWN, true },
 	{ VMI_KVM_EXIT_TDX, VMAPI_EXIT_UNKNOWN, true },
 	{ 0x7fffffff, VMAPI_EXIT_UNKNOWN, true },

@@ -163,6 +163,22 @@ static int use(struct machine *m)
 	return rc;
 }
 
+/* Asking for exits is all or nothing: a failure leaves nothing asked for. */
+static int ask(struct machine *m)
+{
+	static const struct vmapi_x86_msr_range range = {
+		.first = 0xc0000081, .count = 1, .access = VMAPI_X86_MSR_READ,
+	};
+	struct vmapi_x86_exits exits = {
+		.size = sizeof(exits),
+		.msrs = VMAPI_X86_MSR_UNKNOWN,
+		.n_ranges = 1,
+		.ranges = &range,
+	};
+
+	return vmapi_x86_exits(m->vm, &exits);
+}
+
 static int life(void)
 {
 	struct vmapi_vm_config config = {
@@ -178,6 +194,8 @@ static int life(void)
 	if (!rc)
 		rc = vmapi_vm_create(m.ctx, &config, &m.vm);
 	CHECK(!rc == !!m.vm);
+	if (!rc)
+		rc = ask(&m);
 	if (!rc)
 		rc = vmapi_vm_as(m.vm, &m.as);
 	if (!rc)

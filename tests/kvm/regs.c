@@ -285,32 +285,37 @@ static void many_msrs(struct machine *m)
 	static const uint32_t good[] = { 0x174, 0x175, 0x176, 0xc0000081 };
 	/* 599 is a hole, so the last of its kind is 595. */
 	static const uint64_t last[] = { 0x1254, 0x1255, 0x1256, 0x1253 };
-	struct vmi_msr msrs[600];
+	struct vmi_one msrs[600];
+	uint64_t values[600];
 	size_t i;
 
-	for (i = 0; i < 600; i++)
-		msrs[i] = (struct vmi_msr){
-			.index = i % 50 == 49 ? 0x7ffffff0 : good[i % 4],
+	for (i = 0; i < 600; i++) {
+		values[i] = 0x1000 + i;
+		msrs[i] = (struct vmi_one){
+			.tag = VMAPI_X86_MSR(
+				i % 50 == 49 ? 0x7ffffff0 : good[i % 4]),
 			.status = 99,
-			.value = 0x1000 + i,
+			.data = &values[i],
+			.bytes = 8,
 		};
-	CHECK(vmi_kvm_backend.msrs_set(m->vcpu, msrs, 600) == 0);
+	}
+	CHECK(vmi_kvm_backend.ones_set(m->vcpu, msrs, 600) == 0);
 	for (i = 0; i < 600; i++)
 		CHECK(msrs[i].status == (i % 50 == 49 ? -ENOENT : 0));
 	for (i = 0; i < 600; i++)
-		msrs[i].value = msrs[i].status = 99;
-	CHECK(vmi_kvm_backend.msrs_get(m->vcpu, msrs, 600) == 0);
+		values[i] = (uint64_t)(msrs[i].status = 99);
+	CHECK(vmi_kvm_backend.ones_get(m->vcpu, msrs, 600) == 0);
 	for (i = 0; i < 600; i++) {
 		if (!CHECK(msrs[i].status == (i % 50 == 49 ? -ENOENT : 0)))
 			break;
 		/* the last good value written to that index */
 		if (i % 50 != 49)
-			CHECK(msrs[i].value == last[i % 4]);
+			CHECK(values[i] == last[i % 4]);
 	}
 	/* A value that no processor takes: refused, and told apart. */
-	msrs[0] = (struct vmi_msr){ .index = 0xc0000082,
-		.value = 0x8000000000000000 };
-	CHECK(vmi_kvm_backend.msrs_set(m->vcpu, msrs, 1) == 0);
+	msrs[0].tag = VMAPI_X86_MSR(0xc0000082);
+	values[0] = 0x8000000000000000;
+	CHECK(vmi_kvm_backend.ones_set(m->vcpu, msrs, 1) == 0);
 	CHECK(msrs[0].status == -EINVAL);
 }
 
@@ -349,6 +354,29 @@ static void cpuid(struct machine *m)
 	GIVES(vmapi_regs_set(m->vcpu, &reg, 1, NULL, 0), -EBUSY);
 }
 
+/* Its size is what it holds, not the room; a lie about it is refused. */
+static void nested(struct machine *m)
+{
+	static uint64_t area[0x4000 / 8];
+	struct vmapi_reg reg = {
+		.tag = VMAPI_X86_NESTED, .data = area, .bytes = sizeof(area),
+	};
+	struct kvm_nested_state head;
+	int rc = vmapi_regs_get(m->vcpu, &reg, 1, NULL, 0);
+
+	if (rc == -ENOENT)
+		return;
+	OK(rc);
+	memcpy(&head, area, sizeof(head));
+	CHECK(reg.bytes == head.size && reg.bytes >= sizeof(head));
+	OK(vmapi_regs_set(m->vcpu, &reg, 1, NULL, 0));
+	head.size = reg.bytes + 4096;
+	memcpy(area, &head, sizeof(head));
+	GIVES(vmapi_regs_set(m->vcpu, &reg, 1, NULL, 0), -EINVAL);
+	reg.bytes = 32;
+	GIVES(vmapi_regs_set(m->vcpu, &reg, 1, NULL, 0), -EINVAL);
+}
+
 /* Before the first run, which cpuid() makes. */
 static void machines(void)
 {
@@ -382,6 +410,7 @@ int main(void)
 	values(&m);
 	block_sizes(&m);
 	many_msrs(&m);
+	nested(&m);
 	cpuid(&m);
 	machine_close(&m);
 	machines();

@@ -305,10 +305,11 @@ static const uint8_t region_code[] = {
 
 static void regions(struct machine *m)
 {
-	struct counter port = { .region = { VMI_SPACE_PORT, 0x300, 8, count,
-		"port" } };
-	struct counter memory = { .region = { VMI_SPACE_MEMORY, 0x100000, 64,
-		count, "memory" } };
+	struct counter port = { .region = { .space = VMI_SPACE_PORT,
+		.base = 0x300, .bytes = 8, .access = count, .name = "port" } };
+	struct counter memory = { .region = { .space = VMI_SPACE_MEMORY,
+		.base = 0x100000, .bytes = 64, .access = count,
+		.name = "memory" } };
 	struct vmi_region *ports[] = { &port.region };
 	struct vmi_region *memories[] = { &memory.region };
 	struct vmi_regions table = {

@@ -156,6 +156,29 @@ uint8_t *vmi_host(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	return p;
 }
 
+/* Alignment is tests/engine/align.c's. */
+void vmi_need_aligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	(void)c;
+	(void)linear;
+	(void)bytes;
+}
+
+bool vmi_lockable(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	vmi_check(c, linear, bytes, VMI_MEM_WRITE);
+	return vmi_host(c, linear, 1, VMI_MEM_READ);
+}
+
+void vmi_debug_access(struct vmi_cpu *c, uint64_t at, unsigned bytes,
+	unsigned kinds)
+{
+	(void)c;
+	(void)at;
+	(void)bytes;
+	(void)kinds;
+}
+
 /* The first attempt of each compare-and-swap meets another processor's. */
 struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, uint64_t expected, uint64_t desired, unsigned bytes)

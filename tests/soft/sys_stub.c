@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/soft/device.h"
 #include "lib/soft/paging.h"
 
 struct vmi_cpu cpu;
@@ -93,6 +94,37 @@ void vmi_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	touch(c, linear, bytes);
 }
 
+void vmi_sys_check(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
+	unsigned access)
+{
+	(void)access;
+	touch(c, linear, bytes);
+}
+
+void vmi_need_aligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	(void)c;
+	(void)linear;
+	(void)bytes;
+}
+
+void vmi_write_unaligned(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes)
+{
+	vmi_write(c, linear, value, bytes);
+}
+
+void vmi_debug_changed(struct vmi_cpu *c)
+{
+	(void)c;
+}
+
+bool vmi_debug_takes_int3(struct vmi_cpu *c)
+{
+	(void)c;
+	return false;
+}
+
 struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 	uint64_t expected, uint64_t desired, unsigned bytes)
 {
@@ -102,6 +134,18 @@ struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 	if (s.swapped)
 		poke(linear, desired, bytes);
 	return s;
+}
+
+void vmi_dev_done(struct vmi_cpu *c)
+{
+	(void)c;
+}
+
+bool vmi_ask(struct vmi_cpu *c, struct vmi_io_entry what, uint64_t *answer)
+{
+	(void)c;
+	*answer = what.value;
+	return true;
 }
 
 bool vmi_pdptes_load(struct vmi_cpu *c, uint64_t cr3)

@@ -201,8 +201,12 @@ static void long_frames(void)
 	frame("64 frame", KSTACK, 8, inner, 5);
 	expect("64 ss", cpu.seg[VMI_SS].selector, 0);
 	expect("64 rip", cpu.rip, 0xffff800000004000ull);
+	vmi_seg_null(&cpu, VMI_FS, 3);
+	cpu.seg[VMI_FS].base = 0x12345678;
 	expect_fault("iretq", stub_run(vmi_do_iret, (struct vmi_op){
 		SIZE(3) }), -1, 0);
+	expect("iretq null fs", cpu.seg[VMI_FS].selector, 0);
+	expect("iretq null fs base", cpu.seg[VMI_FS].base, 0x12345678);
 	expect("iretq rsp", cpu.r[VMI_RSP], USTACK + 5);
 	expect("iretq cpl", cpu.cpl, 3);
 	/* Same level: aligned, SS:RSP pushed all the same. */

@@ -91,6 +91,17 @@ void vmi_write(struct vmi_cpu *c, uint64_t linear, uint64_t value,
 		host(linear)[n] = (uint8_t)(value >> 8 * n);
 }
 
+uint64_t vmi_read_unaligned(struct vmi_cpu *c, uint64_t linear, unsigned bytes)
+{
+	return vmi_read(c, linear, bytes);
+}
+
+void vmi_write_unaligned(struct vmi_cpu *c, uint64_t linear, uint64_t value,
+	unsigned bytes)
+{
+	vmi_write(c, linear, value, bytes);
+}
+
 uint64_t vmi_load_slow(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, unsigned bytes)
 {

@@ -387,13 +387,13 @@ static void tables(void)
 	stub_run(vmi_do_lgdt, op);
 	expect("lgdt 16", cpu.seg[VMI_GDTR].base, 0x345678);
 	expect("limit", cpu.seg[VMI_GDTR].limit, 0x90ab);
-	op.size = 2;
+	op.size = 2 | 2 << 4;
 	stub_run(vmi_do_lidt, op);
 	expect("lidt 32", cpu.seg[VMI_IDTR].base, 0x12345678);
 	stub_start(LONG64, 0);
 	poke(0x7000, 0xffff, 2);
 	poke(0x7002, 0x800000000000ull, 8);
-	op.size = 3;
+	op.size = 3 | 3 << 4;
 	expect_fault("lgdt canonical", stub_run(vmi_do_lgdt, op), VMI_GP, 0);
 	stub_start(VM86, 3);
 	expect_fault("sldt vm86", stub_run(vmi_do_sldt, op), VMI_UD, 0);

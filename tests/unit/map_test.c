@@ -380,11 +380,10 @@ static void *run_until_kicked(void *vcpu)
 static void look_around(struct vmapi_vcpu *vcpu)
 {
 	const struct vmi_view *view = vcpu->vm->spaces->view;
-	size_t i;
+	const struct vmi_map_entry *e;
 
-	for (i = 0; i < view->n; i++)
-		ck_assert_uint_ne(view->entries[i].ram->base[
-			view->entries[i].offset], 0xff);
+	for (e = vmi_view_at(view, 0); e; e = vmi_view_next(view, e))
+		ck_assert_uint_ne(e->ram->base[e->offset], 0xff);
 }
 
 static void *commit_many(void *arg)

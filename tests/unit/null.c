@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/arch/x86_state.h"
+#include "lib/arch/x86_regs.h"
 #include "lib/core/chipset.h"
 #include "lib/sys/sys.h"
 #include "tests/unit/null.h"
@@ -22,6 +22,11 @@ struct null_vm {
 	struct vmi_map_entry slots[NULL_SLOTS];
 	bool used[NULL_SLOTS];
 	struct null_line lines[24];
+};
+
+struct null_msr {
+	uint32_t index;
+	uint64_t value;
 };
 
 struct null_vcpu {
@@ -39,7 +44,7 @@ struct null_vcpu {
 	struct vmapi_x86_cpuid cpuid[4];
 	size_t n_cpuid;
 	uint64_t tsc_hz;
-	struct vmi_msr msrs[NULL_MSRS];
+	struct null_msr msrs[NULL_MSRS];
 };
 
 static const uint32_t msr_indices[NULL_MSRS] = { 0x6e0, 0x10, 0xc0000081,
@@ -210,7 +215,7 @@ struct span {
 	size_t bytes;
 };
 
-static struct span span_of(struct null_vcpu *v, enum vmi_block block)
+static struct span span_of(struct null_vcpu *v, unsigned block)
 {
 	struct span s = { NULL, 0 };
 
@@ -238,7 +243,7 @@ static struct span span_of(struct null_vcpu *v, enum vmi_block block)
 	}
 }
 
-static int null_block_get(struct vmapi_vcpu *vcpu, enum vmi_block block,
+static int null_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	void *data, size_t *bytes)
 {
 	struct span s = span_of(null_of(vcpu), block);
@@ -261,7 +266,7 @@ static void note(char letter)
 		null_knobs.order[n] = letter;
 }
 
-static int null_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
+static int null_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes)
 {
 	struct null_vcpu *v = null_of(vcpu);
@@ -280,60 +285,67 @@ static int null_block_set(struct vmapi_vcpu *vcpu, enum vmi_block block,
 	return 0;
 }
 
-static struct vmi_msr *msr_of(struct null_vcpu *v, uint32_t index)
+static struct null_msr *msr_of(struct null_vcpu *v, uint64_t tag)
 {
 	size_t i;
 
 	for (i = 0; i < NULL_MSRS; i++)
-		if (v->msrs[i].index == index)
+		if (VMAPI_X86_MSR(v->msrs[i].index) == tag)
 			return &v->msrs[i];
 	return NULL;
 }
 
-static int null_msrs_get(
-	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+static int null_ones_get(
+	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		const struct vmi_msr *m = msr_of(null_of(vcpu), msrs[i].index);
+		const struct null_msr *m = msr_of(null_of(vcpu), ones[i].tag);
 
-		msrs[i].status = m ? 0 : -ENOENT;
+		ones[i].status = m ? 0 : -ENOENT;
 		if (m)
-			msrs[i].value = m->value;
+			memcpy(ones[i].data, &m->value, sizeof(m->value));
 	}
 	return 0;
 }
 
 /* All ones is what no MSR of this processor takes. */
-static int null_msrs_set(
-	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+static int null_ones_set(
+	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n)
 {
+	uint64_t value;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		struct vmi_msr *m = msr_of(null_of(vcpu), msrs[i].index);
+		struct null_msr *m = msr_of(null_of(vcpu), ones[i].tag);
+		uint32_t index = (uint32_t)ones[i].tag;
 
-		note(msrs[i].index == 0x10 ? 't'
-				: msrs[i].index == 0x6e0 ? 'd' : 'm');
-		msrs[i].status = !m ? -ENOENT
-			: msrs[i].value == UINT64_MAX ? -EINVAL : 0;
-		if (!msrs[i].status)
-			m->value = msrs[i].value;
+		note(index == 0x10 ? 't' : index == 0x6e0 ? 'd' : 'm');
+		memcpy(&value, ones[i].data, sizeof(value));
+		ones[i].status = !m ? -ENOENT
+			: value == UINT64_MAX ? -EINVAL : 0;
+		if (!ones[i].status)
+			m->value = value;
 	}
 	return 0;
 }
 
-static int null_msr_list(
-	struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n, size_t *count)
+static int null_one_list(
+	struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n, size_t *count)
 {
 	size_t i;
 
 	(void)vcpu;
 	for (i = 0; i < n && i < NULL_MSRS; i++)
-		indices[i] = msr_indices[i];
+		tags[i] = VMAPI_X86_MSR(msr_indices[i]);
 	*count = NULL_MSRS;
 	return 0;
+}
+
+static const struct vmi_regs_arch *null_regs_arch(void)
+{
+	return &vmi_x86_regs_arch;
 }
 
 /* -- The map ------------------------------------------------------------ */
@@ -375,6 +387,14 @@ static int apply_one(struct null_vm *v, struct vmi_map_change *c)
 		v->used[slot] = true;
 		v->slots[slot] = c->added[i];
 	}
+	for (i = 0; i < c->n_relogged; i++) {
+		const struct vmi_map_entry *e = &c->relogged[i];
+
+		if (!v->used[e->slot] ||
+			(v->slots[e->slot].flags ^ e->flags) != VMAPI_MAP_LOG)
+			return vmi_fail(-EINVAL, "vm", "no such slot to log");
+		v->slots[e->slot].flags = e->flags;
+	}
 	return 0;
 }
 
@@ -387,13 +407,14 @@ static int null_map_apply(
 
 	null_knobs.applies++;
 	null_knobs.gate_was_closed = atomic_load(&vm->gate_closed);
-	null_knobs.removed = null_knobs.added = 0;
+	null_knobs.removed = null_knobs.added = null_knobs.relogged = 0;
 	null_knobs.apply_error = 0;
 	if (err)
 		return vmi_fail(err, "vm", "as told");
 	for (i = 0; i < n && !err; i++) {
 		null_knobs.removed += changes[i].n_removed;
 		null_knobs.added += changes[i].n_added;
+		null_knobs.relogged += changes[i].n_relogged;
 		if (changes[i].n_removed && vm_is_inside(vm))
 			return vmi_fail(-EINVAL, "vm", "a vcpu is inside");
 		err = apply_one(v, &changes[i]);
@@ -415,14 +436,12 @@ bool null_map_agrees(struct vmapi_vm *vm)
 
 	for (as = vm->spaces; as; as = as->next) {
 		const struct vmi_view *view = as->view;
+		const struct vmi_map_entry *e = vmi_view_at(view, 0);
 
-		for (i = 0; i < view->n; i++, n++) {
-			const struct vmi_map_entry *e = &view->entries[i];
-
+		for (; e; e = vmi_view_next(view, e), n++)
 			if (!v->used[e->slot] ||
 				!is_same(e, &v->slots[e->slot]))
 				return false;
-		}
 	}
 	for (i = 0; i < NULL_SLOTS; i++)
 		used += v->used[i];
@@ -477,11 +496,12 @@ const struct vmi_backend null_backend = {
 	.vcpu_settle = null_settle,
 	.vcpu_kick = null_kick,
 	.vcpu_prod = null_prod,
+	.regs_arch = null_regs_arch,
 	.block_get = null_block_get,
 	.block_set = null_block_set,
-	.msrs_get = null_msrs_get,
-	.msrs_set = null_msrs_set,
-	.msr_list = null_msr_list,
+	.ones_get = null_ones_get,
+	.ones_set = null_ones_set,
+	.one_list = null_one_list,
 	.map_apply = null_map_apply,
 	.map_changed = null_map_changed,
 	.line_count = null_line_count,

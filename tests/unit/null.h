@@ -5,6 +5,7 @@
 
 #include <vmapi/vmapi.h>
 
+#include "lib/arch/x86_state.h"
 #include "lib/core/backend.h"
 
 #define NULL_SLOTS 16384
@@ -19,7 +20,7 @@ struct null_knobs {
 	int apply_error; /* what the next map_apply returns */
 	unsigned applies, changed_calls;
 	bool gate_was_closed; /* at the last map_apply */
-	size_t removed, added; /* of the last map_apply */
+	size_t removed, added, relogged; /* of the last map_apply */
 	unsigned block_sets[VMI_BLOCKS];
 	enum vmi_block refused; /* block_set fails here with -EINVAL */
 	uint64_t refused_cr4;	/* ... or for these bits of CR4 */

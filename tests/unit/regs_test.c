@@ -45,15 +45,16 @@ static int set(uint64_t tag, uint64_t value)
 
 START_TEST(table_is_in_order)
 {
+	const struct vmi_regs_arch *arch = &vmi_x86_regs_arch;
 	size_t i;
 
-	for (i = 0; i < vmi_x86_n_regs; i++) {
-		const struct vmi_reg_row *row = &vmi_x86_regs[i];
+	for (i = 0; i < arch->n_rows; i++) {
+		const struct vmi_reg_row *row = &arch->rows[i];
 		uint64_t log2 = row->tag >> VMAPI_REG_SIZE_SHIFT & 0xf;
 
 		ck_assert(!i || row[-1].tag < row->tag);
-		ck_assert_ptr_eq(vmi_x86_reg(row->tag), row);
-		ck_assert_ptr_eq(vmi_x86_reg_named(row->name), row);
+		ck_assert_ptr_eq(vmi_reg_row(arch, row->tag), row);
+		ck_assert_ptr_eq(vmi_reg_row_named(arch, row->name), row);
 		if (row->bytes)
 			ck_assert_uint_eq(1u << log2, row->bytes);
 		else
@@ -61,7 +62,7 @@ START_TEST(table_is_in_order)
 		ck_assert(!row->bytes ==
 			!!(row->attributes & VMAPI_REG_VARLEN));
 	}
-	ck_assert_ptr_null(vmi_x86_reg(VMAPI_X86_MSR(0x10)));
+	ck_assert_ptr_null(vmi_reg_row(arch, VMAPI_X86_MSR(0x10)));
 }
 END_TEST
 
@@ -77,9 +78,10 @@ START_TEST(absent_block_is_absent)
 	ck_assert_int_eq(vmapi_regs_get(vcpu, &reg, 1, NULL, 0), -ENOENT);
 	ck_assert_int_eq(vmapi_regs_set(vcpu, &reg, 1, NULL, 0), -ENOENT);
 	ck_assert_int_eq(vmapi_reg_list(vcpu, tags, 256, &n), 0);
-	ck_assert_uint_eq(n, vmi_x86_n_regs - 1 + NULL_MSRS);
+	ck_assert_uint_eq(n, vmi_x86_regs_arch.n_rows - 2 + NULL_MSRS);
 	for (i = 0; i < n; i++) {
 		ck_assert(tags[i] != VMAPI_X86_LAPIC);
+		ck_assert(tags[i] != VMAPI_X86_NESTED);
 		ck_assert(!i || tags[i - 1] < tags[i]);
 	}
 }

@@ -35,7 +35,20 @@ enum vec_page { VEC_PAGE_DATA, VEC_PAGE_FIXED, VEC_PAGE_STACK, VEC_PAGES };
 #define VEC_CS64 0x33u
 
 #define VEC_CASES  8  /* cases of a block: one digest */
-#define VEC_BLOCKS 32 /* blocks of a row in a mode */
+#define VEC_BLOCKS 32 /* blocks of a row in a world, at most */
+
+/* Where cases run: user mode, flat or with segments that have limits. */
+enum { VEC_W64, VEC_W32, VEC_W16, VEC_L32, VEC_L16, VEC_WORLDS };
+
+struct vec_world {
+	const char *name;
+	uint8_t bits;	/* of its code */
+	uint8_t blocks; /* of cases for each row */
+	uint8_t seed;
+	bool limits;
+};
+
+extern const struct vec_world vec_worlds[VEC_WORLDS];
 
 /* A processor between two instructions. */
 struct vec_state {
@@ -50,6 +63,7 @@ struct vec_row;
 
 struct vec_case {
 	const struct vec_row *row;
+	unsigned world;
 	struct vmi_insn insn;
 	uint8_t bytes[VMI_INSN_MAX + 1];
 	unsigned len;
@@ -87,7 +101,7 @@ static inline const struct vmi_row *vec_table(const struct vec_row *row)
 
 /* Told by its columns, whatever else is in the table. */
 uint32_t vec_row_key(const struct vec_row *row);
-bool vec_row_has_mode(const struct vec_row *row, unsigned mode);
+bool vec_row_has(const struct vec_row *row, unsigned world);
 
 /* -- The generator: vec_encode.c, vec_make.c ----------------------------- */
 
@@ -100,12 +114,12 @@ unsigned vec_below(struct vec_random *r, unsigned n);
 uint64_t vec_edge(struct vec_random *r);
 
 /* Bytes of a row's instruction; false when none were found. */
-bool vec_encode(struct vec_case *c, unsigned mode, struct vec_random *r);
+bool vec_encode(struct vec_case *c, struct vec_random *r);
 
 /* Case n of a block of cases; false when there is none. */
-void vec_seed(struct vec_random *r, const struct vec_row *row, unsigned mode,
+void vec_seed(struct vec_random *r, const struct vec_row *row, unsigned world,
 	unsigned block);
-bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned mode,
+bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned world,
 	struct vec_random *r);
 
 /* -- Who executes ------------------------------------------------------- */
@@ -117,9 +131,7 @@ void vec_soft_run(const struct vec_case *c, struct vec_out *out);
 
 /* The processor that the test runs on; -ENOTSUP where it is no x86-64. */
 int vec_host_open(void);
-bool vec_host_can(const struct vec_row *row, unsigned mode);
-/* Before a block of cases: what signals do not carry. */
-void vec_host_block(void);
+bool vec_host_can(const struct vec_row *row, unsigned world);
 void vec_host_run(const struct vec_case *c, struct vec_out *out);
 
 /* -- What is compared: vec_compare.c ------------------------------------- */

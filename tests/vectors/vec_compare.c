@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/vectors/vec_values.h"
+#include "tests/vectors/vec_segment.h"
 
 #define FLAGS_COMPARED UINT64_C(0x254dd5) /* arithmetic, DF, NT, RF, AC, ID */
 
@@ -129,22 +129,29 @@ uint32_t vec_undefined(const struct vec_case *c)
 	return c->insn.row->undefined | by_count;
 }
 
-/* A fault of an address: #SS, #GP. */
-static bool is_address(uint8_t vector)
+/* A fault of an address: #SS(0), #GP(0), #PF. */
+static void any_address(struct vec_out *out)
 {
-	return vector == SS || vector == GP;
+	if ((out->vector == SS || out->vector == GP) && out->code == 0)
+		out->vector = PF;
+	if (out->vector == PF)
+		out->code = 0;
+	out->cr2 = 0;
 }
 
 /*
  * A fetch that fails where the instruction led to is the next one's.  Which
- * of several accesses is tried first is the processor's affair, and so is
- * what of a frame was written when the rest faulted.  Linux does not tell
+ * of several accesses is tried first is the processor's affair, so that one
+ * may be beyond a limit and another in no page, and so is what of a frame was
+ * written when the rest faulted.  Linux does not tell
  * whether the top page of user space is there.
  */
 static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 {
 	static const char *const several[] = { "movs", "stos", "cmps", "scas",
-		"lods", "iret", "ret_far", "popa", "call_far", "frstor",
+		"lods", "iret", "ret_far", "popa", "call", "call_far", "frstor",
+		"fld_m80", "fstp_m80", "fbstp", "lds", "les", "lfs", "lgs",
+		"lss", "jmp_far", "push", "pop",
 		"fnsave", "fldenv", "fnstenv", "fxsave", "fxrstor", "xsave",
 		"xrstor", "xsaveopt", "enter", "pusha", NULL };
 	static const char *const frames[] = { "pusha", "enter", "fnsave",
@@ -157,8 +164,9 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 
 	if (out->vector == VEC_NO_FAULT)
 		return;
-	if (out->vector == PF && out->cr2 == out->state.rip &&
-		out->state.rip != c->in.rip) {
+	if (out->state.rip != c->in.rip && (out->vector == GP ||
+		(out->vector == PF &&
+		out->cr2 == vec_linear_ip(&out->state)))) {
 		out->vector = VEC_NO_FAULT;
 		out->code = 0;
 		out->cr2 = 0;
@@ -169,12 +177,8 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 		out->code &= ~1u;
 	if (is_exec(c, several))
 		out->cr2 &= ~UINT64_C(0xfff);
-	if (is_exec(c, any)) {
-		if (is_address(out->vector))
-			out->vector = PF;
-		out->code = 0;
-		out->cr2 = 0;
-	}
+	if (is_exec(c, any) || (c->world > VEC_W32 && is_exec(c, several)))
+		any_address(out);
 	if (c->insn.row->attr & VMI_A_MMXOP) {
 		memset(out->state.fx, 0, VEC_FX_MXCSR);
 		memset(out->state.fx + VEC_FX_ST, 0, 128);
@@ -355,7 +359,7 @@ void vec_print(const struct vec_case *c, const struct vec_out *a,
 	unsigned i;
 
 	vmi_disas(&c->insn, c->in.rip, text, sizeof(text));
-	printf("%s (%u-bit)%s:", text, c->insn.mode,
+	printf("%s (%s)%s:", text, vec_worlds[c->world].name,
 		c->len > c->insn.len ? " with an illegal LOCK" : "");
 	for (i = 0; i < c->len; i++)
 		printf(" %02x", c->bytes[i]);

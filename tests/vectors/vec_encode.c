@@ -81,15 +81,33 @@ uint32_t vec_row_key(const struct vec_row *row)
 	return h;
 }
 
-bool vec_row_has_mode(const struct vec_row *c, unsigned mode)
+/* Whether a row looks at memory, the stack or the limit of code. */
+static bool has_limits(const struct vec_row *c)
+{
+	static const char *const others[] = { "xlat", "push", "pop", "pusha",
+		"popa", "pushf", "popf", "call", "jmp", "ret", "enter",
+		"leave", "push_sreg", "pop_sreg", "call_far", "jmp_far",
+		"ret_far", "iret" };
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (is(c->exec, others[i]))
+			return true;
+	return is(c->mod, "M") || is(c->mod, "X") || c->op[0][0] == 'J' ||
+		c->op[0][0] == 'O' || c->op[1][0] == 'O' ||
+		(vec_table(c)->attr & VMI_A_STR) ||
+		!strncmp(c->exec, "maskmov", 7);
+}
+
+bool vec_row_has(const struct vec_row *c, unsigned world)
 {
 	bool long_only = is(c->mode, "O64") || is(c->mode, "O64D") ||
 		is(c->size, "o64") || is(c->size, "a64") ||
 		(is(c->mod, "_") && is(c->rm, "1"));
 
-	if (mode == 64)
+	if (vec_worlds[world].bits == 64)
 		return !is(c->mode, "I64") && !is(c->size, "a16");
-	return !long_only;
+	return !long_only && (!vec_worlds[world].limits || has_limits(c));
 }
 
 /* -- Bytes -------------------------------------------------------------- */
@@ -153,7 +171,8 @@ static void put_prefixes(const struct vec_row *c, unsigned mode,
 	if ((attr & (VMI_A_REP | VMI_A_REPZ)) && vec_below(r, 3))
 		put(e, one_in(r, 2) ? 0xf2 : 0xf3);
 	if (is(c->size, "a32") ? mode != 32 : is(c->size, "a16") ? mode == 32 :
-		is(c->size, "a64") ? false : one_in(r, mode == 64 ? 8 : 24))
+		is(c->size, "a64") ? false :
+		one_in(r, mode == 64 ? 8 : mode == 32 ? 24 : 3))
 		put(e, 0x67);
 	if (wants_66(c, mode, r))
 		put(e, 0x66);
@@ -216,8 +235,9 @@ static void make_bytes(const struct vec_row *c, unsigned mode,
 	}
 }
 
-bool vec_encode(struct vec_case *c, unsigned mode, struct vec_random *r)
+bool vec_encode(struct vec_case *c, struct vec_random *r)
 {
+	unsigned mode = vec_worlds[c->world].bits;
 	struct bytes e;
 	unsigned tries;
 

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/vectors/vec_values.h"
+#include "tests/vectors/vec_segment.h"
 
 /*
  * AddressSanitizer keeps pages of its own where cases expect to fault, so the
@@ -22,6 +22,7 @@
 #if defined(__x86_64__) && defined(__linux__) && !defined(__ILP32__) && \
 	!defined(__SANITIZE_ADDRESS__)
 
+#include <asm/ldt.h>
 #include <cpuid.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -45,7 +46,8 @@ static struct {
 	uint8_t main_fx[512];
 	uint8_t *page[VEC_PAGES];
 	uint8_t *code;
-	bool has_32, opened;
+	uint16_t ds, es, gs; /* what is loaded */
+	bool has_32, has_ldt, opened;
 } host;
 
 static const int numbers[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP,
@@ -154,7 +156,7 @@ static void settle(const struct vec_case *c, struct vec_out *out)
 
 static void execute(const struct vec_case *c, struct vec_out *out)
 {
-	unsigned at = (unsigned)(c->in.rip - VEC_CODE), n = c->len;
+	unsigned at = (unsigned)(vec_linear_ip(&c->in) - VEC_CODE), n = c->len;
 
 	if (at + n > VEC_PAGE)
 		n = VEC_PAGE - at;
@@ -189,13 +191,28 @@ static uint64_t aside(const uint8_t *bytes, unsigned n, uint64_t rax)
 }
 
 /* What the context does not hold: DS, ES, GS. */
-void vec_host_block(void)
+static void load_segments(const struct vec_state *s)
 {
-	static const uint8_t ds[] = { 0x8e, 0xd8 }, es[] = { 0x8e, 0xc0 };
+	static const uint8_t ds[] = { 0x8e, 0xd8 }, es[] = { 0x8e, 0xc0 },
+		gs[] = { 0x8e, 0xe8 };
 
-	aside(ds, sizeof(ds), VEC_SS);
-	aside(es, sizeof(es), VEC_SS);
-	syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)VEC_GS);
+	if (s->ds != host.ds)
+		aside(ds, sizeof(ds), host.ds = s->ds);
+	if (s->es != host.es)
+		aside(es, sizeof(es), host.es = s->es);
+	if (s->gs == host.gs)
+		return;
+	host.gs = s->gs;
+	if (s->gs)
+		aside(gs, sizeof(gs), s->gs);
+	else
+		syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)VEC_GS);
+}
+
+/* They are not known any more. */
+static void forget_segments(void)
+{
+	host.ds = host.es = host.gs = 0xffff;
 }
 
 static void get_segments(struct vec_state *s)
@@ -229,6 +246,7 @@ void vec_host_run(const struct vec_case *c, struct vec_out *out)
 	for (i = 0; i < VEC_PAGES; i++)
 		memcpy(host.page[i], c->mem[i], VEC_PAGE);
 	memset(out->state.fx, 0, sizeof(out->state.fx));
+	load_segments(&c->in);
 	execute(c, out);
 	for (i = 0; i < VEC_PAGES; i++)
 		memcpy(out->mem[i], host.page[i], VEC_PAGE);
@@ -239,7 +257,7 @@ void vec_host_run(const struct vec_case *c, struct vec_out *out)
 	if (!changes_segments(c->row))
 		return;
 	get_segments(&out->state);
-	vec_host_block();
+	forget_segments();
 }
 
 enum { EAX, EBX, ECX, EDX };
@@ -274,7 +292,7 @@ static bool is_intel(void)
 	return __get_cpuid(0, &a, &b, &c, &d) && b == signature_INTEL_ebx;
 }
 
-bool vec_host_can(const struct vec_row *row, unsigned mode)
+bool vec_host_can(const struct vec_row *row, unsigned world)
 {
 	/* System calls, what Linux emulates, and the host's own FS. */
 	static const char *const never[] = { "syscall", "sysenter", "vmcall",
@@ -289,7 +307,10 @@ bool vec_host_can(const struct vec_row *row, unsigned mode)
 	if (!strcmp(row->op[0], "FS") ||
 		!has_feature(vec_table(row)->feature))
 		return false;
-	return host.opened && (mode == 64 || (mode == 32 && host.has_32));
+	if (world == VEC_W64)
+		return host.opened;
+	return host.opened && host.has_32 &&
+		(world == VEC_W32 || host.has_ldt);
 }
 
 /* -- Opening ------------------------------------------------------------ */
@@ -351,6 +372,26 @@ static bool try_32(void)
 	return out.vector == VEC_NO_FAULT && out.state.r[0] == 1;
 }
 
+/* Linux gives a process a table of its own. */
+static bool make_ldt(void)
+{
+	unsigned i;
+
+	for (i = VEC_S_NONE + 1; i < VEC_SEGMENTS; i++) {
+		const struct vec_segment *s = &vec_segments[i];
+		struct user_desc d = { .entry_number = i,
+			.base_addr = s->base, .limit = s->limit,
+			.seg_32bit = s->big, .contents = s->type >> 2 & 3,
+			.read_exec_only = !(s->type & 2),
+			.limit_in_pages = s->pages,
+			.seg_not_present = !s->present };
+
+		if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))
+			return false;
+	}
+	return true;
+}
+
 int vec_host_open(void)
 {
 	static const int signals[] = { SIGSEGV, SIGILL, SIGFPE, SIGBUS,
@@ -376,11 +417,14 @@ int vec_host_open(void)
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], &sa, NULL))
 			return -errno;
-	vec_host_block();
+	forget_segments();
 	host.opened = true;
 	host.has_32 = try_32();
 	if (!host.has_32)
 		printf("the host runs no 32-bit code\n");
+	host.has_ldt = make_ldt();
+	if (!host.has_ldt)
+		printf("the host runs no 16-bit code\n");
 	return 0;
 }
 
@@ -391,15 +435,11 @@ int vec_host_open(void)
 	return -ENOTSUP;
 }
 
-bool vec_host_can(const struct vec_row *row, unsigned mode)
+bool vec_host_can(const struct vec_row *row, unsigned world)
 {
 	(void)row;
-	(void)mode;
+	(void)world;
 	return false;
-}
-
-void vec_host_block(void)
-{
 }
 
 void vec_host_run(const struct vec_case *c, struct vec_out *out)

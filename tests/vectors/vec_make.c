@@ -9,8 +9,7 @@
  */
 #include <string.h>
 
-#include "tests/vectors/vec.h"
-#include "tests/vectors/vec_values.h"
+#include "tests/vectors/vec_segment.h"
 
 #define FLAGS_ARITH 0x08d5u
 #define FLAG_DF	    0x0400u
@@ -40,10 +39,12 @@ static bool has_kind(const struct vec_case *c, unsigned kind)
 	return false;
 }
 
-void vec_seed(struct vec_random *r, const struct vec_row *row, unsigned mode,
+void vec_seed(struct vec_random *r, const struct vec_row *row, unsigned world,
 	unsigned block)
 {
-	r->s = ((uint64_t)vec_row_key(row) << 32 | (mode << 16 | block)) *
+	unsigned seed = vec_worlds[world].seed;
+
+	r->s = ((uint64_t)vec_row_key(row) << 32 | (seed << 16 | block)) *
 		UINT64_C(0x9e3779b97f4a7c15);
 	r->s ^= r->s >> 29;
 	r->s += !r->s;
@@ -70,11 +71,19 @@ static bool is_plain(const struct vec_case *c)
 		(~c->in.fx[VEC_FX_FCW] & 0x3f));
 }
 
+static bool has_limits(const struct vec_case *c)
+{
+	return vec_worlds[c->world].limits;
+}
+
 /* Where a memory operand is to be. */
-static uint64_t pick_target(const struct vec_case *c, struct vec_random *r)
+static uint64_t pick_target(const struct vec_case *c, unsigned seg,
+	struct vec_random *r)
 {
 	uint64_t offset = 0x200 + (vec_below(r, 0xc00) & ~15u);
 
+	if (has_limits(c))
+		return vec_near_limit(c, seg, r);
 	if ((c->in.rflags & FLAG_AC) || is_plain(c))
 		return VEC_DATA + offset + vec_below(r, 16);
 	switch (vec_below(r, 32)) {
@@ -135,10 +144,9 @@ static void aim_disp(struct vec_case *c, uint64_t target)
 	set_disp(c, target, bytes);
 }
 
-/* The segment's base where it is not 0. */
 static uint64_t seg_base(const struct vec_case *c)
 {
-	return c->insn.mode == 64 && c->insn.seg == VMI_GS ? VEC_GS : 0;
+	return vec_base_of(c, c->insn.seg);
 }
 
 static void aim(struct vec_case *c, uint64_t target)
@@ -164,15 +172,21 @@ static void aim(struct vec_case *c, uint64_t target)
 
 /* -- Where branches go -------------------------------------------------- */
 
+/* The instruction pointer at the beginning of the code page. */
+static uint64_t page_ip(const struct vec_case *c)
+{
+	return c->in.rip & ~UINT64_C(0xfff);
+}
+
 static uint64_t pick_branch(const struct vec_case *c, struct vec_random *r)
 {
-	uint64_t target = VEC_CODE + vec_below(r, VEC_PAGE);
+	uint64_t target = page_ip(c) + vec_below(r, VEC_PAGE);
 
 	switch (vec_below(r, 16)) {
-	case 0: return VEC_CODE + VEC_PAGE + vec_below(r, 256);
+	case 0: return page_ip(c) + VEC_PAGE + vec_below(r, 256);
 	case 1:
 		return c->insn.mode == 64 ? UINT64_C(0x8000000000000000) :
-			VEC_CODE - 1;
+			page_ip(c) - 1;
 	default:
 		return target - c->in.rip + 16 < 32 ? target + 32 : target;
 	}
@@ -181,7 +195,7 @@ static uint64_t pick_branch(const struct vec_case *c, struct vec_random *r)
 static void aim_branch(struct vec_case *c, struct vec_random *r)
 {
 	unsigned bytes = vmi_operand_bytes(&c->insn, 0);
-	uint64_t to = VEC_CODE + vec_below(r, VEC_PAGE);
+	uint64_t to = page_ip(c) + vec_below(r, VEC_PAGE);
 
 	if (bytes == 1)
 		to = c->in.rip + c->insn.len + vec_below(r, 256) - 128;
@@ -192,11 +206,16 @@ static void aim_branch(struct vec_case *c, struct vec_random *r)
 		c->bytes[c->insn.len - bytes + i] = (uint8_t)(to >> (8 * i));
 }
 
-static unsigned pick_selector(struct vec_random *r)
+static unsigned pick_selector(const struct vec_case *c, struct vec_random *r)
 {
 	static const uint16_t selectors[] = { 0, 3, VEC_SS, VEC_CS32, VEC_CS64,
 		0x10, 0x18, 0x08, 0x2a, 0x21, 0x33, 0x23, 0x2b, 0xfff8, 0x87 };
 
+	if (vec_segment(c->in.cs) && vec_below(r, 4))
+		return vec_any_selector(r);
+	/* CALL to 64-bit code pushes where RSP is without a segment. */
+	if (vec_segment(c->in.cs) && !strcmp(c->row->exec, "call_far"))
+		return VEC_CS32;
 	return selectors[vec_below(r,
 		sizeof(selectors) / sizeof(selectors[0]))];
 }
@@ -223,10 +242,10 @@ static void poke_far(struct vec_case *c, uint64_t address,
 	bool pops = is_exec(c, (const char *const[]){ "ret_far", "iret",
 		NULL });
 
-	poke(c, address, VEC_CODE + (c->in.rip + 32 + vec_below(r, 4000)) %
+	poke(c, address, page_ip(c) + (c->in.rip + 32 + vec_below(r, 4000)) %
 		VEC_PAGE, step);
 	poke(c, address + step, vec_below(r, 3) ? c->in.cs :
-		pick_selector(r), pops ? step : 2);
+		pick_selector(c, r), pops ? step : 2);
 	if (!pops)
 		return;
 	/* Not AC: Linux takes what it may raise for a split lock and sleeps. */
@@ -234,7 +253,7 @@ static void poke_far(struct vec_case *c, uint64_t address,
 	poke(c, address + 3 * step, VEC_STACK + 0x800 + vec_below(r, 16),
 		step);
 	poke(c, address + 4 * step, vec_below(r, 3) ? VEC_SS :
-		pick_selector(r), step);
+		pick_selector(c, r), step);
 }
 
 /* -- Operands ----------------------------------------------------------- */
@@ -300,7 +319,7 @@ static void poke_area(struct vec_case *c, uint64_t at, struct vec_random *r)
 static void mend_values(struct vec_case *c, uint64_t at,
 	struct vec_random *r)
 {
-	uint64_t sp = c->in.r[VEC_SP];
+	uint64_t sp = vec_stack(c);
 
 	if (is_exec(c, divisions))
 		mend_division(c, r);
@@ -312,11 +331,11 @@ static void mend_values(struct vec_case *c, uint64_t at,
 	if (is_exec(c, far))
 		poke_far(c, c->insn.has_modrm ? at : sp, r);
 	if (is_exec(c, selected)) {
-		poke(c, sp, pick_selector(r), 2);
+		poke(c, sp, pick_selector(c, r), 2);
 		if (c->insn.has_modrm)
-			set_operand(c, at, pick_selector(r), 2);
+			set_operand(c, at, pick_selector(c, r), 2);
 		if (!strcmp(c->row->op[1], "Mp"))
-			poke(c, at + c->insn.opsize, pick_selector(r), 2);
+			poke(c, at + c->insn.opsize, pick_selector(c, r), 2);
 	}
 	/* Neither TF nor, which the host's kernel minds, NT. */
 	if (is_exec(c, stack_flags))
@@ -325,30 +344,57 @@ static void mend_values(struct vec_case *c, uint64_t at,
 		poke_area(c, at, r);
 }
 
+/* The upper half of ESP is whatever it is where SP is the pointer. */
+static void make_stack(struct vec_case *c, struct vec_random *r)
+{
+	const struct vec_segment *s = vec_segment(c->in.ss);
+
+	if (!s)
+		return;
+	c->in.r[VEC_SP] -= s->base;
+	if (!s->big)
+		c->in.r[VEC_SP] = (c->in.r[VEC_SP] & 0xffff) |
+			(vec_edge(r) & 0xffff0000);
+	if (c->in.ss == VEC_LDT(VEC_S_ENDS16) && one_in(r, 4))
+		c->in.r[VEC_SP] = (vec_below(r, 40) - 20u) & 0xffff;
+}
+
 static void make_registers(struct vec_case *c, struct vec_random *r)
 {
+	uint32_t limit;
 	unsigned i;
 
 	for (i = 0; i < 16; i++)
 		c->in.r[i] = vec_edge(r);
 	c->in.r[VEC_SP] = VEC_STACK + 0x400 + (vec_below(r, 0x800) & ~7u);
-	if (one_in(r, 8))
+	if (has_limits(c))
+		c->in.r[VEC_SP] = vec_near_limit(c, VMI_SS, r);
+	else if (one_in(r, 8))
 		c->in.r[VEC_SP] += vec_below(r, 8);
 	else if (one_in(r, 16))
 		c->in.r[VEC_SP] = one_in(r, 2) ?
 			VEC_STACK + vec_below(r, 12) :
 			VEC_STACK + VEC_PAGE - vec_below(r, 12);
+	make_stack(c, r);
 	c->in.rflags = FLAGS_ON | (vec_random(r) & (FLAGS_ARITH | FLAG_DF));
 	if (one_in(r, 16))
 		c->in.rflags |= FLAG_AC;
 	c->in.rip = VEC_CODE + 0x700 + vec_below(r, 256);
 	if (one_in(r, 32))
 		c->in.rip = VEC_CODE + VEC_PAGE - 1 - vec_below(r, 16);
+	c->in.rip -= vec_base_of(c, VMI_CS);
+	if (!has_limits(c))
+		return;
+	/* Not beyond it: the host would not get there. */
+	limit = vec_segment_limit(vec_segment(c->in.cs));
+	if (c->in.rip > limit || one_in(r, 8))
+		c->in.rip = limit - vec_below(r, 16);
 }
 
 /*
  * Alignment is not checked, or not in one way, where there are several
- * accesses, #GP for alignment, and in 16-bit addresses, which fault.
+ * accesses (also to one page, by segments that overlap), #GP for alignment,
+ * and in 16-bit addresses, which fault.
  */
 static void mend_alignment(struct vec_case *c)
 {
@@ -361,7 +407,9 @@ static void mend_alignment(struct vec_case *c)
 		NULL };
 
 	if (is_exec(c, never) || (c->insn.row->attr & (VMI_A_AL16 |
-		VMI_A_STR)) || c->insn.addrsize == 2 ||
+		VMI_A_STR)) || has_limits(c) || c->insn.seg == VMI_CS ||
+		c->in.ss == VEC_LDT(VEC_S_ENDS16) ||
+		(c->insn.addrsize == 2 && c->world == VEC_W32) ||
 		(c->insn.prefixes & VMI_PFX_LOCK))
 		c->in.rflags &= ~(uint64_t)FLAG_AC;
 }
@@ -372,14 +420,19 @@ static void mend_stack(struct vec_case *c)
 	static const char *const pops[] = { "pop_sreg", "ret_far", "iret",
 		NULL };
 
-	if (is_exec(c, pops) && (c->in.r[VEC_SP] & 0xfff) > 0xf00)
+	if (!is_exec(c, pops))
+		return;
+	if (c->world > VEC_W32)
+		c->in.r[VEC_SP] &= ~UINT64_C(3);
+	else if ((vec_stack(c) & 0xfff) > 0xf00)
 		c->in.r[VEC_SP] -= 0x100;
 }
 
 /* No exception pending or to come, where two would compete. */
 static void mend_x87(struct vec_case *c)
 {
-	bool null = c->insn.mode != 64 && c->insn.seg_override;
+	bool null = (c->insn.mode != 64 && c->insn.seg_override) ||
+		c->world > VEC_W32;
 
 	/* A denormal that is not masked: loaded here, not loaded there. */
 	if (!strncmp(c->row->exec, "fld_m", 5))
@@ -391,17 +444,11 @@ static void mend_x87(struct vec_case *c)
 	c->in.fx[VEC_FX_FSW + 1] &= 0x7f;
 }
 
-static void make_mode(struct vec_case *c, unsigned mode)
+static void truncate_registers(struct vec_case *c)
 {
 	unsigned i;
 
-	c->in.cs = mode == 64 ? VEC_CS64 : VEC_CS32;
-	c->in.ss = c->in.ds = c->in.es = VEC_SS;
-	c->in.gs = 0;
-	c->in.gs_base = VEC_GS;
-	if (mode == 64)
-		return;
-	for (i = 0; i < 16; i++)
+	for (i = 0; c->insn.mode != 64 && i < 16; i++)
 		c->in.r[i] = i < 8 ? (uint32_t)c->in.r[i] : 0;
 }
 
@@ -428,8 +475,9 @@ static void mend_implied(struct vec_case *c, struct vec_random *r)
 	static const char *const framed[] = { "leave", "enter", NULL };
 
 	if (c->insn.row->attr & VMI_A_STR) {
-		c->in.r[VEC_SI] = pick_target(c, r) - seg_base(c);
-		c->in.r[VEC_DI] = pick_target(c, r);
+		c->in.r[VEC_SI] = pick_target(c, c->insn.seg, r) - seg_base(c);
+		c->in.r[VEC_DI] = pick_target(c, VMI_ES, r) -
+			vec_base_of(c, VMI_ES);
 		c->in.r[VEC_CX] = vec_below(r, 12);
 		/* What is above 32-bit addresses at a count of 0 varies. */
 		c->in.r[VEC_SI] &= mask_of(c->insn.addrsize > 4 ? 8 : 4);
@@ -440,13 +488,14 @@ static void mend_implied(struct vec_case *c, struct vec_random *r)
 		c->in.r[VEC_DX] = 0;
 	}
 	if (is_exec(c, uses_rdi))
-		c->in.r[VEC_DI] = pick_target(c, r) - seg_base(c);
+		c->in.r[VEC_DI] = pick_target(c, c->insn.seg, r) - seg_base(c);
 	if (!strcmp(c->row->exec, "xlat"))
-		c->in.r[VEC_BX] = pick_target(c, r) - seg_base(c);
+		c->in.r[VEC_BX] = pick_target(c, c->insn.seg, r) - seg_base(c);
 	if (is_exec(c, counted) && vec_below(r, 2))
 		c->in.r[VEC_CX] = vec_below(r, 3);
 	if (is_exec(c, framed) && vec_below(r, 4))
-		c->in.r[VEC_BP] = VEC_STACK + 0x200 + vec_below(r, 0xc00);
+		c->in.r[VEC_BP] = VEC_STACK + 0x200 + vec_below(r, 0xc00) -
+			vec_base_of(c, VMI_SS);
 	if (!strcmp(c->row->exec, "enter") && vec_below(r, 8)) {
 		c->bytes[c->insn.len - 2] &= 1; /* frames of 511 bytes */
 		if (vec_below(r, 4))
@@ -478,44 +527,63 @@ static bool is_vague(const struct vec_case *c)
 		return true;
 	/* EDX:EAX chooses components, of which the host has more. */
 	if (is_exec(c, areas))
-		return c->insn.addrsize == 2 || c->insn.base == 0 ||
+		return (c->insn.addrsize == 2 && c->world == VEC_W32) ||
+			c->insn.base == 0 ||
 			c->insn.base == VEC_DX || c->insn.index == 0 ||
 			c->insn.index == VEC_DX;
-	return c->insn.addrsize == 2 &&
+	return c->insn.addrsize == 2 && c->world == VEC_W32 &&
 		!strncmp(c->row->exec, "maskmov", 7);
 }
 
-bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned mode,
+/* Large areas that wrap at 64 KiB, or do not: processors differ. */
+static bool is_torn(const struct vec_case *c, uint64_t at)
+{
+	return is_exec(c, images) && c->insn.addrsize == 2 &&
+		((at - seg_base(c)) & 0xffff) > 0xfc00;
+}
+
+/* Aim the memory operand, whose address may wrap. */
+static uint64_t place(struct vec_case *c, uint64_t at)
+{
+	bool memory = (c->insn.has_modrm && c->insn.mod != 3 &&
+		!(c->insn.row->attr & VMI_A_NOMOD)) ||
+		has_kind(c, VMI_OPK_MOFFS);
+
+	if (!memory)
+		return at;
+	aim(c, at);
+	at = (at - seg_base(c)) & mask_of(c->insn.addrsize);
+	return at + seg_base(c);
+}
+
+bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned world,
 	struct vec_random *r)
 {
-	bool memory;
 	uint64_t at;
 
 	c->row = row;
-	if (!vec_encode(c, mode, r))
+	c->world = world;
+	if (!vec_encode(c, r))
 		return false;
-	memory = (c->insn.has_modrm && c->insn.mod != 3 &&
-		!(c->insn.row->attr & VMI_A_NOMOD)) ||
-		has_kind(c, VMI_OPK_MOFFS);
 	if (is_vague(c))
-		return vec_make(c, row, mode, r);
+		return vec_make(c, row, world, r);
+	vec_choose_segments(c, r);
 	make_registers(c, r);
-	make_mode(c, mode);
+	truncate_registers(c);
 	vec_values(c, r);
 	mend_alignment(c);
 	mend_stack(c);
 	mend_x87(c);
-	at = pick_target(c, r);
+	at = pick_target(c, c->insn.seg, r);
 	if (is_exec(c, images) && vec_below(r, 8))
 		at &= ~UINT64_C(63);
-	if (is_exec(c, areas))
+	if (is_exec(c, areas) && !has_limits(c))
 		at = VEC_DATA + 0x200 + vec_below(r, 0xa0) * 16;
 	mend_implied(c, r);
-	if (memory)
-		aim(c, at);
-	if (mode != 64)
-		for (unsigned i = 0; i < 8; i++)
-			c->in.r[i] = (uint32_t)c->in.r[i];
+	at = place(c, at);
+	if (is_torn(c, at))
+		return vec_make(c, row, world, r);
+	truncate_registers(c);
 	mend_count(c);
 	mend_values(c, at, r);
 	if (has_kind(c, VMI_OPK_REL))

@@ -15,7 +15,7 @@
 #include "lib/arch/x86_state.h"
 #include "lib/soft/state.h"
 #include "tests/vectors/vec_system.h"
-#include "tests/vectors/vec_values.h"
+#include "tests/vectors/vec_segment.h"
 
 #define RAM    0x200000u
 #define KERNEL UINT64_C(0xffff800000000000)
@@ -25,7 +25,7 @@ enum {
 	AT_PML4 = 0x1000, AT_PDPT = 0x2000, AT_PD = 0x3000, AT_PT = 0x4000,
 	AT_PDPT_HIGH = 0x5000, AT_PD_HIGH = 0x6000, AT_GDT = 0x7000,
 	AT_IDT = 0x8000, AT_TSS = 0x9000, AT_KSTACK_END = 0xb000,
-	AT_HANDLERS = 0xb000, AT_CODE = 0x10000, AT_DATA = 0x11000
+	AT_HANDLERS = 0xb000, AT_LDT = 0xc000, AT_CODE = 0x10000, AT_DATA = 0x11000
 };
 
 #define HANDLER_BYTES 16
@@ -40,7 +40,7 @@ static struct {
 	struct vmapi_ram *ram;
 	struct vmapi_vcpu *vcpu;
 	uint8_t *mem;
-	struct vmi_x86_system system[2]; /* of 32-bit and of 64-bit mode */
+	struct vmi_x86_system system; /* that all cases have */
 } soft;
 
 static void put(uint32_t at, uint64_t v, unsigned bytes)
@@ -79,6 +79,10 @@ static void make_tables(void)
 	put(AT_PD_HIGH, 0x83, 8);
 	for (i = 0; i < sizeof(gdt) / sizeof(gdt[0]); i++)
 		put(AT_GDT + 8 * i, gdt[i], 8);
+	for (i = 0; i < VEC_SEGMENTS; i++)
+		if (i != VEC_S_NONE)
+			put(AT_LDT + 8 * i, vec_descriptor(&vec_segments[i]),
+				8);
 	put(AT_TSS + 4, KERNEL + AT_KSTACK_END, 8);
 	put(AT_TSS + 102, 104, 2); /* no I/O permission map */
 	memset(soft.mem + AT_HANDLERS, HLT, 256 * HANDLER_BYTES);
@@ -93,6 +97,30 @@ static void make_tables(void)
 	}
 }
 
+static int fail(const char *what)
+{
+	printf("%s: %s\n", what, vmapi_error_last()->message);
+	return -1;
+}
+
+static void must(int err, const char *what)
+{
+	if (err)
+		fail(what);
+}
+
+static void set_block(enum vmi_block block, const void *data, size_t bytes)
+{
+	must(vmi_soft_block_set(soft.vcpu, block, data, bytes),
+		"setting registers");
+}
+
+static void get_block(enum vmi_block block, void *data, size_t bytes)
+{
+	must(vmi_soft_block_get(soft.vcpu, block, data, &bytes),
+		"reading registers");
+}
+
 static struct vmapi_x86_segment segment(unsigned selector,
 	unsigned attributes)
 {
@@ -100,18 +128,39 @@ static struct vmapi_x86_segment segment(unsigned selector,
 		.limit = UINT32_MAX, .attributes = attributes };
 }
 
-static void make_system(struct vmi_x86_system *s, bool is_64)
+/* What a segment register holds after it was loaded. */
+static struct vmapi_x86_segment loaded(unsigned selector)
 {
+	const struct vec_segment *s = vec_segment((uint16_t)selector);
+	struct vmapi_x86_segment x;
+
+	if (!s)
+		return segment(selector, selector == VEC_CS64 ? 0xa0fb :
+			selector == VEC_CS32 ? 0xc0fb : selector == VEC_SS ?
+			0xc0f3 : VMAPI_X86_SEG_UNUSABLE);
+	x = segment(selector, (unsigned)(vec_descriptor(s) >> 40 & 0xf0ff));
+	x.base = s->base;
+	x.limit = vec_segment_limit(s);
+	return x;
+}
+
+static void load_segments(const struct vec_state *s)
+{
+	struct vmi_x86_system x = soft.system;
 	unsigned i;
 
-	for (i = VMI_ES; i <= VMI_DS; i++)
-		s->segments[i] = segment(VEC_SS, 0xc0f3);
-	s->segments[VMI_CS] = is_64 ? segment(VEC_CS64, 0xa0fb) :
-		segment(VEC_CS32, 0xc0fb);
-	s->segments[VMI_FS] = s->segments[VMI_GS] =
-		segment(0, VMAPI_X86_SEG_UNUSABLE);
-	s->segments[VMI_GS].base = VEC_GS;
-	s->segments[6] = segment(0, VMAPI_X86_SEG_UNUSABLE);
+	for (i = VMI_ES; i <= VMI_GS; i++)
+		x.segments[i] = loaded(vec_selector_of(s, i));
+	if (s->gs == 0)
+		x.segments[VMI_GS].base = s->gs_base;
+	set_block(VMI_BLOCK_SYSTEM, &x, sizeof(x));
+}
+
+static void make_system(struct vmi_x86_system *s)
+{
+	s->segments[6] = segment(0x50, 0x82);
+	s->segments[6].base = KERNEL + AT_LDT;
+	s->segments[6].limit = 8 * VEC_SEGMENTS - 1;
 	s->segments[7] = segment(0x40, 0x8b);
 	s->segments[7].base = KERNEL + AT_TSS;
 	s->segments[7].limit = 103;
@@ -124,12 +173,6 @@ static void make_system(struct vmi_x86_system *s, bool is_64)
 	/* PAE OSFXSR OSXMMEXCPT UMIP FSGSBASE OSXSAVE */
 	s->cr4 = 0x20 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 	s->efer = 0xd01; /* NXE LMA LME SCE */
-}
-
-static int fail(const char *what)
-{
-	printf("%s: %s\n", what, vmapi_error_last()->message);
-	return -1;
 }
 
 static int map_all(void)
@@ -159,13 +202,11 @@ int vec_soft_open(void)
 	soft.mem = p;
 	make_tables();
 	if (vmi_soft_block_get(soft.vcpu, VMI_BLOCK_SYSTEM,
-		&soft.system[0], &(size_t){ sizeof(soft.system[0]) }) ||
+		&soft.system, &(size_t){ sizeof(soft.system) }) ||
 		vmi_soft_block_set(soft.vcpu, VMI_BLOCK_XCRS,
 		&xcr0, sizeof(xcr0)))
 		return fail("registers of the software processor");
-	soft.system[1] = soft.system[0];
-	make_system(&soft.system[0], false);
-	make_system(&soft.system[1], true);
+	make_system(&soft.system);
 	return 0;
 }
 
@@ -179,24 +220,6 @@ void vec_soft_close(void)
 }
 
 /* -- A case ------------------------------------------------------------- */
-
-static void must(int err, const char *what)
-{
-	if (err)
-		fail(what);
-}
-
-static void set_block(enum vmi_block block, const void *data, size_t bytes)
-{
-	must(vmi_soft_block_set(soft.vcpu, block, data, bytes),
-		"setting registers");
-}
-
-static void get_block(enum vmi_block block, void *data, size_t bytes)
-{
-	must(vmi_soft_block_get(soft.vcpu, block, data, &bytes),
-		"reading registers");
-}
 
 static void write_code(uint64_t rip, const uint8_t *bytes, unsigned n)
 {
@@ -216,15 +239,13 @@ static void load(const struct vec_case *c)
 	struct vmapi_x86_events events = { 0 };
 	struct vmi_x86_gprs g = { .rip = c->in.rip, .rflags = c->in.rflags };
 	uint8_t xsave[XSAVE_BYTES] = { 0 };
-	bool is_64 = c->insn.mode == 64;
 
 	memcpy(soft.mem + AT_DATA, c->mem, sizeof(c->mem));
-	write_code(c->in.rip, c->bytes, c->len);
+	write_code(vec_linear_ip(&c->in), c->bytes, c->len);
 	memcpy(g.r, c->in.r, sizeof(g.r));
 	set_block(VMI_BLOCK_EVENTS, &events, sizeof(events));
 	set_block(VMI_BLOCK_GPRS, &g, sizeof(g));
-	set_block(VMI_BLOCK_SYSTEM, &soft.system[is_64],
-		sizeof(soft.system[0]));
+	load_segments(&c->in);
 	memcpy(xsave, c->in.fx, sizeof(c->in.fx));
 	memset(xsave + 464, 0, 48);
 	xsave[512] = 3;
@@ -289,7 +310,7 @@ void vec_soft_run(const struct vec_case *c, struct vec_out *out)
 		printf("%s: exit %s\n", c->row->name,
 			vmapi_exit_name(exit.reason));
 	store(out);
-	write_code(c->in.rip, NULL, c->len);
+	write_code(vec_linear_ip(&c->in), NULL, c->len);
 }
 
 /* -- Privilege level 0 -------------------------------------------------- */
@@ -298,7 +319,7 @@ void vec_soft_system_items(uint64_t item[VEC_SYS_ITEMS])
 {
 	memset(item, 0, VEC_SYS_ITEMS * sizeof(*item));
 	item[VEC_SYS_RFLAGS] = 2;
-	item[VEC_SYS_CR0] = soft.system[1].cr0;
+	item[VEC_SYS_CR0] = soft.system.cr0;
 	item[VEC_SYS_GDTR] = KERNEL + AT_GDT;
 	item[VEC_SYS_IDTR] = KERNEL + AT_IDT;
 	item[VEC_SYS_GS_BASE] = VEC_GS;
@@ -309,7 +330,7 @@ static void system_load(const struct vec_system *s)
 	struct vmapi_x86_events events = { 0 };
 	struct vmi_x86_gprs g = { .rip = VEC_CODE,
 		.rflags = s->item[VEC_SYS_RFLAGS] };
-	struct vmi_x86_system sys = soft.system[1];
+	struct vmi_x86_system sys = soft.system;
 
 	memset(soft.mem + AT_DATA, 0, VEC_PAGE);
 	put(AT_DATA, s->item[VEC_SYS_MEMORY], 8);
@@ -321,6 +342,8 @@ static void system_load(const struct vec_system *s)
 	g.r[VEC_SP] = KERNEL + AT_KSTACK_END - 0x100;
 	sys.segments[VMI_CS] = segment(CS_KERNEL, 0xa09b);
 	sys.segments[VMI_SS] = segment(0x18, 0xc093);
+	sys.segments[VMI_GS] = segment(0, VMAPI_X86_SEG_UNUSABLE);
+	sys.segments[VMI_GS].base = s->item[VEC_SYS_GS_BASE];
 	sys.cr0 = s->item[VEC_SYS_CR0];
 	sys.cr2 = s->item[VEC_SYS_CR2];
 	set_block(VMI_BLOCK_EVENTS, &events, sizeof(events));

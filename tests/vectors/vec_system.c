@@ -42,8 +42,8 @@ static const struct {
 	{ "\x0f\x01\xf0", 3, 0x0008, 0, 0, 0, VEC_SYS_CR0, 0x80050039 },
 	{ "\x0f\x06", 2, 0, 0, 0, 0, VEC_SYS_CR0, 0x80050033 },
 	/* sldt eax; sldt [rbx]; str eax; str [rbx]; lldt ax: null */
-	{ "\x0f\x00\xc0", 3, ~0ull, 0, 0, 0, VEC_SYS_RAX, 0 },
-	{ "\x0f\x00\x03", 3, 0, 0, 0, 0xffffffff, VEC_SYS_MEMORY, 0xffff0000 },
+	{ "\x0f\x00\xc0", 3, ~0ull, 0, 0, 0, VEC_SYS_RAX, 0x50 },
+	{ "\x0f\x00\x03", 3, 0, 0, 0, 0xffffffff, VEC_SYS_MEMORY, 0xffff0050 },
 	{ "\x0f\x00\xc8", 3, ~0ull, 0, 0, 0, VEC_SYS_RAX, 0x40 },
 	{ "\x0f\x00\x0b", 3, 0, 0, 0, 0xffffffff, VEC_SYS_MEMORY, 0xffff0040 },
 	{ "\x0f\x00\xd0", 3, 3, 0, 0, 0, NOTHING, 0 },

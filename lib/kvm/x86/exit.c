@@ -7,10 +7,7 @@ bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 	switch (run->exit_reason) {
 	case KVM_EXIT_DEBUG:
 		exit->reason = VMAPI_EXIT_DEBUG;
-		exit->u.debug.address = run->debug.arch.pc;
-		exit->u.debug.exception = run->debug.arch.exception;
-		exit->u.debug.dr6 = run->debug.arch.dr6;
-		exit->u.debug.dr7 = run->debug.arch.dr7;
+		vmi_kvm_x86_debug_exit(run, &exit->u.debug);
 		return true;
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		exit->reason = VMAPI_EXIT_IRQ_WINDOW;
@@ -18,6 +15,13 @@ bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 	case KVM_EXIT_IOAPIC_EOI:
 		exit->reason = VMAPI_EXIT_EOI;
 		exit->u.eoi.vector = run->eoi.vector;
+		return true;
+	case KVM_EXIT_X86_BUS_LOCK:
+		exit->reason = VMAPI_EXIT_BUS_LOCK;
+		return true;
+	case KVM_EXIT_NOTIFY:
+		exit->reason = VMAPI_EXIT_NOTIFY;
+		exit->u.notify.flags = run->notify.flags;
 		return true;
 	default: return false;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Model-specific registers: any number of them, one status each. */
+/* MSRs, and the registers of KVM's own: any number, one status each. */
 /*
  * The kernel takes fewer than 256 in a call (256 is E2BIG already) and stops
  * at the first that it does not like, saying only how many went before.  So
@@ -21,7 +21,7 @@ _Static_assert(offsetof(struct msr_batch, entries) == sizeof(struct kvm_msrs),
 
 /* How many the kernel took of the n at the front; or -errno. */
 static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
-	struct vmi_msr *msrs, size_t n)
+	struct vmi_one *ones, size_t n)
 {
 	struct msr_batch batch;
 	size_t i;
@@ -29,27 +29,32 @@ static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 
 	batch.nmsrs = (uint32_t)n;
 	batch.pad = 0;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		batch.entries[i] = (struct kvm_msr_entry){
-			.index = msrs[i].index,
-			.data = msrs[i].value,
+			.index = (uint32_t)ones[i].tag,
 		};
+		if (request == KVM_SET_MSRS)
+			memcpy(&batch.entries[i].data, ones[i].data,
+				sizeof(uint64_t));
+	}
 	rc = vmi_kvm_vcpu_ioctl(vcpu, request, &batch);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, request);
 	for (i = 0; i < (size_t)rc && i < n; i++) {
-		msrs[i].status = 0;
+		ones[i].status = 0;
 		if (request == KVM_GET_MSRS)
-			msrs[i].value = batch.entries[i].data;
+			memcpy(ones[i].data, &batch.entries[i].data,
+				sizeof(uint64_t));
 	}
 	return rc;
 }
 
 /* A value that is refused, or a register that is not there? */
 static int why_not(
-	struct vmi_kvm_vcpu *vcpu, unsigned long request, uint32_t index)
+	struct vmi_kvm_vcpu *vcpu, unsigned long request, uint64_t tag)
 {
-	struct vmi_msr probe = { .index = index };
+	uint64_t value;
+	struct vmi_one probe = { .tag = tag, .data = &value, .bytes = 8 };
 
 	if (request == KVM_SET_MSRS &&
 		transfer(vcpu, KVM_GET_MSRS, &probe, 1) == 1)
@@ -57,41 +62,77 @@ static int why_not(
 	return -ENOENT;
 }
 
+/* How many at the front are MSRs, at most as many as go in a call. */
+static size_t stretch(const struct vmi_one *ones, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && i < BATCH; i++)
+		if (vmi_tag_type(ones[i].tag) ||
+			(ones[i].tag >> 32 & 0xff) != VMAPI_X86_TYPE_MSR)
+			break;
+	return i;
+}
+
+/* KVM's own registers, one by one (KVM_CAP_ONE_REG, 6.18). */
+static int own_register(struct vmi_kvm_vcpu *vcpu, unsigned long msrs_request,
+	struct vmi_one *one)
+{
+	struct kvm_one_reg arg = {
+		.id = one->tag,
+		.addr = (uintptr_t)one->data,
+	};
+	int rc;
+
+	if (!vmi_kvm_vm_check(vmi_kvm_vm_of(vcpu->core.vm), VMI_KVM_CAP_ONE_REG))
+		return -ENOENT;
+	rc = vmi_kvm_vcpu_ioctl(vcpu,
+		msrs_request == KVM_GET_MSRS ? KVM_GET_ONE_REG
+					     : KVM_SET_ONE_REG,
+		&arg);
+	return rc < 0 ? rc : 0;
+}
+
 static int transfer_all(struct vmi_kvm_vcpu *vcpu, unsigned long request,
-	struct vmi_msr *msrs, size_t n)
+	struct vmi_one *ones, size_t n)
 {
 	size_t at = 0;
 	int rc;
 
 	while (at < n) {
-		size_t part = n - at < BATCH ? n - at : BATCH;
+		size_t part = stretch(ones + at, n - at);
 
-		rc = transfer(vcpu, request, msrs + at, part);
+		if (part == 0) {
+			ones[at].status =
+				own_register(vcpu, request, &ones[at]);
+			at++;
+			continue;
+		}
+		rc = transfer(vcpu, request, ones + at, part);
 		if (rc < 0)
 			return rc;
 		at += (size_t)rc;
 		if ((size_t)rc < part) {
-			msrs[at].status =
-				why_not(vcpu, request, msrs[at].index);
+			ones[at].status = why_not(vcpu, request, ones[at].tag);
 			at++;
 		}
 	}
 	return 0;
 }
 
-int vmi_kvm_arch_msrs_get(
-	struct vmapi_vcpu *vcpu, struct vmi_msr *msrs, size_t n)
+int vmi_kvm_arch_ones_get(
+	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n)
 {
-	return transfer_all(vmi_kvm_vcpu_of(vcpu), KVM_GET_MSRS, msrs, n);
+	return transfer_all(vmi_kvm_vcpu_of(vcpu), KVM_GET_MSRS, ones, n);
 }
 
-int vmi_kvm_arch_msrs_set(
-	struct vmapi_vcpu *core, struct vmi_msr *msrs, size_t n)
+int vmi_kvm_arch_ones_set(
+	struct vmapi_vcpu *core, struct vmi_one *ones, size_t n)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 
 	vcpu->run_valid = false;
-	return transfer_all(vcpu, KVM_SET_MSRS, msrs, n);
+	return transfer_all(vcpu, KVM_SET_MSRS, ones, n);
 }
 
 /* The kernel's own list: E2BIG tells how many there are (api.rst 4.3). */
@@ -114,33 +155,41 @@ static int list_fetch(const struct vmapi *ctx, struct kvm_msr_list **list)
 	return rc < 0 ? rc : 0;
 }
 
-/* The list is the system's; this vcpu may lack some.  Those are left out. */
+/*
+ * The list is the system's, and this vcpu may lack some: those are left out.
+ * KVM's own registers are tried as well.
+ */
 static int list_filter(struct vmapi_vcpu *vcpu, const struct kvm_msr_list *list,
-	uint32_t *indices, size_t n, size_t *count)
+	uint64_t *tags, size_t n, size_t *count)
 {
-	struct vmi_msr *msrs = vmi_calloc(list->nmsrs, sizeof(*msrs));
-	uint32_t i;
-	int rc;
+	size_t all = list->nmsrs + 1, i;
+	struct vmi_one *ones = vmi_calloc(all, sizeof(*ones));
+	uint64_t *values = vmi_calloc(all, sizeof(*values));
+	int rc = ones && values ? 0 : -ENOMEM;
 
-	if (!msrs)
-		return -ENOMEM;
-	for (i = 0; i < list->nmsrs; i++)
-		msrs[i].index = list->indices[i];
-	rc = vmi_kvm_arch_msrs_get(vcpu, msrs, list->nmsrs);
+	for (i = 0; rc == 0 && i < all; i++) {
+		ones[i].tag = i < list->nmsrs ? VMAPI_X86_MSR(list->indices[i])
+					      : VMAPI_X86_GUEST_SSP;
+		ones[i].data = &values[i];
+		ones[i].bytes = sizeof(values[i]);
+	}
+	if (rc == 0)
+		rc = vmi_kvm_arch_ones_get(vcpu, ones, all);
 	*count = 0;
-	for (i = 0; rc == 0 && i < list->nmsrs; i++) {
-		if (msrs[i].status)
+	for (i = 0; rc == 0 && i < all; i++) {
+		if (ones[i].status)
 			continue;
 		if (*count < n)
-			indices[*count] = msrs[i].index;
+			tags[*count] = ones[i].tag;
 		++*count;
 	}
-	vmi_free(msrs);
+	vmi_free(values);
+	vmi_free(ones);
 	return rc;
 }
 
-int vmi_kvm_arch_msr_list(
-	struct vmapi_vcpu *vcpu, uint32_t *indices, size_t n, size_t *count)
+int vmi_kvm_arch_one_list(
+	struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n, size_t *count)
 {
 	struct kvm_msr_list *list;
 	int rc;
@@ -149,7 +198,7 @@ int vmi_kvm_arch_msr_list(
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(
 			vmi_kvm_vcpu_of(vcpu), rc, KVM_GET_MSR_INDEX_LIST);
-	rc = list_filter(vcpu, list, indices, n, count);
+	rc = list_filter(vcpu, list, tags, n, count);
 	vmi_free(list);
 	return rc;
 }

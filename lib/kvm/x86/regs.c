@@ -274,6 +274,61 @@ static int tsc_hz_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_TSC_KHZ) : 0;
 }
 
+/* -- nested state -------------------------------------------------------- */
+/*
+ * The state of a guest that is a hypervisor is a header of 128 bytes, which
+ * counts even where nothing follows (it holds the address of the VMXON
+ * region), and what the header's size says.
+ */
+
+static size_t nested_room(const struct vmi_kvm_vcpu *vcpu)
+{
+	int bytes = vmi_kvm_vm_check(vm_of(vcpu), KVM_CAP_NESTED_STATE);
+
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+static int nested_get(struct vmi_kvm_vcpu *vcpu, void *data, size_t *bytes)
+{
+	struct kvm_nested_state head;
+	size_t room = *bytes;
+	int rc;
+
+	*bytes = nested_room(vcpu);
+	if (!*bytes)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
+			"this kernel has no nested state");
+	if (!data)
+		return 0;
+	if (room < sizeof(head))
+		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
+			"the room for the nested state is too small");
+	memset(data, 0, room);
+	memset(&head, 0, sizeof(head));
+	head.size = (uint32_t)room;
+	memcpy(data, &head, sizeof(head));
+	rc = call(vcpu, KVM_GET_NESTED_STATE, data);
+	memcpy(&head, data, sizeof(head));
+	*bytes = head.size;
+	return rc == -E2BIG ? -ENOSPC : rc;
+}
+
+/* The size in the header must not lie: the kernel reads as much. */
+static int nested_set(
+	struct vmi_kvm_vcpu *vcpu, const void *data, size_t bytes)
+{
+	struct kvm_nested_state head;
+
+	if (bytes < sizeof(head) || bytes > nested_room(vcpu))
+		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
+			"this is no nested state");
+	memcpy(&head, data, sizeof(head));
+	if (head.size > bytes)
+		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
+			"the nested state is shorter than it says");
+	return call(vcpu, KVM_SET_NESTED_STATE, (void *)(uintptr_t)data);
+}
+
 /* -- the table ----------------------------------------------------------- */
 
 struct block {
@@ -298,14 +353,14 @@ static const struct block blocks[VMI_BLOCKS] = {
 	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_get, tsc_hz_set },
 };
 
-static size_t block_bytes(const struct vmi_kvm_vcpu *vcpu, enum vmi_block block)
+static size_t block_bytes(const struct vmi_kvm_vcpu *vcpu, unsigned block)
 {
 	return blocks[block].bytes ? blocks[block].bytes
 				   : vm_of(vcpu)->arch->xsave_bytes;
 }
 
 /* Some VMs lack some blocks. */
-static int check_present(struct vmi_kvm_vcpu *vcpu, enum vmi_block block)
+static int check_present(struct vmi_kvm_vcpu *vcpu, unsigned block)
 {
 	if (block == VMI_BLOCK_LAPIC &&
 		vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
@@ -317,7 +372,7 @@ static int check_present(struct vmi_kvm_vcpu *vcpu, enum vmi_block block)
 	return 0;
 }
 
-int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
+int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, unsigned block,
 	void *data, size_t *bytes)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
@@ -326,6 +381,8 @@ int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
 
 	if (block == VMI_BLOCK_CPUID)
 		return vmi_kvm_x86_cpuid_get(vcpu, data, bytes);
+	if (block == VMI_BLOCK_NESTED)
+		return nested_get(vcpu, data, bytes);
 	rc = check_present(vcpu, block);
 	if (rc < 0)
 		return rc;
@@ -339,7 +396,7 @@ int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, enum vmi_block block,
 	return rc < 0 ? rc : blocks[block].get(vcpu, data);
 }
 
-int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, enum vmi_block block,
+int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	const void *data, size_t bytes)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
@@ -348,7 +405,7 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, enum vmi_block block,
 	rc = check_present(vcpu, block);
 	if (rc < 0)
 		return rc;
-	if (block != VMI_BLOCK_CPUID && bytes != block_bytes(vcpu, block))
+	if (blocks[block].get && bytes != block_bytes(vcpu, block))
 		return vmi_kvm_vcpu_fail(
 			vcpu, -EINVAL, "the size of the registers is another");
 	rc = vmi_kvm_hand_over_nmi(vcpu);
@@ -357,5 +414,12 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, enum vmi_block block,
 	vcpu->run_valid = false;
 	if (block == VMI_BLOCK_CPUID)
 		return vmi_kvm_x86_cpuid_set(vcpu, data, bytes);
+	if (block == VMI_BLOCK_NESTED)
+		return nested_set(vcpu, data, bytes);
 	return blocks[block].set(vcpu, data);
+}
+
+const struct vmi_regs_arch *vmi_kvm_arch_regs(void)
+{
+	return &vmi_x86_regs_arch;
 }

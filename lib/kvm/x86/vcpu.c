@@ -20,6 +20,12 @@ int vmi_kvm_arch_vcpu_init(struct vmi_kvm_vcpu *vcpu)
 	return rc;
 }
 
+int vmi_kvm_arch_first_run(struct vmi_kvm_vcpu *vcpu)
+{
+	(void)vcpu;
+	return 0;
+}
+
 void vmi_kvm_arch_vcpu_fini(struct vmi_kvm_vcpu *vcpu)
 {
 	if (vcpu->arch)
@@ -44,7 +50,7 @@ static bool boots(const struct vmi_kvm_vcpu *vcpu)
 	return vcpu->core.id == 0 || !has_lapic(vcpu);
 }
 
-static int set(struct vmi_kvm_vcpu *vcpu, enum vmi_block block,
+static int set(struct vmi_kvm_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes)
 {
 	return vmi_kvm_arch_block_set(&vcpu->core, block, data, bytes);
@@ -160,23 +166,27 @@ static const struct {
 /* Only what differs: some kernels log writes that they do not expect. */
 static int reset_msrs_all(struct vmi_kvm_vcpu *vcpu)
 {
-	struct vmi_msr msrs[vmi_array_len(reset_msrs)];
+	struct vmi_one ones[vmi_array_len(reset_msrs)];
+	uint64_t values[vmi_array_len(reset_msrs)];
 	size_t i, n = 0;
 	int rc;
 
-	memset(msrs, 0, sizeof(msrs));
-	for (i = 0; i < vmi_array_len(msrs); i++)
-		msrs[i].index = reset_msrs[i].index;
-	rc = vmi_kvm_arch_msrs_get(&vcpu->core, msrs, vmi_array_len(msrs));
+	for (i = 0; i < vmi_array_len(ones); i++)
+		ones[i] = (struct vmi_one){
+			.tag = VMAPI_X86_MSR(reset_msrs[i].index),
+			.data = &values[i],
+			.bytes = sizeof(values[i]),
+		};
+	rc = vmi_kvm_arch_ones_get(&vcpu->core, ones, vmi_array_len(ones));
 	if (rc < 0)
 		return rc;
-	for (i = 0; i < vmi_array_len(msrs); i++) {
-		if (msrs[i].status || msrs[i].value == reset_msrs[i].value)
+	for (i = 0; i < vmi_array_len(ones); i++) {
+		if (ones[i].status || values[i] == reset_msrs[i].value)
 			continue;
-		msrs[n].index = reset_msrs[i].index;
-		msrs[n++].value = reset_msrs[i].value;
+		values[i] = reset_msrs[i].value;
+		ones[n++] = ones[i];
 	}
-	return vmi_kvm_arch_msrs_set(&vcpu->core, msrs, n);
+	return vmi_kvm_arch_ones_set(&vcpu->core, ones, n);
 }
 
 static void store32(uint8_t *page, unsigned offset, uint32_t value)

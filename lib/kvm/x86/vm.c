@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An x86 VM: what has to be made before the first vcpu, and its order. */
+#include "lib/arch/x86_routes.h"
+#include "lib/core/routes.h"
 #include "lib/kvm/x86/x86.h"
 
 /*
@@ -27,10 +29,7 @@ const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
 /* KVM_ENABLE_CAP on the VM where the kernel has it; false: it is off. */
 static bool enable(struct vmi_kvm_vm *vm, unsigned cap)
 {
-	struct kvm_enable_cap arg = { .cap = cap, .args = { 1 } };
-
-	return vmi_kvm_vm_check(vm, cap) &&
-	       vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg) >= 0;
+	return vmi_kvm_vm_check(vm, cap) && !vmi_kvm_vm_enable(vm, cap, 1);
 }
 
 static int set_pages(struct vmi_kvm_vm *vm)
@@ -53,53 +52,26 @@ static int set_pages(struct vmi_kvm_vm *vm)
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_BOOT_CPU_ID) : 0;
 }
 
-/*
- * The routes of a PC: GSI 0 is the timer, which is pin 2 of an IOAPIC (ACPI
- * 6.5 5.2.12.5 calls this an interrupt source override) and input 0 of the
- * PIC; the PIC's input 2 is its cascade.
- */
-static uint32_t pc_routes(struct kvm_irq_routing_entry *entries)
+int vmi_kvm_arch_route_check(
+	const struct vmapi_vm *vm, const struct vmapi_route *route)
 {
-	uint32_t n = 0;
-	unsigned gsi;
-
-	for (gsi = 0; gsi < VMI_KVM_X86_PINS; gsi++) {
-		if (gsi == 2)
-			continue;
-		entries[n].gsi = gsi;
-		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
-		entries[n++].u.irqchip.pin = gsi ? gsi : 2;
-		if (gsi >= 16)
-			continue;
-		entries[n].gsi = gsi;
-		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER
-						       : KVM_IRQCHIP_PIC_SLAVE;
-		entries[n++].u.irqchip.pin = gsi % 8;
-	}
-	return n;
+	if (route->type == VMAPI_ROUTE_ADAPTER)
+		return -ENOTSUP;
+	if (route->type != VMAPI_ROUTE_PIN)
+		return 0;
+	if (vm->config.irqchip != VMAPI_IRQCHIP_FULL)
+		return -ENXIO;
+	return route->u.pin.pin < vmi_x86_chip_pins(route->u.pin.chip)
+		       ? 0
+		       : -EINVAL;
 }
-
-/* struct kvm_irq_routing with its array. */
-struct routing {
-	uint32_t nr;
-	uint32_t flags;
-	struct kvm_irq_routing_entry entries[2 * VMI_KVM_X86_PINS];
-};
-
-_Static_assert(
-	offsetof(struct routing, entries) == sizeof(struct kvm_irq_routing),
-	"struct kvm_irq_routing is another");
 
 static int set_routes(struct vmi_kvm_vm *vm)
 {
-	struct routing arg = { .flags = 0 };
-	int rc;
+	struct vmapi_route routes[VMI_X86_PC_ROUTES];
 
-	arg.nr = pc_routes(arg.entries);
-	rc = vmi_kvm_vm_ioctl(vm, KVM_SET_GSI_ROUTING, &arg);
-	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_GSI_ROUTING) : 0;
+	vmi_x86_pc_routes(routes);
+	return vmi_routes_commit(&vm->core, routes, VMI_X86_PC_ROUTES);
 }
 
 /* Speaker dummy: the kernel answers port 0x61 too. */
@@ -144,18 +116,11 @@ static int make_full(struct vmi_kvm_vm *vm)
 
 static int make_split(struct vmi_kvm_vm *vm)
 {
-	struct kvm_enable_cap arg = {
-		.cap = KVM_CAP_SPLIT_IRQCHIP,
-		.args = { VMI_KVM_X86_PINS },
-	};
-	int rc;
-
 	if (!vmi_kvm_vm_check(vm, KVM_CAP_SPLIT_IRQCHIP))
 		return vmi_fail(-ENOTSUP, "vm",
 			"irqchip: this kernel cannot "
 			"split it (KVM_CAP_SPLIT_IRQCHIP)");
-	rc = vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg);
-	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_ENABLE_CAP) : 0;
+	return vmi_kvm_vm_enable(vm, KVM_CAP_SPLIT_IRQCHIP, VMI_X86_PINS);
 }
 
 static int make_irqchip(struct vmi_kvm_vm *vm)
@@ -194,6 +159,7 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	vm->arch = vmi_zalloc(sizeof(*vm->arch));
 	if (!vm->arch)
 		return vmi_fail(-ENOMEM, "vm", "no memory for the VM");
+	vm->arch->told.locks = KVM_BUS_LOCK_DETECTION_OFF;
 	learn(vm);
 	rc = set_pages(vm);
 	if (rc == 0)
@@ -201,6 +167,12 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	if (rc < 0)
 		vmi_kvm_arch_vm_fini(vm);
 	return rc;
+}
+
+uint64_t vmi_kvm_arch_vm_type(int fd)
+{
+	(void)fd;
+	return 0;
 }
 
 void vmi_kvm_arch_vm_fini(struct vmi_kvm_vm *vm)
@@ -231,10 +203,11 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *core)
 
 int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
 {
-	if (vm->config.irqchip != VMAPI_IRQCHIP_FULL)
-		return vmi_fail(
-			-ENXIO, "vm", "the VM has no controller with lines");
-	*n = VMI_KVM_X86_PINS;
+	int gsis = vmi_kvm_vm_check(vmi_kvm_vm_of(vm), KVM_CAP_IRQ_ROUTING);
+
+	*n = 0;
+	if (vm->config.irqchip != VMAPI_IRQCHIP_NONE && gsis > 0)
+		*n = (unsigned)gsis;
 	return 0;
 }
 
@@ -282,6 +255,13 @@ static unsigned phys_bits(const struct vmi_kvm *kvm)
 	return bits;
 }
 
+/* The VM's answer, or the system's where there is none yet. */
+static int check(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned number)
+{
+	return vm ? vmi_kvm_vm_check(vm, number)
+		  : vmi_kvm_check(kvm->fd, number);
+}
+
 int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	struct vmapi_cap *cap)
 {
@@ -291,16 +271,35 @@ int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	case VMAPI_CAP_IRQCHIPS: cap->value = irqchips(kvm->fd); break;
 	case VMAPI_CAP_PHYS_BITS: cap->value = phys_bits(kvm); break;
 	case VMAPI_CAP_XSAVE_SIZE:
-		xsave = vm ? vmi_kvm_vm_check(vm, KVM_CAP_XSAVE2)
-			   : vmi_kvm_check(kvm->fd, KVM_CAP_XSAVE2);
+		xsave = check(kvm, vm, KVM_CAP_XSAVE2);
 		cap->value = xsave ? xsave : (int)sizeof(struct kvm_xsave);
 		break;
+	case VMAPI_CAP_PIT:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_PIT2);
+		break;
+	case VMAPI_CAP_SMM:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_X86_SMM);
+		break;
+	case VMAPI_CAP_NMI:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_USER_NMI);
+		break;
+	case VMAPI_CAP_TRANSLATE: cap->value = 1; break;
 	case VMAPI_CAP_TSC_HZ:
 		cap->value = vm ? 1000ll * vmi_sys->ioctl(vm->fd,
 						   KVM_GET_TSC_KHZ, NULL)
 				: 0;
 		if (cap->value < 0)
 			cap->value = 0;
+		break;
+	case VMAPI_CAP_DEBUG:
+		cap->value = vmi_kvm_x86_debug_flags(
+			check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG),
+			check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG2));
+		break;
+	case VMAPI_CAP_BREAKPOINTS:
+	case VMAPI_CAP_WATCHPOINTS: /* the same four registers */
+		cap->value = check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG)
+			? VMI_KVM_X86_POINTS : 0;
 		break;
 	default: return -ENOENT;
 	}

@@ -9,8 +9,11 @@
 /* The chips that KVM_CREATE_IRQCHIP makes: KVM_IRQCHIP_PIC_MASTER and on. */
 #define VMI_KVM_X86_CHIPS 3
 
-/* Pins of the kernel's IOAPIC, and routes reserved for a split one. */
-#define VMI_KVM_X86_PINS 24
+/* What vmapi_x86_exits() told the kernel last. */
+struct vmi_kvm_x86_told {
+	uint64_t msrs, hypercalls, locks, notify; /* arguments of their caps */
+	bool filtered;
+};
 
 struct vmi_kvm_vm_arch {
 	bool sregs2;
@@ -22,10 +25,12 @@ struct vmi_kvm_vm_arch {
 	/* as the kernel made them: what a reset goes back to */
 	struct kvm_irqchip chips[VMI_KVM_X86_CHIPS];
 	struct kvm_pit_state2 pit;
+	struct vmi_kvm_x86_told told;
 };
 
 struct vmi_kvm_vcpu_arch {
 	struct kvm_cpuid2 *cpuid; /* as last set */
+	uint8_t exec_points;	  /* which of the debugger's are of execution */
 };
 
 /* -- convert.c: pure, both ways ------------------------------------------ */
@@ -55,6 +60,27 @@ void vmi_kvm_x86_cpuid_in(
 	struct vmapi_x86_cpuid *to, const struct kvm_cpuid_entry2 *from);
 void vmi_kvm_x86_cpuid_out(
 	struct kvm_cpuid_entry2 *to, const struct vmapi_x86_cpuid *from);
+
+/* -- exits.c: pure ------------------------------------------------------- */
+
+void vmi_kvm_x86_msr_filter(struct kvm_msr_filter *filter,
+	const struct vmapi_x86_msr_range *ranges, uint32_t n);
+
+/* -- debug.c: pure ------------------------------------------------------- */
+
+#define VMI_KVM_X86_POINTS 4 /* DR0 to DR3 */
+
+/* VMAPI_DEBUG_ that work, by KVM_CAP_SET_GUEST_DEBUG and _DEBUG2. */
+int64_t vmi_kvm_x86_debug_flags(int debug, int debug2);
+/*
+ * What KVM_SET_GUEST_DEBUG takes; `exception` (1 or 3) is what
+ * VMAPI_DEBUG_INJECT gives to the guest.  -ENOSPC, -ENOTSUP.
+ */
+int vmi_kvm_x86_debug_encode(const struct vmapi_debug *want,
+	unsigned exception, struct kvm_guest_debug *out);
+/* KVM_EXIT_DEBUG. */
+void vmi_kvm_x86_debug_exit(
+	const struct kvm_run *run, struct vmapi_exit_debug *debug);
 
 /* -- cpuid.c ------------------------------------------------------------- */
 

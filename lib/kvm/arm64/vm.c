@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* An arm64 VM: its address width, and what its vcpus can have. */
+#include "lib/kvm/arm64/arm64.h"
+
+#define REQUEST(number) { number, #number }
+
+/* clang-format off */
+const struct vmi_kvm_request vmi_kvm_arch_requests[] = {
+	REQUEST(KVM_ARM_PREFERRED_TARGET),
+	REQUEST(KVM_ARM_VCPU_INIT),
+	REQUEST(KVM_ARM_VCPU_FINALIZE),
+	REQUEST(KVM_GET_VCPU_EVENTS),
+	REQUEST(KVM_SET_VCPU_EVENTS),
+	REQUEST(KVM_CREATE_DEVICE),
+};
+/* clang-format on */
+
+const size_t vmi_kvm_arch_n_requests = vmi_array_len(vmi_kvm_arch_requests);
+
+const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
+	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
+	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
+		"KVM_CAP_DESTROY_MEMORY_REGION_WORKS" },
+	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
+	{ KVM_CAP_ONE_REG, "KVM_CAP_ONE_REG" },
+	{ KVM_CAP_ARM_PSCI_0_2, "KVM_CAP_ARM_PSCI_0_2" },
+	{ 0, NULL },
+};
+
+/* Bits of a guest-physical address where the type is 0 (api.rst 4.2). */
+#define IPA_USUAL 40
+#define IPA_LEAST 32
+
+static unsigned ipa_most(int fd)
+{
+	int bits = vmi_kvm_check(fd, KVM_CAP_ARM_VM_IPA_SIZE);
+
+	return bits > 0 ? (unsigned)bits : IPA_USUAL;
+}
+
+/* Processors with fewer than the usual bits refuse a VM that has those. */
+uint64_t vmi_kvm_arch_vm_type(int fd)
+{
+	unsigned most = ipa_most(fd);
+
+	return most < IPA_USUAL ? most : 0;
+}
+
+/* Feature and capability (api.rst 4.82). */
+static const struct {
+	uint64_t feature;
+	unsigned caps[2]; /* all are needed; 0: none */
+} offers[] = {
+	{ VMAPI_ARM64_FEATURE_OFF, { 0 } },
+	{ VMAPI_ARM64_FEATURE_AARCH32, { KVM_CAP_ARM_EL1_32BIT } },
+	{ VMAPI_ARM64_FEATURE_PSCI, { KVM_CAP_ARM_PSCI_0_2 } },
+	{ VMAPI_ARM64_FEATURE_PMU, { KVM_CAP_ARM_PMU_V3 } },
+	{ VMAPI_ARM64_FEATURE_SVE, { KVM_CAP_ARM_SVE } },
+	{ VMAPI_ARM64_FEATURE_PAUTH, { KVM_CAP_ARM_PTRAUTH_ADDRESS,
+					     KVM_CAP_ARM_PTRAUTH_GENERIC } },
+	{ VMAPI_ARM64_FEATURE_EL2, { VMI_KVM_CAP_ARM_EL2 } },
+	{ VMAPI_ARM64_FEATURE_EL2_E2H0, { VMI_KVM_CAP_ARM_EL2_E2H0 } },
+};
+
+static bool has(int fd, unsigned cap)
+{
+	return !cap || vmi_kvm_check(fd, cap);
+}
+
+uint64_t vmi_kvm_arm64_features(int fd)
+{
+	uint64_t features = 0;
+	size_t i;
+
+	for (i = 0; i < vmi_array_len(offers); i++)
+		if (has(fd, offers[i].caps[0]) && has(fd, offers[i].caps[1]))
+			features |= offers[i].feature;
+	return features;
+}
+
+/*
+ * Accesses whose syndrome tells too little come to the application; without
+ * this the run fails with ENOSYS (api.rst 8.13 and KVM_EXIT_ARM_NISV).
+ */
+static void enable_nisv(struct vmi_kvm_vm *vm)
+{
+	struct kvm_enable_cap arg = { .cap = KVM_CAP_ARM_NISV_TO_USER };
+
+	if (vmi_kvm_vm_check(vm, KVM_CAP_ARM_NISV_TO_USER))
+		vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg);
+}
+
+int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
+{
+	int fd = vmi_kvm_of(vm->core.ctx)->fd;
+
+	vm->arch = vmi_zalloc(sizeof(*vm->arch));
+	if (!vm->arch)
+		return vmi_fail(-ENOMEM, "vm", "no memory for the VM");
+	vm->arch->features = vmi_kvm_arm64_features(fd);
+	vm->arch->ipa_bits = (unsigned)vm->core.config.type;
+	if (!vm->arch->ipa_bits)
+		vm->arch->ipa_bits = (unsigned)vmi_kvm_arch_vm_type(fd);
+	if (!vm->arch->ipa_bits)
+		vm->arch->ipa_bits = IPA_USUAL;
+	enable_nisv(vm);
+	return 0;
+}
+
+void vmi_kvm_arch_vm_fini(struct vmi_kvm_vm *vm)
+{
+	vmi_free(vm->arch);
+	vm->arch = NULL;
+}
+
+int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm)
+{
+	(void)vm;
+	return 0;
+}
+
+int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
+{
+	(void)vm;
+	(void)n;
+	return vmi_fail(-ENXIO, "vm", "the VM has no controller with lines");
+}
+
+/* -- capabilities -------------------------------------------------------- */
+
+/* A type is the number of address bits; 0 is the usual number. */
+static uint64_t types(int fd)
+{
+	unsigned most = ipa_most(fd), bits;
+	uint64_t mask = 1;
+
+	for (bits = IPA_LEAST; bits <= most && bits < 63; bits++)
+		mask |= (uint64_t)1 << bits;
+	return mask;
+}
+
+static unsigned phys_bits(int fd, const struct vmi_kvm_vm *vm)
+{
+	unsigned most = ipa_most(fd);
+
+	if (vm)
+		return vm->arch->ipa_bits;
+	return most < IPA_USUAL ? most : IPA_USUAL;
+}
+
+int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
+	struct vmapi_cap *cap)
+{
+	switch (id) {
+	case VMAPI_CAP_PHYS_BITS: cap->value = phys_bits(kvm->fd, vm); break;
+	case VMAPI_CAP_VM_TYPES: cap->value = (int64_t)types(kvm->fd); break;
+	case VMAPI_CAP_VCPU_FEATURES:
+		cap->value = (int64_t)vmi_kvm_arm64_features(kvm->fd);
+		break;
+	case VMAPI_CAP_IRQCHIPS: cap->value = 1 << VMAPI_IRQCHIP_NONE; break;
+	default: return -ENOENT;
+	}
+	cap->origin = vm ? VMAPI_ORIGIN_VM : VMAPI_ORIGIN_KERNEL;
+	return 0;
+}

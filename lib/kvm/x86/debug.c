@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Debugging a guest of an x86 kernel: KVM_SET_GUEST_DEBUG. */
+#include <vmapi/debug.h>
+
+#include "lib/kvm/x86/x86.h"
+
+#define RFLAGS_RF (1u << 16)
+#define DR6_BS	  (1u << 14)
+#define DR6_B	  0xfu /* B0 to B3 */
+
+/* KVM_GUESTDBG_BLOCKIRQ is of 5.15, as is the capability that tells of it. */
+static const struct {
+	uint32_t flag, control;
+} controls[] = {
+	{ VMAPI_DEBUG_STEP, KVM_GUESTDBG_SINGLESTEP },
+	{ VMAPI_DEBUG_SOFTWARE, KVM_GUESTDBG_USE_SW_BP },
+	{ VMAPI_DEBUG_BLOCK_IRQ, KVM_GUESTDBG_BLOCKIRQ },
+};
+
+int64_t vmi_kvm_x86_debug_flags(int debug, int debug2)
+{
+	if (!debug)
+		return 0;
+	return VMAPI_DEBUG_STEP | VMAPI_DEBUG_SOFTWARE | VMAPI_DEBUG_INJECT |
+		(debug2 & KVM_GUESTDBG_BLOCKIRQ ? VMAPI_DEBUG_BLOCK_IRQ : 0);
+}
+
+/* A point's R/W and LEN as in DR7 for DR0, with G0: SDM 3B 17.2.4. */
+static uint64_t dr7_of(const struct vmapi_debug_point *p)
+{
+	static const uint8_t len[] = { [1] = 0, [2] = 1, [4] = 3, [8] = 2 };
+	static const uint8_t rw[] = {
+		[VMAPI_POINT_EXEC] = 0,
+		[VMAPI_POINT_WRITE] = 1,
+		[VMAPI_POINT_ACCESS] = 3,
+	};
+
+	return (uint64_t)(rw[p->kind] | len[p->bytes ? p->bytes : 1] << 2);
+}
+
+int vmi_kvm_x86_debug_encode(const struct vmapi_debug *want,
+	unsigned exception, struct kvm_guest_debug *out)
+{
+	uint32_t i;
+
+	memset(out, 0, sizeof(*out));
+	if (want->n_points > VMI_KVM_X86_POINTS)
+		return -ENOSPC;
+	for (i = 0; i < vmi_array_len(controls); i++)
+		if (want->flags & controls[i].flag)
+			out->control |= controls[i].control;
+	if (want->flags & VMAPI_DEBUG_INJECT)
+		out->control |= exception == 3 ? KVM_GUESTDBG_INJECT_BP
+					       : KVM_GUESTDBG_INJECT_DB;
+	for (i = 0; i < want->n_points; i++) {
+		if (want->points[i].kind == VMAPI_POINT_READ)
+			return -ENOTSUP;
+		out->arch.debugreg[i] = want->points[i].address;
+		out->arch.debugreg[7] |= dr7_of(&want->points[i])
+			<< (16 + 4 * i);
+		out->arch.debugreg[7] |= 2ull << (2 * i);
+		out->control |= KVM_GUESTDBG_USE_HW_BP;
+	}
+	if (want->n_points)
+		out->arch.debugreg[7] |= 0x600; /* GE, and a bit that is 1 */
+	if (out->control)
+		out->control |= KVM_GUESTDBG_ENABLE;
+	return 0;
+}
+
+/* Bits of the points that are of execution. */
+static uint8_t exec_points(const struct vmapi_debug *want)
+{
+	uint8_t bits = 0;
+	uint32_t i;
+
+	for (i = 0; i < want->n_points; i++)
+		if (want->points[i].kind == VMAPI_POINT_EXEC)
+			bits |= (uint8_t)(1u << i);
+	return bits;
+}
+
+/* What the vcpu stopped for, if it was that. */
+static unsigned last_exception(const struct vmi_kvm_vcpu *vcpu)
+{
+	if (vcpu->run->exit_reason != KVM_EXIT_DEBUG)
+		return 1;
+	return vcpu->run->debug.arch.exception;
+}
+
+int vmi_kvm_arch_debug(
+	struct vmapi_vcpu *core, const struct vmapi_debug *want)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	struct kvm_guest_debug arg;
+	int rc = vmi_kvm_x86_debug_encode(want, last_exception(vcpu), &arg);
+
+	if (rc == -ENOSPC)
+		return vmi_kvm_vcpu_fail(vcpu, rc,
+			"there are four points, for both kinds together");
+	if (rc)
+		return vmi_kvm_vcpu_fail(vcpu, rc,
+			"the processor cannot wait for reads alone");
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_GUEST_DEBUG, &arg);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_GUEST_DEBUG);
+	vcpu->arch->exec_points = exec_points(want);
+	return 0;
+}
+
+void vmi_kvm_x86_debug_exit(
+	const struct kvm_run *run, struct vmapi_exit_debug *debug)
+{
+	const struct kvm_debug_exit_arch *arch = &run->debug.arch;
+
+	debug->address = arch->pc;
+	debug->exception = arch->exception;
+	debug->dr6 = arch->dr6;
+	debug->dr7 = arch->dr7;
+	if (arch->exception == 3) {
+		debug->why = VMAPI_STOP_SOFTWARE;
+		return;
+	}
+	if (arch->dr6 & DR6_BS)
+		debug->why |= VMAPI_STOP_STEP;
+	if (arch->dr6 & DR6_B)
+		debug->why |= VMAPI_STOP_POINT;
+	debug->points = (uint32_t)arch->dr6 & DR6_B;
+	if (!debug->why)
+		debug->why = VMAPI_STOP_GUEST;
+}
+
+/*
+ * The next run goes past an execution point: EFLAGS.RF is how a processor is
+ * told (SDM 3B 17.3.1.1).
+ */
+int vmi_kvm_arch_debug_stopped(
+	struct vmi_kvm_vcpu *vcpu, const struct vmapi_exit *exit)
+{
+	struct kvm_regs regs;
+	int rc;
+
+	if (!(exit->u.debug.points & vcpu->arch->exec_points))
+		return 0;
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_GET_REGS, &regs);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_REGS);
+	regs.rflags |= RFLAGS_RF;
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_REGS, &regs);
+	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_REGS) : 0;
+}

@@ -1,0 +1,175 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The conformance suite on a real KVM of the architecture that was built for.
+#
+# Debian's kernel boots under QEMU, which emulates the processor and its
+# virtualization, with tests/cross/init.c as the first process and the tests
+# of $VMI_REAL_KVM_TESTS in its initramfs, statically linked, with the files
+# of $VMI_REAL_KVM_FILES that they read. Nothing of the machine that runs this
+# matters, /dev/kvm least of all. tests/cross/run builds what this needs and
+# starts it.
+
+set -u
+: "${srcdir:=.}"
+
+work=tests/cross/guest
+seconds=${VMI_CROSS_SECONDS:-240}
+
+skip()
+{
+	echo "$*"
+	exit 77
+}
+
+bail()
+{
+	echo "Bail out! $*"
+	exit 1
+}
+
+# The machines of this architecture, without comments.
+machines()
+{
+	sed '/^#/d; /^$/d' "$srcdir/tests/cross/machines" |
+		awk -v arch="$VMI_DEBIAN_ARCH" '$1 == arch'
+}
+
+# Leaves the kernel, its modules and a static busybox in $work/$package.
+fetch() # suite, package
+{
+	[ ! -f "$work/$2/busybox" ] || return 0
+	rm -rf "$work/root" "$work/${2:?}"
+	[ "$1" != - ] || set -- '' "$2"
+	sh "$srcdir/tests/fetch" -a "$VMI_DEBIAN_ARCH" ${1:+-s "$1"} \
+		"$work/root" "$2" busybox-static </dev/null \
+		>"$work/fetch.log" 2>&1 ||
+		skip "$(tail -n 1 "$work/fetch.log")"
+	mkdir "$work/$2"
+	mv "$work"/root/boot/vmlinu* "$work/$2/vmlinuz"
+	find "$work/root" -name '*.ko*' -exec mv {} "$work/$2" \;
+	find "$work/root" -name busybox -type f -exec mv {} "$work/$2" \;
+	rm -rf "$work/root"
+}
+
+# A module may be packed, and the kernel unable to unpack it.
+module() # package, module
+{
+	file=$(find "$work/$1" -name "$2.ko*")
+	case $file in
+	*.xz)	xz -dc "$file" ;;
+	*.ko)	cat "$file" ;;
+	*)	bail "$1 has no module $2" ;;
+	esac >"$tree/$2.ko"
+	echo "/$2.ko" >>"$tree/modules"
+}
+
+# What was built is below this folder, what is read as it is below $srcdir.
+place() # file
+{
+	mkdir -p "$tree/$(dirname "$1")"
+	cp "$1" "$tree/$1" 2>/dev/null || cp "$srcdir/$1" "$tree/$1" ||
+		bail "there is no $1"
+}
+
+initramfs() # package, modules
+{
+	tree=$work/tree
+	rm -rf "$tree"
+	mkdir -p "$tree/bin"
+	cp tests/cross/init "$tree/init"
+	cp "$work/$1/busybox" "$tree/bin/busybox"
+	: >"$tree/modules"
+	: >"$tree/programs"
+	for module in $(echo "$2" | tr , ' '); do
+		[ "$module" = - ] || module "$1" "$module"
+	done
+	for file in $VMI_REAL_KVM_TESTS; do
+		place "$file"
+		echo "/$file" >>"$tree/programs"
+	done
+	for file in $VMI_REAL_KVM_FILES; do
+		place "$file"
+	done
+	(cd "$tree" && find . | sort | cpio -o -H newc -R 0:0 --quiet) |
+		gzip -1 >"$work/initrd"
+	rm -rf "$tree"
+}
+
+# Not every machine can power itself off: it is stopped at its last line.
+wait_for_end() # process, log
+{
+	waited=0
+	while kill -0 "$1" 2>/dev/null && [ $waited -lt "$seconds" ]; do
+		sleep 1
+		waited=$((waited + 1))
+		if grep -q -e '^1\.\.' -e '^Bail out!' -e 'Kernel panic' "$2"
+		then
+			sleep 1
+			break
+		fi
+	done
+	kill "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+}
+
+# A machine's cases from its console, numbered on from $total. A case of a
+# test that has several is a comment of that test's own.
+cases() # machine, log
+{
+	tr -d '\r' <"$2" | awk -v machine="$1" -v from="$total" '
+	function verdict(line, owner)
+	{
+		n++
+		bad = line ~ /^not /
+		sub(/^(not )?ok [0-9]+ - /, "", line)
+		print (bad ? "not " : "") "ok " from + n " - " machine \
+			": " owner line
+	}
+	/^(not )?ok [0-9]+ - / {
+		verdict($0, "")
+		next
+	}
+	/^# (not )?ok [0-9]+ - / {
+		verdict(substr($0, 3), "case ")
+		own++
+		next
+	}
+	/^1\.\.[0-9]+$/ {
+		planned = substr($0, 4) + 0
+		next
+	}
+	{ print /^#/ ? $0 : "# " $0 }
+	END {
+		if (!n || n != planned + own)
+			verdict("not ok 0 - did not reach its end", "")
+		print n >count
+	}' count="$work/count"
+	total=$((total + $(cat "$work/count")))
+}
+
+run() # machine, package, console, modules, command...
+{
+	machine=$1 package=$2 console=$3 log=$work/$1.log
+	initramfs "$2" "$4"
+	shift 4
+	command -v "$1" >/dev/null 2>&1 || skip "there is no $1 here"
+	"$@" -accel tcg,thread=single -smp 1 -m 1024 -nographic -no-reboot \
+		-nodefaults -serial mon:stdio -kernel "$work/$package/vmlinuz" \
+		-initrd "$work/initrd" -append "console=$console rdinit=/init \
+no_timer_check loglevel=4 panic=-1" </dev/null >"$log" 2>&1 &
+	wait_for_end $! "$log"
+	cases "$machine" "$log"
+}
+
+[ "${VMI_SHARED-}" != yes ] || bail "needs a static build: tests/cross/run"
+mkdir -p "$work"
+total=0
+machines >"$work/machines"
+[ -s "$work/machines" ] || bail "no machine has $VMI_DEBIAN_ARCH"
+while read -r _ machine suite package console modules command; do
+	fetch "$suite" "$package"
+	# The command is a list of words.
+	# shellcheck disable=SC2086
+	run "$machine" "$package" "$console" "$modules" $command
+done <"$work/machines"
+echo "1..$total"

@@ -149,6 +149,7 @@ struct vmi_io {
 	unsigned cursor; /* of them used by this execution */
 	bool replay;	 /* the instruction is being executed again */
 	bool waiting;	 /* entry n waits for the application */
+	uint8_t plain;	 /* its instruction's length, if that does nothing else */
 	uint64_t instance[2]; /* which execution the entries belong to */
 	struct vmi_io_entry entry[VMI_IO_LOG + 1];
 };

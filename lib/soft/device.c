@@ -118,6 +118,26 @@ static struct vmi_io_entry *overflow(struct vmi_io *io)
 #define BEFORE_NEXT                                                            \
 	(VMI_EVENT_EOI | VMI_EVENT_IRQ | VMI_EVENT_NMI | VMI_EVENT_INIT)
 
+/*
+ * OUT and a MOV to memory are done when their one write is, and need not be
+ * executed again: their length, of others 0.
+ */
+static uint8_t plain_length(const struct vmi_cpu *c,
+	const struct vmi_io_entry *e)
+{
+	const struct vmi_op *op = c->op;
+	unsigned shape;
+
+	if (!op || !e->is_write || c->delivering || c->io.n)
+		return 0;
+	if ((op->code & VMI_CODE_HELPER) && vmi_op_exec(op) == VMI_EXEC_out)
+		return op->len;
+	shape = op->size >> 4;
+	return op->code == VMI_EXEC_mov && e->space == VMI_SPACE_MEMORY &&
+		(shape == VMI_MR || shape == VMI_MI) &&
+		e->bytes == vmi_op_size(op) ? op->len : 0;
+}
+
 static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
 	struct vmi_io_entry want)
 {
@@ -141,6 +161,7 @@ static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
 	*e = want;
 	if (!answered(c, e)) {
 		io->waiting = true;
+		io->plain = plain_length(c, e);
 		vmi_leave(c, VMI_LEAVE_EXIT);
 	}
 	io->n++;

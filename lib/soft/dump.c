@@ -39,18 +39,16 @@ static const char *const exec_names[VMI_EXEC_COUNT] = {
 };
 #undef EXEC
 
-static const char *const inner_names[] = {
-	[VMI_INNER_ENTER - VMI_INNER_ENTER] = "enter",
-	[VMI_INNER_EA - VMI_INNER_ENTER] = "ea",
-	[VMI_INNER_GETHI - VMI_INNER_ENTER] = "gethi",
-	[VMI_INNER_PUTHI - VMI_INNER_ENTER] = "puthi",
-	[VMI_INNER_CONST - VMI_INNER_ENTER] = "const",
-	[VMI_INNER_END - VMI_INNER_ENTER] = "end",
-	[VMI_INNER_FAULT - VMI_INNER_ENTER] = "fault",
-	[VMI_INNER_CMPJCC - VMI_INNER_ENTER] = "cmpjcc",
-	[VMI_INNER_USABLE - VMI_INNER_ENTER] = "usable",
-	[VMI_INNER_LINKS - VMI_INNER_ENTER] = "links",
+#define OP(code_of, text, kind_of)                                             \
+	{ .code = code_of, .name = #text, .kind = VMI_KIND_##kind_of },
+static const struct op_row {
+	uint16_t code;
+	uint8_t kind; /* enum vmi_op_kind */
+	const char *name;
+} op_rows[] = {
+#include "lib/soft/op.def"
 };
+#undef OP
 
 static const char *const reg_names[VMI_NREGS] = {
 	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -63,14 +61,42 @@ static const char *const conditions[16] = {
 	"s", "ns", "p", "np", "l", "nl", "ng", "g"
 };
 
-const char *vmi_op_name(unsigned code)
+static bool is_helper(const struct vmi_op *op)
 {
-	if (code < VMI_INNER_ENTER) {
-		code &= VMI_CODE_EXEC;
-		return code < VMI_EXEC_COUNT ? exec_names[code] : NULL;
+	return op->code < VMI_INNER_ENTER && (op->code & VMI_CODE_HELPER);
+}
+
+static const struct op_row *row_of(const struct vmi_op *op)
+{
+	unsigned i;
+
+	for (i = 0; i < vmi_array_len(op_rows); i++) {
+		if (op_rows[i].code == op->code)
+			return &op_rows[i];
 	}
-	code -= VMI_INNER_ENTER;
-	return code < vmi_array_len(inner_names) ? inner_names[code] : NULL;
+	return NULL;
+}
+
+enum vmi_op_kind vmi_op_kind(const struct vmi_op *op)
+{
+	const struct op_row *row;
+
+	if (is_helper(op))
+		return vmi_op_exec(op) < VMI_EXEC_COUNT ? VMI_KIND_HELPER :
+			VMI_KIND_UNKNOWN;
+	row = row_of(op);
+	return row ? (enum vmi_op_kind)row->kind : VMI_KIND_UNKNOWN;
+}
+
+const char *vmi_op_name(const struct vmi_op *op)
+{
+	const struct op_row *row;
+
+	if (is_helper(op))
+		return vmi_op_exec(op) < VMI_EXEC_COUNT ?
+			exec_names[vmi_op_exec(op)] : NULL;
+	row = row_of(op);
+	return row ? row->name : NULL;
 }
 
 static const char *reg_name(unsigned n)
@@ -109,39 +135,121 @@ static void put_address(struct text *t, const struct vmi_op *op)
 	put(t, "]");
 }
 
+static void put_reg(struct text *t, unsigned n)
+{
+	put(t, "%s", reg_name(n));
+}
+
+static void put_imm(struct text *t, const struct vmi_op *op)
+{
+	put_offset(t, (int64_t)op->imm, "", "-");
+}
+
+static void put_condition(struct text *t, uint64_t condition)
+{
+	put(t, " %s", conditions[condition & 15]);
+}
+
+/* reg, and the first source where it is another register. */
+static void put_target(struct text *t, const struct vmi_op *op,
+	unsigned source)
+{
+	put_reg(t, op->reg);
+	if (source != op->reg)
+		put(t, ", %s", reg_name(source));
+}
+
 static void put_shape(struct text *t, const struct vmi_op *op)
 {
-	bool mem = op->bits & VMI_OPF_MEM;
+	bool by_cl = vmi_op_kind(op) == VMI_KIND_SHIFT;
 
+	put(t, " ");
 	switch (op->size >> 4) {
+	case VMI_RR:
+		put_target(t, op, op->index);
+		put(t, ", %s", by_cl ? "cl" : reg_name(op->base));
+		return;
 	case VMI_RI:
-		put(t, " %s, ", reg_name(op->reg));
-		if (op->code == VMI_EXEC_imul)
-			put(t, "%s, ", reg_name(op->base));
-		put_offset(t, (int64_t)op->imm, "", "-");
+		put_target(t, op, op->base);
+		put(t, ", ");
+		put_imm(t, op);
 		return;
 	case VMI_RM:
-		put(t, " %s, ", reg_name(op->reg));
+		put(t, "%s, ", reg_name(op->reg));
 		put_address(t, op);
 		return;
 	case VMI_MR:
-		put(t, " ");
 		put_address(t, op);
-		put(t, ", %s", reg_name(op->reg));
-		return;
-	case VMI_MI:
-		put(t, " ");
-		put_address(t, op);
-		put(t, ", ");
-		put_offset(t, (int64_t)op->imm, "", "-");
+		put(t, ", %s", by_cl ? "cl" : reg_name(op->reg));
 		return;
 	default:
-		put(t, " %s, ", reg_name(op->reg));
-		if (mem)
-			put_address(t, op);
-		else
-			put(t, "%s", reg_name(op->base));
+		put_address(t, op);
+		put(t, ", ");
+		put_imm(t, op);
 	}
+}
+
+/* The first source of a copy is its second operand. */
+static void put_copy(struct text *t, const struct vmi_op *op)
+{
+	struct vmi_op same = *op;
+
+	if (op->size >> 4 == VMI_RR)
+		same.index = op->reg;
+	else if (op->size >> 4 == VMI_RI)
+		same.base = op->reg;
+	put_shape(t, &same);
+}
+
+static void put_unary(struct text *t, const struct vmi_op *op)
+{
+	put(t, " ");
+	if (op->size >> 4 == VMI_MR)
+		put_address(t, op);
+	else
+		put_target(t, op, op->base);
+}
+
+/* reg, then what is read. */
+static void put_read(struct text *t, const struct vmi_op *op)
+{
+	put(t, " %s, ", reg_name(op->reg));
+	if ((op->bits & VMI_OPF_MEM) || op->code == VMI_EXEC_lea)
+		put_address(t, op);
+	else
+		put_reg(t, op->base);
+}
+
+static void put_widen(struct text *t, const struct vmi_op *op)
+{
+	put_read(t, op);
+	put(t, ".%u", 1u << (op->size >> 4));
+}
+
+static void put_cmov(struct text *t, const struct vmi_op *op)
+{
+	put_read(t, op);
+	put_condition(t, op->imm);
+}
+
+static void put_setcc(struct text *t, const struct vmi_op *op)
+{
+	put(t, " %s", reg_name(op->reg));
+	put_condition(t, op->imm);
+}
+
+static void put_push(struct text *t, const struct vmi_op *op)
+{
+	put(t, " ");
+	if (op->size >> 4 == VMI_RI)
+		put_imm(t, op);
+	else
+		put_reg(t, op->reg);
+}
+
+static void put_pop(struct text *t, const struct vmi_op *op)
+{
+	put(t, " %s", reg_name(op->reg));
 }
 
 /* What a helper is told: everything. */
@@ -174,93 +282,131 @@ static void put_way(struct text *t, const struct vmi_op *op, unsigned k)
 		put(t, " linked");
 }
 
-static void put_branch(struct text *t, const struct vmi_op *op)
+static void put_ways(struct text *t, const struct vmi_op *op)
 {
-	bool both = op->code == VMI_EXEC_jcc || op->code == VMI_INNER_CMPJCC;
-
-	if (op->code == VMI_EXEC_jcc)
-		put(t, " %s", conditions[op->imm & 15]);
 	put_way(t, op, 0);
-	if (!both)
-		return;
 	put(t, " else");
 	put_way(t, op, 1);
+}
+
+static void put_jcc(struct text *t, const struct vmi_op *op)
+{
+	put_condition(t, op->imm);
+	put_ways(t, op);
+}
+
+static void put_jump(struct text *t, const struct vmi_op *op)
+{
+	if (vmi_op_has_links(op))
+		put_way(t, op, 0);
+	else
+		put(t, " %s", reg_name(op->base));
+}
+
+static void put_ret(struct text *t, const struct vmi_op *op)
+{
+	if (op->imm)
+		put(t, " 0x%" PRIx64, op->imm);
 }
 
 /* cmpjcc: index tells TEST from CMP, scale is the condition. */
 static void put_cmpjcc(struct text *t, const struct vmi_op *op)
 {
-	put(t, "%s.%u %s, ", op->index ? "test" : "cmp", vmi_op_size(op),
-		reg_name(op->reg));
+	put(t, " %s %s, ", op->index ? "test" : "cmp", reg_name(op->reg));
 	if (op->size >> 4 == VMI_RI)
-		put_offset(t, (int64_t)op->imm, "", "-");
+		put_imm(t, op);
 	else
-		put(t, "%s", reg_name(op->base));
-	put(t, " %s", conditions[op->scale & 15]);
-	put_branch(t, op);
+		put_reg(t, op->base);
+	put_condition(t, op->scale);
+	put_ways(t, op);
+}
+
+/* -- What is no instruction --------------------------------------------- */
+
+static void put_enter(struct text *t, const struct vmi_op *op)
+{
+	put(t, ", instructions %" PRIu64, op->imm);
+}
+
+static void put_ea(struct text *t, const struct vmi_op *op)
+{
+	put(t, " %s, ", reg_name(op->reg));
+	put_address(t, op);
+	put(t, ".%u", vmi_op_asize(op));
+	if (op->imm)
+		put(t, " in %s, bytes %u%s", reg_name(VMI_R_SEG +
+			vmi_op_seg(op)), (unsigned)op->imm & 0xffff,
+			op->imm >> 16 ? ", written" : "");
+}
+
+static void put_const(struct text *t, const struct vmi_op *op)
+{
+	put(t, " %s, 0x%" PRIx64, reg_name(op->reg), op->imm);
+}
+
+static void put_fault(struct text *t, const struct vmi_op *op)
+{
+	put(t, " 0x%" PRIx64, op->imm);
+}
+
+static void put_usable(struct text *t, const struct vmi_op *op)
+{
+	static const char *const classes[] = {
+		[VMI_USABLE_SIMD] = "simd", [VMI_USABLE_X87] = "x87",
+		[VMI_USABLE_NOWAIT] = "nowait", [VMI_USABLE_CPL0] = "cpl0",
+	};
+
+	if (op->reg < vmi_array_len(classes))
+		put(t, " %s", classes[op->reg]);
 }
 
 /* -- Operations --------------------------------------------------------- */
 
-static bool is_helper(const struct vmi_op *op)
-{
-	return op->code < VMI_INNER_ENTER && (op->code & VMI_CODE_HELPER);
-}
-
-static void put_inner(struct text *t, const struct vmi_op *op)
-{
-	switch (op->code) {
-	case VMI_INNER_ENTER:
-		put(t, "enter, instructions %" PRIu64, op->imm);
-		return;
-	case VMI_INNER_EA:
-		put(t, "ea.%u %s, ", vmi_op_asize(op), reg_name(op->reg));
-		put_address(t, op);
-		if (op->imm)
-			put(t, " in %s, bytes %u%s", reg_name(VMI_R_SEG +
-				vmi_op_seg(op)), (unsigned)op->imm & 0xffff,
-				op->imm >> 16 ? ", written" : "");
-		return;
-	case VMI_INNER_GETHI:
-	case VMI_INNER_PUTHI:
-		put(t, "%s %s, %s", vmi_op_name(op->code), reg_name(op->reg),
-			reg_name(op->base));
-		return;
-	case VMI_INNER_CONST:
-		put(t, "const %s, 0x%" PRIx64, reg_name(op->reg), op->imm);
-		return;
-	case VMI_INNER_CMPJCC:
-		put_cmpjcc(t, op);
-		return;
-	default:
-		put(t, "%s 0x%" PRIx64, vmi_op_name(op->code), op->imm);
-	}
-}
-
-static void put_instruction(struct text *t, const struct vmi_op *op)
-{
-	put(t, "%s.%u", vmi_op_name(op->code), vmi_op_size(op));
-	if (is_helper(op))
-		put_helper(t, op);
-	else if (vmi_op_has_links(op))
-		put_branch(t, op);
-	else
-		put_shape(t, op);
-	if (op->code == VMI_EXEC_setcc || op->code == VMI_EXEC_cmovcc)
-		put(t, " %s", conditions[op->imm & 15]);
-}
+/* How the operands of each kind print; and whether their size does. */
+static const struct {
+	void (*put)(struct text *t, const struct vmi_op *op);
+	bool sized;
+} kinds[VMI_KINDS] = {
+	[VMI_KIND_HELPER] = { put_helper, true },
+	[VMI_KIND_VALUE] = { put_shape, true },
+	[VMI_KIND_SHIFT] = { put_shape, true },
+	[VMI_KIND_UNARY] = { put_unary, true },
+	[VMI_KIND_COPY] = { put_copy, true },
+	[VMI_KIND_SWAP] = { put_copy, true },
+	[VMI_KIND_WIDEN] = { put_widen, true },
+	[VMI_KIND_OFFSET] = { put_read, true },
+	[VMI_KIND_CMOV] = { put_cmov, true },
+	[VMI_KIND_SETCC] = { put_setcc, false },
+	[VMI_KIND_PUSH] = { put_push, true },
+	[VMI_KIND_POP] = { put_pop, true },
+	[VMI_KIND_JCC] = { put_jcc, false },
+	[VMI_KIND_JUMP] = { put_jump, false },
+	[VMI_KIND_CALL] = { put_jump, true },
+	[VMI_KIND_RET] = { put_ret, true },
+	[VMI_KIND_ENTER] = { put_enter, false },
+	[VMI_KIND_EA] = { put_ea, false },
+	[VMI_KIND_GETHI] = { put_read, false },
+	[VMI_KIND_PUTHI] = { put_read, false },
+	[VMI_KIND_USABLE] = { put_usable, false },
+	[VMI_KIND_CONST] = { put_const, false },
+	[VMI_KIND_FAULT] = { put_fault, false },
+	[VMI_KIND_CMPJCC] = { put_cmpjcc, true },
+};
 
 size_t vmi_op_dump(const struct vmi_op *op, char *buf, size_t n)
 {
+	enum vmi_op_kind kind = vmi_op_kind(op);
 	struct text t = { n ? buf : NULL, n, 0 };
 
 	put(&t, "+%u ", op->ip);
-	if (!vmi_op_name(op->code))
+	if (kind == VMI_KIND_UNKNOWN)
 		put(&t, "code 0x%x", op->code);
-	else if (op->code >= VMI_INNER_ENTER)
-		put_inner(&t, op);
 	else
-		put_instruction(&t, op);
+		put(&t, "%s", vmi_op_name(op));
+	if (kinds[kind].sized)
+		put(&t, ".%u", vmi_op_size(op));
+	if (kinds[kind].put)
+		kinds[kind].put(&t, op);
 	if (op->bits & VMI_OPF_LIVE)
 		put(&t, " live");
 	return t.length;

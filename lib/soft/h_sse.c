@@ -74,6 +74,60 @@ static const struct vmi_op *h_comisd_rm(struct vmi_cpu *c,
 	return compared(c, op, vmi_host_load(vmi_tlb_host(e, at), 8));
 }
 
+/* -- Conversions, and moves from and to general registers --------------- */
+
+/* Integers that need no rounding. */
+static const struct vmi_op *h_cvtsi2sd(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	int64_t v = vmi_lane_signed(c->r[op->base],
+		8 * VMI_SIMD_BYTES(op->imm));
+
+	if (vmi_unlikely(v != (int32_t)v || refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	c->fpu.xmm[op->reg & 15].q[0] = sse_bits64((double)v);
+	return vmi_next(c, op, acc);
+}
+
+/* Numbers below 2^31 whose fraction, if any, need not be told. */
+static const struct vmi_op *h_cvttsd2si(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t bits = c->fpu.xmm[op->base & 15].q[0];
+	double x = sse_f64(bits);
+	int32_t v;
+
+	if (vmi_unlikely(!sse_plain(VMI_F64, bits) ||
+		!(x > -2147483648.0 && x < 2147483648.0) || refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	v = (int32_t)x;
+	if (vmi_unlikely(!sticky(c) && (double)v != x))
+		return vmi_h_helper(c, op, acc);
+	vmi_reg_set(c, op->reg, (uint64_t)(int64_t)v, vmi_op_size(op));
+	return vmi_next(c, op, 0);
+}
+
+static const struct vmi_op *h_from_general(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t v = vmi_reg(c, op->base, VMI_SIMD_BYTES(op->imm));
+
+	if (vmi_unlikely(refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	c->fpu.xmm[op->reg & 15] = vmi_simd_pair(v, 0);
+	return vmi_next(c, op, acc);
+}
+
+static const struct vmi_op *h_to_general(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	if (vmi_unlikely(refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	vmi_reg_set(c, op->base, c->fpu.xmm[op->reg & 15].q[0],
+		VMI_SIMD_BYTES(op->imm));
+	return vmi_next(c, op, 0);
+}
+
 /* -- Scalar moves: a load clears the rest, a copy leaves it -------------- */
 
 static const struct vmi_op *h_movsd_rr(struct vmi_cpu *c,
@@ -82,6 +136,18 @@ static const struct vmi_op *h_movsd_rr(struct vmi_cpu *c,
 	if (vmi_unlikely(refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	c->fpu.xmm[op->reg & 15].q[0] = c->fpu.xmm[op->base & 15].q[0];
+	return vmi_next(c, op, acc);
+}
+
+static const struct vmi_op *h_movss_rr(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t *to = &c->fpu.xmm[op->reg & 15].q[0];
+
+	if (vmi_unlikely(refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	*to = (*to & ~0xffffffffull) |
+		(uint32_t)c->fpu.xmm[op->base & 15].q[0];
 	return vmi_next(c, op, acc);
 }
 
@@ -206,7 +272,8 @@ static const struct vmi_op *h_xor_rr(struct vmi_cpu *c,
 	ROW(name, handler##_rr, 0, 0, 0),                                      \
 	ROW(name, handler##_rm, VMI_OPF_MEM, 0, 0)
 #define ARITH(op)                                                              \
-	BOTH(op##sd, op##sd), BOTH(op##ss, op##ss), ROW(op##pd, op##pd_rr, 0, 0, 0)
+	BOTH(op##sd, op##sd), BOTH(op##ss, op##ss),                            \
+	ROW(op##pd, op##pd_rr, 0, 0, 0), ROW(op##ps, op##ps_rr, 0, 0, 0)
 #define LOAD(name, b)                                                          \
 	ROW(name, load_##b, VMI_OPF_MEM, VMI_SIMD_STORE, 0)
 #define STORE(name, b)                                                         \
@@ -218,7 +285,11 @@ static const struct vmi_op *h_xor_rr(struct vmi_cpu *c,
 const struct vmi_quick vmi_quick_simd[] = {
 	ARITH(add), ARITH(sub), ARITH(mul), ARITH(div),
 	BOTH(comisd, comisd), BOTH(ucomisd, comisd),
+	ROW(cvtsi2sd, cvtsi2sd, 0, 0, 0), ROW(cvttsd2si, cvttsd2si, 0, 0, 0),
+	ROW(movd_to_xmm, from_general, 0, 0, 0),
+	ROW(movd_from_xmm, to_general, 0, 0, 0),
 	ROW(movsd, movsd_rr, 0, VMI_SIMD_STORE, 0),
+	ROW(movss, movss_rr, 0, VMI_SIMD_STORE, 0),
 	LOAD(movsd, 8), STORE(movsd, 8), LOAD(movss, 4), STORE(movss, 4),
 	LOAD(movq_xmm, 8), STORE(movq_xmm, 8),
 	MOVE(movaps), MOVE(movapd), MOVE(movups), MOVE(movupd),

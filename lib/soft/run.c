@@ -622,12 +622,32 @@ static bool after_guest(struct soft_vcpu *v, int why, struct vmapi_exit *x)
 	}
 }
 
+/* Whether somebody wants to hear of the instruction that completes. */
+static bool is_watched(const struct vmi_cpu *c)
+{
+	return c->debug.armed || c->debug.alone_next || c->shadow ||
+		(c->debug.flags & VMAPI_DEBUG_STEP) ||
+		(c->rflags & (VMI_FLAG_TF | VMI_FLAG_RF)) ||
+		(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_INSN);
+}
+
+/* A store was all that the instruction had to do, and it was done. */
+static void retire_plain(struct vmi_cpu *c)
+{
+	c->rip = vmi_rip_mask(c, c->rip + c->io.plain);
+	slice_set(c, 1);
+	c->budget = 0;
+	vmi_dev_done(c);
+}
+
 /* Execute the instruction that an answer was for.  True: another exit. */
 static bool finish_io(struct soft_vcpu *v, struct vmapi_exit *x)
 {
 	struct vmi_cpu *c = &v->cpu;
 
 	vmi_exit_answered(c);
+	if (c->io.replay && c->io.plain && !is_watched(c))
+		retire_plain(c);
 	while (c->io.replay && !c->fault_pending) {
 		slice_set(c, 1);
 		if (after_guest(v, guest(v), x))

@@ -81,6 +81,35 @@ static const struct vmi_op *H(pd_rr)(struct vmi_cpu *c,
 	return vmi_next(c, op, acc);
 }
 
+/* Two single lanes. */
+static vmi_inline struct sse_quick H(ps)(const struct vmi_cpu *c,
+	uint64_t a, uint64_t b)
+{
+	struct sse_quick low = sse_arith32(nearest(c), sticky(c), FPOP,
+		vmi_simd_pair((uint32_t)a, (uint32_t)b));
+	struct sse_quick high = sse_arith32(nearest(c), sticky(c), FPOP,
+		vmi_simd_pair(a >> 32, b >> 32));
+
+	low.good = low.good && high.good;
+	low.bits |= high.bits << 32;
+	return low;
+}
+
+static const struct vmi_op *H(ps_rr)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	struct vmi_xmm *to = &c->fpu.xmm[op->reg & 15];
+	struct vmi_xmm b = c->fpu.xmm[op->base & 15];
+	struct sse_quick low = H(ps)(c, to->q[0], b.q[0]);
+	struct sse_quick high = H(ps)(c, to->q[1], b.q[1]);
+
+	if (vmi_unlikely(!low.good || !high.good || refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	to->q[0] = low.bits;
+	to->q[1] = high.bits;
+	return vmi_next(c, op, acc);
+}
+
 #undef H3
 #undef H2
 #undef H

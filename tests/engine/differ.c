@@ -42,6 +42,27 @@ static void state(struct engine *e, uint64_t *r)
 		r[i] = regs[i].value;
 }
 
+static bool alike_vectors(struct engine *a, struct engine *b,
+	const char *what)
+{
+	const struct vmi_fpu *fa = &cpu(a)->fpu, *fb = &cpu(b)->fpu;
+	unsigned i;
+
+	for (i = 0; i < 16; i++) {
+		if (!memcmp(&fa->xmm[i], &fb->xmm[i], sizeof(fa->xmm[i])))
+			continue;
+		printf("%s: XMM%u: %016llx%016llx and %016llx%016llx\n", what,
+			i, (unsigned long long)fa->xmm[i].q[1],
+			(unsigned long long)fa->xmm[i].q[0],
+			(unsigned long long)fb->xmm[i].q[1],
+			(unsigned long long)fb->xmm[i].q[0]);
+		return false;
+	}
+	if (fa->mxcsr != fb->mxcsr)
+		printf("%s: MXCSR: %x and %x\n", what, fa->mxcsr, fb->mxcsr);
+	return fa->mxcsr == fb->mxcsr;
+}
+
 /* SDM: bits that an instruction leaves undefined are as the engine has them. */
 static bool alike(struct engine *a, struct engine *b, const char *what)
 {
@@ -65,7 +86,22 @@ static bool alike(struct engine *a, struct engine *b, const char *what)
 			a->mem[PROGRAM_DATA + i], b->mem[PROGRAM_DATA + i]);
 		same = false;
 	}
-	return same;
+	return same && alike_vectors(a, b, what);
+}
+
+/* Numbers near 1 and bits of any kind; with and without PE set already. */
+static void prepare_vectors(struct engine *e, uint64_t *seed)
+{
+	struct vmi_fpu *f = &cpu(e)->fpu;
+	unsigned i;
+
+	for (i = 0; i < 32; i++) {
+		f->xmm[i / 2].q[i & 1] = program_random(seed);
+		if (i % 3)
+			f->xmm[i / 2].q[i & 1] = 0x3ff0000000000000 +
+				(program_random(seed) >> 8);
+	}
+	f->mxcsr = 0x1f80 | (program_random(seed) & 0x20);
 }
 
 static void prepare(struct engine *e, const struct program *p, uint64_t seed)
@@ -90,6 +126,7 @@ static void prepare(struct engine *e, const struct program *p, uint64_t seed)
 				.bytes = sizeof(data) };
 	}
 	engine_must(vmapi_regs_set(e->vcpu, regs, n, NULL, 0));
+	prepare_vectors(e, &seed);
 	for (i = 0; i < PROGRAM_DATA_BYTES; i += 8)
 		engine_poke(e, PROGRAM_DATA + i, program_random(&seed), 8);
 }

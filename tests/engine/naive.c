@@ -2,13 +2,14 @@
 /*
  * A second consumer of operations, which knows no handler.
  *
- * It reads an operation's code, shape, size and bits, as a code generator
- * would, and computes with lib/soft/alu_ref.h: no laziness, no fusion, all
+ * It reads an operation's kind (op.def), shape, size and bits, as a code
+ * generator would, and computes with lib/soft/alu_ref.h: no laziness, no fusion, all
  * flags always, dead or not.  What is a helper's it leaves to the helper.
  */
 #include "tests/engine/naive.h"
 
 #include "lib/soft/alu_ref.h"
+#include "lib/soft/dump.h"
 #include "lib/soft/engine.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
@@ -31,13 +32,6 @@ struct value {
 static bool writes(unsigned exec)
 {
 	return exec != VMI_EXEC_cmp && exec != VMI_EXEC_test;
-}
-
-static bool is_shift(unsigned exec)
-{
-	return exec == VMI_EXEC_shl || exec == VMI_EXEC_shr ||
-		exec == VMI_EXEC_sar || exec == VMI_EXEC_rol ||
-		exec == VMI_EXEC_ror;
 }
 
 /* Where the first operand is, which may not be where the result goes. */
@@ -73,7 +67,8 @@ static struct value operands(struct vmi_cpu *c, const struct vmi_op *op)
 	else
 		v.b = vmi_reg(c, shape == VMI_MR ? op->reg : op->base,
 			v.bytes);
-	if (is_shift(op->code) && (shape == VMI_RR || shape == VMI_MR))
+	if (vmi_op_kind(op) == VMI_KIND_SHIFT &&
+		(shape == VMI_RR || shape == VMI_MR))
 		v.b = c->r[VMI_RCX] & 0xff;
 	return v;
 }
@@ -109,9 +104,9 @@ static uint64_t sign_extend(uint64_t v, unsigned bytes)
 }
 
 /* MOVZX and the like: the high half of `size` is log2 of what is read. */
-static enum next widen(struct vmi_cpu *c, const struct vmi_op *op,
-	bool is_signed)
+static enum next widen(struct vmi_cpu *c, const struct vmi_op *op)
 {
+	bool is_signed = op->code != VMI_EXEC_movzx;
 	unsigned from = 1u << (op->size >> 4);
 	uint64_t v = op->bits & VMI_OPF_MEM ? vmi_read(c, vmi_ea(c, op), from) :
 		vmi_reg(c, op->base, from);
@@ -267,60 +262,51 @@ static enum next ea(struct vmi_cpu *c, const struct vmi_op *op)
 	return ON;
 }
 
-static enum next inner(struct vmi_cpu *c, const struct vmi_op *op)
+static enum next fault(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	switch (op->code) {
-	case VMI_INNER_ENTER:
-		return ON;
-	case VMI_INNER_EA:
-		return ea(c, op);
-	case VMI_INNER_USABLE:
-		vmi_need_usable(c, op);
-		return ON;
-	case VMI_INNER_GETHI:
+	if (op->imm == VMI_GP)
+		vmi_raise_code(c, VMI_GP, 0);
+	vmi_raise(c, (unsigned)op->imm);
+}
+
+static enum next usable(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	vmi_need_usable(c, op);
+	return ON;
+}
+
+static enum next part(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	switch (vmi_op_kind(op)) {
+	case VMI_KIND_GETHI:
 		c->r[op->reg] = c->r[op->base] >> 8 & 0xff;
 		return ON;
-	case VMI_INNER_PUTHI:
+	case VMI_KIND_PUTHI:
 		c->r[op->reg] = (c->r[op->reg] & ~0xff00ull) |
 			(c->r[op->base] & 0xff) << 8;
 		return ON;
-	case VMI_INNER_CONST:
+	default:
 		c->r[op->reg] = op->imm;
 		return ON;
-	case VMI_INNER_CMPJCC:
-		return compare_and_jump(c, op);
-	case VMI_INNER_FAULT:
-		if (op->imm == VMI_GP)
-			vmi_raise_code(c, VMI_GP, 0);
-		vmi_raise(c, (unsigned)op->imm);
-	default:
-		return STRANGE;
 	}
 }
 
-static enum next instruction(struct vmi_cpu *c, const struct vmi_op *op)
+static enum next set_on_condition(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	switch (op->code) {
-	case VMI_EXEC_movzx: return widen(c, op, false);
-	case VMI_EXEC_movsx:
-	case VMI_EXEC_movsxd: return widen(c, op, true);
-	case VMI_EXEC_lea: return address(c, op);
-	case VMI_EXEC_cmovcc: return conditional_move(c, op);
-	case VMI_EXEC_setcc:
-		vmi_reg_set(c, op->reg, holds(vmi_flags(c), op->imm & 15), 1);
-		return ON;
-	case VMI_EXEC_push: return push_op(c, op);
-	case VMI_EXEC_pop: return pop_op(c, op);
-	case VMI_EXEC_jcc:
-		return go_direct(c, op, holds(vmi_flags(c), op->imm & 15));
-	case VMI_EXEC_jmp: return jump(c, op);
-	case VMI_EXEC_call: return call(c, op);
-	case VMI_EXEC_ret: return ret(c, op);
-	case VMI_EXEC_nop: return ON;
-	default:
-		return op->code < VMI_EXEC_COUNT && vmi_values[op->code] ?
-			value(c, op) : STRANGE;
-	}
+	vmi_reg_set(c, op->reg, holds(vmi_flags(c), op->imm & 15), 1);
+	return ON;
+}
+
+static enum next branch_on_condition(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	return go_direct(c, op, holds(vmi_flags(c), op->imm & 15));
+}
+
+static enum next nothing(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	(void)c;
+	return op->code == VMI_INNER_END ? STRANGE : ON;
 }
 
 static enum next helper(struct vmi_cpu *c, const struct vmi_op *op)
@@ -335,12 +321,38 @@ static enum next helper(struct vmi_cpu *c, const struct vmi_op *op)
 
 static enum next operation(struct vmi_cpu *c, const struct vmi_op *op)
 {
+	static enum next (*const by_kind[VMI_KINDS])(struct vmi_cpu *,
+		const struct vmi_op *) = {
+		[VMI_KIND_HELPER] = helper,
+		[VMI_KIND_VALUE] = value,
+		[VMI_KIND_SHIFT] = value,
+		[VMI_KIND_UNARY] = value,
+		[VMI_KIND_COPY] = value,
+		[VMI_KIND_SWAP] = value,
+		[VMI_KIND_WIDEN] = widen,
+		[VMI_KIND_OFFSET] = address,
+		[VMI_KIND_CMOV] = conditional_move,
+		[VMI_KIND_SETCC] = set_on_condition,
+		[VMI_KIND_PUSH] = push_op,
+		[VMI_KIND_POP] = pop_op,
+		[VMI_KIND_JCC] = branch_on_condition,
+		[VMI_KIND_JUMP] = jump,
+		[VMI_KIND_CALL] = call,
+		[VMI_KIND_RET] = ret,
+		[VMI_KIND_NONE] = nothing,
+		[VMI_KIND_ENTER] = nothing,
+		[VMI_KIND_EA] = ea,
+		[VMI_KIND_GETHI] = part,
+		[VMI_KIND_PUTHI] = part,
+		[VMI_KIND_CONST] = part,
+		[VMI_KIND_FAULT] = fault,
+		[VMI_KIND_USABLE] = usable,
+		[VMI_KIND_CMPJCC] = compare_and_jump,
+	};
+	enum vmi_op_kind kind = vmi_op_kind(op);
+
 	c->op = op;
-	if (op->code >= VMI_INNER_ENTER)
-		return inner(c, op);
-	if (op->code & VMI_CODE_HELPER)
-		return helper(c, op);
-	return instruction(c, op);
+	return by_kind[kind] ? by_kind[kind](c, op) : STRANGE;
 }
 
 /* -- Blocks ------------------------------------------------------------- */

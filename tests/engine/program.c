@@ -39,6 +39,14 @@ static const uint16_t allowed[] = {
 	VMI_EXEC_stos, VMI_EXEC_sub, VMI_EXEC_sub, VMI_EXEC_test,
 	VMI_EXEC_test, VMI_EXEC_xadd, VMI_EXEC_xchg, VMI_EXEC_xlat,
 	VMI_EXEC_xor,
+	VMI_EXEC_addpd, VMI_EXEC_addps, VMI_EXEC_addsd, VMI_EXEC_addss,
+	VMI_EXEC_comisd, VMI_EXEC_cvtsi2sd, VMI_EXEC_cvttsd2si,
+	VMI_EXEC_divpd, VMI_EXEC_divsd, VMI_EXEC_divss,
+	VMI_EXEC_movaps, VMI_EXEC_movd_from_xmm, VMI_EXEC_movd_to_xmm,
+	VMI_EXEC_movdqu, VMI_EXEC_movq_xmm, VMI_EXEC_movsd, VMI_EXEC_movss,
+	VMI_EXEC_movups, VMI_EXEC_mulps, VMI_EXEC_mulsd, VMI_EXEC_mulss,
+	VMI_EXEC_pxor, VMI_EXEC_subpd, VMI_EXEC_subsd, VMI_EXEC_ucomisd,
+	VMI_EXEC_xorps,
 };
 
 uint64_t program_random(uint64_t *state)
@@ -186,7 +194,8 @@ static bool reaches(const struct vmi_insn *i, unsigned kind)
 static bool reaches_memory(const struct vmi_insn *i)
 {
 	return i->has_modrm && i->mod != 3 &&
-		(reaches(i, VMI_OPK_RM) || reaches(i, VMI_OPK_MEM));
+		(reaches(i, VMI_OPK_RM) || reaches(i, VMI_OPK_MEM) ||
+			reaches(i, VMI_OPK_XMMRM));
 }
 
 static bool is_bit_string(const struct vmi_insn *i)
@@ -209,6 +218,8 @@ static bool tame(const struct maker *m, const struct vmi_insn *i)
 		return i->imm2 < 4;
 	if (!reaches_memory(i) || i->row->exec == VMI_EXEC_lea)
 		return true;
+	if (i->row->attr & VMI_A_AL16)
+		return false;
 	return i->base != VMI_NOREG && i->base != i->index &&
 		i->disp == (int8_t)i->disp && !is_bit_string(i);
 }

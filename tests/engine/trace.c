@@ -17,11 +17,33 @@ static const char *const operations[] = {
 	"+0 mov.8 rax, [rbx + rcx*4 + 0x10]",
 	"+5 add.4 rax, rcx",
 	"+7 xor.4 rax, 0x5 live",
-	"+10 inc.1 [rdi], zero live",
-	"+12 push.8 rax, zero",
+	"+10 inc.1 [rdi] live",
+	"+12 push.8 rax",
 	"+13 cpuid.4 reg rax, base zero, imm 0x0, form 0, asize 8, seg ds",
 	"+15 gethi t1, rax",
-	"+15 cmp.1 t1, rdx nz +0x21 else +0x13",
+	"+15 cmpjcc.1 cmp t1, rdx nz +0x21 else +0x13",
+};
+
+/*
+ * mov eax, ebx; add eax, ecx; movzx edx, word [rax]; shl edx, cl; sete bl;
+ * lea rsi, [rdi+rcx*4+8]; imul eax, esi, 5; cmove rdx, rcx; ret
+ */
+static const uint8_t more_code[] = {
+	0x89, 0xd8, 0x01, 0xc8, 0x0f, 0xb7, 0x10, 0xd3, 0xe2, 0x0f, 0x94, 0xc3,
+	0x48, 0x8d, 0x74, 0x8f, 0x08, 0x6b, 0xc6, 0x05, 0x48, 0x0f, 0x44, 0xd1,
+	0xc3,
+};
+
+static const char *const more_operations[] = {
+	"+0 enter, instructions 9",
+	"+0 add.4 rax, rbx, rcx live",
+	"+4 movzx.4 rdx, [rax].2",
+	"+7 shl.4 rdx, cl live",
+	"+9 setcc rbx z",
+	"+12 lea.8 rsi, [rdi + rcx*4 + 0x8]",
+	"+17 imul.4 rax, rsi, 0x5 live",
+	"+20 cmovcc.8 rdx, rcx z",
+	"+24 ret.8",
 };
 
 static const char *const instructions[] = {
@@ -33,21 +55,24 @@ static const char *const instructions[] = {
 struct seen {
 	unsigned lines, matched;
 	unsigned what;
+	const char *const *operations;
+	unsigned n, bytes;
 };
 
 static void block_line(void *opaque, unsigned what, const char *line)
 {
 	struct seen *s = opaque;
+	char head[80];
 
 	CHECK(what == VMAPI_TRACE_BLOCK);
-	if (s->lines == 0)
-		CHECK(!strcmp(line, "vcpu 0: block at 0x10000, 64-bit, "
-			"bytes 19"));
-	else if (s->lines <= sizeof(operations) / sizeof(*operations) &&
-		line[0] == '\t') {
-		if (strcmp(line + 1, operations[s->lines - 1]))
+	if (s->lines == 0) {
+		snprintf(head, sizeof(head), "vcpu 0: block at 0x10000, "
+			"64-bit, bytes %u", s->bytes);
+		CHECK(!strcmp(line, head));
+	} else if (s->lines <= s->n && line[0] == '\t') {
+		if (strcmp(line + 1, s->operations[s->lines - 1]))
 			printf("'%s'\n", line);
-		CHECK(!strcmp(line + 1, operations[s->lines - 1]));
+		CHECK(!strcmp(line + 1, s->operations[s->lines - 1]));
 		s->matched++;
 	}
 	s->lines++;
@@ -88,7 +113,8 @@ static uint64_t state(struct engine *e)
 
 static void traces(void)
 {
-	struct seen block = { 0 }, insn = { 0 };
+	struct seen insn = { 0 }, block = { .operations = operations,
+		.n = sizeof(operations) / sizeof(*operations), .bytes = 19 };
 	struct engine e;
 	uint64_t plain;
 
@@ -108,6 +134,25 @@ static void traces(void)
 	start(&e);
 	EQUAL(insn.lines, 8);
 	EQUAL(state(&e), plain);
+	engine_close(&e);
+}
+
+static void more(void)
+{
+	struct seen block = { .operations = more_operations,
+		.n = sizeof(more_operations) / sizeof(*more_operations),
+		.bytes = sizeof(more_code) };
+	struct engine e;
+
+	engine_about("traces of other kinds");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_must(vmapi_trace_set(e.ctx, VMAPI_TRACE_BLOCK, block_line,
+		&block));
+	engine_mode(&e, e.vcpu, 64);
+	engine_load(&e, more_code, sizeof(more_code));
+	engine_set(e.vcpu, VMAPI_X86_RBX, ENGINE_DATA);
+	EQUAL(engine_step(&e, 9), VMAPI_EXIT_LIMIT);
+	EQUAL(block.matched, block.n);
 	engine_close(&e);
 }
 
@@ -141,6 +186,7 @@ static void bounded(void)
 int main(void)
 {
 	traces();
+	more();
 	bounded();
 	return engine_result();
 }

@@ -226,6 +226,7 @@ void vmapi_vcpu_destroy(struct vmapi_vcpu *vcpu)
 			vcpu->id);
 		return;
 	}
+	vmi_irq_forget(vcpu);
 	pthread_mutex_lock(&vm->lock);
 	unlink_vcpu(vm, vcpu);
 	vm->ctx->be->vcpu_fini(vcpu);

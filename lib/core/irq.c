@@ -38,6 +38,9 @@ static int set_line(const struct vmapi_irq *irq, bool level, int *delivery)
 {
 	const struct vmi_backend *be = irq->vm->ctx->be;
 
+	if (irq->gone)
+		return vmi_fail(-ENODEV, vmi_object("irq %u", irq->pin),
+			"its vcpu is destroyed");
 	if (!irq->vcpu)
 		return be->line_set(irq->vm, irq->pin, level, delivery);
 	*delivery = level;
@@ -57,6 +60,17 @@ int vmi_irq_drive(struct vmapi_irq *irq, bool level, int *delivery)
 	if (!level && (!was || is_high(irq)))
 		return 0;
 	return set_line(irq, level, delivery);
+}
+
+void vmi_irq_forget(struct vmapi_vcpu *vcpu)
+{
+	struct vmapi_irq *irq;
+
+	vmi_chipset_lock(vcpu->vm);
+	for (irq = vcpu->vm->irqs; irq; irq = irq->next)
+		if (irq->vcpu == vcpu)
+			irq->gone = true;
+	vmi_chipset_unlock(vcpu->vm);
 }
 
 void vmi_irq_unlink(struct vmapi_irq *irq)

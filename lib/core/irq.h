@@ -11,6 +11,7 @@ struct vmapi_irq {
 	atomic_uint refs;
 	unsigned pin; /* GSI, or of the vcpu */
 	struct vmapi_vcpu *vcpu; /* NULL: a GSI */
+	bool gone; /* with its vcpu */
 	bool level;
 };
 
@@ -29,6 +30,8 @@ void vmi_irq_put(struct vmapi_irq *irq);
 void vmi_irq_link(struct vmapi_irq *irq);
 void vmi_irq_unlink(struct vmapi_irq *irq);
 int vmi_irq_drive(struct vmapi_irq *irq, bool level, int *delivery);
+/* A vcpu goes: its lines lead nowhere from now on.  Takes the lock. */
+void vmi_irq_forget(struct vmapi_vcpu *vcpu);
 /* Pass on what the eventfds brought. */
 void vmi_irqfds_service(struct vmapi_vm *vm);
 /* The guest ended an interrupt of a chip's pin: resample what leads there. */

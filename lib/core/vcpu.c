@@ -228,6 +228,7 @@ void vmapi_vcpu_destroy(struct vmapi_vcpu *vcpu)
 			vcpu->id);
 		return;
 	}
+	vmi_irq_forget(vcpu);
 	pthread_mutex_lock(&vm->lock);
 	unlink_vcpu(vm, vcpu);
 	vmi_stats_end(vcpu);

@@ -298,6 +298,36 @@ START_TEST(hpet_drives_its_pin)
 }
 END_TEST
 
+/* Lines of one vcpu are shared as others are, and end with it. */
+START_TEST(lines_of_a_vcpu)
+{
+	struct vmapi_irq_config c = { .size = sizeof(c), .pin = 1 };
+	struct vmapi_irq *one, *two, *none;
+	int delivery;
+
+	ck_assert_int_eq(vmapi_vcpu_create(vm, NULL, &c.vcpu), 0);
+	ck_assert_int_eq(vmapi_irq_create(vm, &c, &one), 0);
+	ck_assert_int_eq(vmapi_irq_create(vm, &c, &two), 0);
+	c.pin = 2;
+	ck_assert_int_eq(vmapi_irq_create(vm, &c, &none), -ERANGE);
+	ck_assert_int_eq(vmapi_irq_set(one, 1, &delivery), 0);
+	ck_assert_int_eq(delivery, 1);
+	ck_assert(null_knobs.vcpu_line_level);
+	ck_assert_int_eq(vmapi_irq_set(two, 1, NULL), 0);
+	ck_assert_int_eq(vmapi_irq_set(one, 0, NULL), 0);
+	ck_assert(null_knobs.vcpu_line_level); /* the other holds it */
+	ck_assert_int_eq(vmapi_irq_set(two, 0, NULL), 0);
+	ck_assert(!null_knobs.vcpu_line_level);
+	ck_assert_int_eq(vmapi_irq_set(one, 1, NULL), 0);
+	null_knobs.vcpu_line_sets = 0;
+	vmapi_vcpu_destroy(c.vcpu);
+	ck_assert_int_eq(vmapi_irq_set(two, 1, NULL), -ENODEV);
+	vmapi_irq_destroy(one);
+	vmapi_irq_destroy(two);
+	ck_assert_uint_eq(null_knobs.vcpu_line_sets, 0);
+}
+END_TEST
+
 START_TEST(service_thread_serves)
 {
 	struct vmapi_vm_config c = { .size = sizeof(c),
@@ -339,6 +369,7 @@ int main(void)
 	tcase_add_test(t, time_reaches_the_line);
 	tcase_add_test(t, power_button);
 	tcase_add_test(t, hpet_drives_its_pin);
+	tcase_add_test(t, lines_of_a_vcpu);
 	tcase_add_test(t, service_thread_serves);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);

@@ -486,6 +486,21 @@ struct null_line null_line(struct vmapi_vm *vm, unsigned gsi)
 	return line;
 }
 
+static int null_vcpu_line_check(struct vmapi_vcpu *vcpu, unsigned pin)
+{
+	(void)vcpu;
+	return pin < 2 ? 0 : vmi_fail(-ERANGE, "vcpu", "it has two lines");
+}
+
+static int null_vcpu_line(struct vmapi_vcpu *vcpu, unsigned pin, bool level)
+{
+	(void)vcpu;
+	(void)pin;
+	null_knobs.vcpu_line_sets++;
+	null_knobs.vcpu_line_level = level;
+	return 0;
+}
+
 /* -- Devices and attributes of a kernel --------------------------------- */
 
 static const unsigned null_owners[3] = { VMI_OWNER_X86_SYSTEM,
@@ -543,6 +558,8 @@ const struct vmi_backend null_backend = {
 	.attr = null_attr,
 	.line_count = null_line_count,
 	.line_set = null_line_set,
+	.vcpu_line_check = null_vcpu_line_check,
+	.vcpu_line = null_vcpu_line,
 };
 
 const struct vmi_backend *const vmi_backends[] = { &null_backend, NULL };

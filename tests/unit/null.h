@@ -30,6 +30,8 @@ struct null_knobs {
 	/* What a run does; NULL: spin in the guest until kicked. */
 	int (*run)(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
 	int (*settle)(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
+	unsigned vcpu_line_sets; /* of lines of one vcpu */
+	bool vcpu_line_level;
 	/* A device of the kernel's, and attributes; NULL: the kernel has none. */
 	int (*attr)(const struct vmi_attr_call *call);
 	uint64_t devices; /* mask of types */

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/soft/engine.h"
 #include "lib/soft/soft.h"
 #include "lib/soft/value.h"
 

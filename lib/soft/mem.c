@@ -26,7 +26,7 @@ struct page {
 
 static const struct vmi_map_entry *map_entry(struct vmi_cpu *c, uint64_t gpa)
 {
-	return vmi_view_find(c->vm->vm.spaces->view, gpa);
+	return vmi_view_find(vmi_cpu_vcpu(c)->vcpu.as->view, gpa);
 }
 
 uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)
@@ -62,7 +62,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 	const struct vmi_map_entry *e = map_entry(c, gpa);
 	struct page p = { .gpa = gpa };
 
-	if (!e || vmi_pc_apic_page(c, gpa) || vmi_dev_is_answered(c, gpa))
+	if (!e || vmi_pc_apic_page(c, gpa))
 		return p;
 	p.ram = e->ram;
 	p.host = e->ram->base + e->offset + (gpa - e->gpa);
@@ -91,6 +91,9 @@ static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	e->write = w->write && !held ? page : VMI_TLB_NONE;
 	e->exec = w->exec ? page : VMI_TLB_NONE;
 	e->addend = (uintptr_t)p->host - linear;
+	c->tlb_pages[who][vmi_tlb_index(linear)] = (uint8_t)(w->shift |
+		(w->global ? VMI_TLB_GLOBAL : 0));
+	c->tlb_large |= w->shift > 12;
 	c->tlb_used[who] = true;
 }
 
@@ -121,13 +124,14 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	struct page p;
 
 	need_canonical(c, linear, access);
+	vmi_count(&c->stats, VMI_STAT_TLB_MISSES);
 	w = vmi_walk(c, linear, access, who, true);
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
 	p = phys_page(c, w.gpa);
 	if (access == VMI_MEM_WRITE && p.logged && !p.readonly)
 		note_write(c, &p);
-	if (p.host)
+	if (p.host && !vmi_dev_is_logged(c, w.gpa))
 		fill(c, who, linear, &w, &p);
 	return p;
 }
@@ -137,7 +141,7 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 static uint64_t page_load(struct vmi_cpu *c, const struct page *p,
 	unsigned bytes)
 {
-	if (p->host)
+	if (p->host && !vmi_dev_is_answered(c, p->gpa, false))
 		return vmi_host_load(p->host, bytes);
 	return vmi_dev_read(c, VMI_SPACE_MEMORY, p->gpa, bytes);
 }
@@ -145,7 +149,8 @@ static uint64_t page_load(struct vmi_cpu *c, const struct page *p,
 static void page_store(struct vmi_cpu *c, const struct page *p, uint64_t v,
 	unsigned bytes)
 {
-	if (!p->host || p->readonly) {
+	if (!p->host || p->readonly ||
+		vmi_dev_is_answered(c, p->gpa, true)) {
 		vmi_dev_write(c, VMI_SPACE_MEMORY, p->gpa, v, bytes);
 		return;
 	}
@@ -441,7 +446,8 @@ static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 	if (crosses(w->linear, w->bytes))
 		return bus_cas(c, w, who);
 	p = translate(c, w->linear, VMI_MEM_WRITE, who);
-	if (!p.host || p.readonly || ((uintptr_t)p.host & (w->bytes - 1)))
+	if (!p.host || p.readonly || vmi_dev_is_logged(c, p.gpa) ||
+		((uintptr_t)p.host & (w->bytes - 1)))
 		return bus_cas(c, w, who);
 	s = vmi_host_cas(p.host, w->expected, w->desired, w->bytes);
 	if (s.swapped && p.code)
@@ -494,31 +500,76 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
 
 /* -- Maintenance -------------------------------------------------------- */
 
+static void drop(struct vmi_cpu *c, unsigned who, unsigned i)
+{
+	c->tlbs[who][i].read = VMI_TLB_NONE;
+	c->tlbs[who][i].write = VMI_TLB_NONE;
+	c->tlbs[who][i].exec = VMI_TLB_NONE;
+}
+
 void vmi_tlb_flush(struct vmi_cpu *c)
 {
 	unsigned who, i;
 
+	vmi_count(&c->stats, VMI_STAT_TLB_FLUSHES);
 	for (who = 0; who < VMI_TLBS; who++) {
-		if (!c->tlb_used[who])
-			continue;
-		for (i = 0; i < VMI_TLB_SIZE; i++) {
-			c->tlbs[who][i].read = VMI_TLB_NONE;
-			c->tlbs[who][i].write = VMI_TLB_NONE;
-			c->tlbs[who][i].exec = VMI_TLB_NONE;
-		}
+		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++)
+			drop(c, who, i);
 		c->tlb_used[who] = false;
+	}
+	c->tlb_large = false;
+	vmi_jumps_flush(c);
+}
+
+void vmi_tlb_flush_local(struct vmi_cpu *c)
+{
+	unsigned who, i;
+	bool kept;
+
+	for (who = 0; who < VMI_TLBS; who++) {
+		kept = false;
+		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++) {
+			if (c->tlb_pages[who][i] & VMI_TLB_GLOBAL)
+				kept = true;
+			else
+				drop(c, who, i);
+		}
+		c->tlb_used[who] = kept;
 	}
 	vmi_jumps_flush(c);
 }
 
+/* The linear address of an entry's page: one of its tags, or none. */
+static uint64_t entry_page(const struct vmi_tlb_entry *e)
+{
+	if (e->read != VMI_TLB_NONE)
+		return e->read;
+	return e->exec != VMI_TLB_NONE ? e->exec : e->write;
+}
+
+/* Every part of the large page that `linear` is in: SDM 3A 4.10.4.1. */
+static void drop_parts(struct vmi_cpu *c, unsigned who, uint64_t linear)
+{
+	unsigned i, shift;
+
+	for (i = 0; i < VMI_TLB_SIZE; i++) {
+		shift = c->tlb_pages[who][i] & ~VMI_TLB_GLOBAL;
+		if (shift > 12 && !((entry_page(&c->tlbs[who][i]) ^ linear) >>
+			shift))
+			drop(c, who, i);
+	}
+}
+
 void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear)
 {
-	/*
-	 * The page may be part of a large one, all of which must go, and the
-	 * entries do not say: SDM 3A 4.10.4.1 lets a processor drop more.
-	 */
-	(void)linear;
-	vmi_tlb_flush(c);
+	unsigned who;
+
+	for (who = 0; who < VMI_TLBS; who++) {
+		drop(c, who, vmi_tlb_index(linear));
+		if (c->tlb_large && c->tlb_used[who])
+			drop_parts(c, who, linear);
+	}
+	vmi_jumps_flush(c);
 }
 
 void vmi_tlb_forget_writes(struct vmi_cpu *c)

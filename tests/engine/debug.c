@@ -167,6 +167,9 @@ static const struct row rows[] = {
 		4 },
 
 	{ "INT1", BYTES(0xf1, 0xf4), { 0 }, 0, 0, 0, DB, 1, 0, false, 4 },
+	{ "MOV SS and INT1: one trap", /* mov ss, [rdi]; int1; hlt */
+		BYTES(0x8e, 0x17, 0xf1, 0xf4), { DATA }, POINT(0, ACCESS, TWO),
+		0, 0, DB, 3, 1, false, 4 },
 	{ "INT1 and TF: one trap", BYTES(0xf1, 0xf4), { 0 }, 0, TF, 0, DB, 1,
 		0, false, 4 },
 	{ "general detect, reading", /* mov rax, dr0 */

@@ -501,6 +501,51 @@ static void compatibility(void)
 	engine_close(&e);
 }
 
+/* -- Reading and writing a ROM ------------------------------------------- */
+
+/* A write goes to the ROM's device; what was read before it stays read. */
+static void written(struct engine *e, uint64_t gpa, uint64_t value)
+{
+	EQUAL(engine_run(e), VMAPI_EXIT_MMIO);
+	EQUAL(e->exit.u.mmio.gpa, gpa);
+	EQUAL(e->exit.u.mmio.is_write, 1);
+	EQUAL(e->exit.u.mmio.data[0], value);
+}
+
+static void rom(void)
+{
+	/*
+	 * mov eax, 0x50; mov ds, eax; add dword ptr [0x1f00], 1; lock add
+	 * dword ptr [0x1f00], 2; mov ebx, [0x1f00]; hlt
+	 */
+	static const uint8_t code[] = { 0xb8, 0x50, 0, 0, 0, 0x8e, 0xd8,
+		0x83, 0x05, 0x00, 0x1f, 0, 0, 1, 0xf0, 0x83, 0x05, 0x00, 0x1f,
+		0, 0, 2, 0x8b, 0x1d, 0x00, 0x1f, 0, 0, 0xf4 };
+	struct vmapi_x86_segment ds;
+	struct vmapi_reg reg = { .tag = VMAPI_X86_DS, .data = &ds,
+		.bytes = sizeof(ds) };
+	struct engine e;
+
+	engine_about("a ROM is written");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_poke(&e, ENGINE_GDT + 0x50, 0x00cf920000001234, 8);
+	engine_poke(&e, 0x1f00, 0x10, 4);
+	engine_must(engine_map(&e, ENGINE_GDT, 0x1000, ENGINE_GDT,
+		VMAPI_MAP_READONLY));
+	engine_load(&e, CODE(code));
+	written(&e, ENGINE_GDT + 0x54, 0); /* the accessed bit */
+	written(&e, 0x1f00, 0x11);
+	written(&e, 0x1f00, 0x12);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), -1);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RBX), 0x10);
+	engine_must(vmapi_regs_get(e.vcpu, &reg, 1, NULL, 0));
+	EQUAL(ds.selector, 0x50);
+	EQUAL(ds.limit, 0xf1234fff);
+	EQUAL(ds.attributes, 0xc093);
+	engine_close(&e);
+}
+
 /* -- What is no instruction --------------------------------------------- */
 
 struct lines {
@@ -537,13 +582,104 @@ static void unknown(void)
 	engine_close(&e);
 }
 
+/* -- Which fault of several ---------------------------------------------- */
+
+#define NM 7
+#define SS 12
+#define MF 16
+
+/* An operand beyond its segment's limit, with or without another reason. */
+struct order {
+	const char *name;
+	uint8_t code[4];
+	uint64_t cr0, cr4; /* to be flipped */
+	uint64_t fsw;
+	int vector;
+};
+
+static const struct order orders[] = {
+	{ "fld", { 0xd9, 0x07 }, 0, 0, 0, GP },
+	{ "fld, TS", { 0xd9, 0x07 }, 8, 0, 0, NM },
+	{ "fld, EM", { 0xd9, 0x07 }, 4, 0, 0, NM },
+	{ "fld, pending", { 0xd9, 0x07 }, 0, 0, 0x81, MF },
+	{ "fnstcw, pending", { 0xd9, 0x3f }, 0, 0, 0x81, GP },
+	{ "fnstcw, TS", { 0xd9, 0x3f }, 8, 0, 0, NM },
+	{ "paddb, pending", { 0x0f, 0xfc, 0x07 }, 0, 0, 0x81, MF },
+	{ "paddb, EM", { 0x0f, 0xfc, 0x07 }, 4, 0, 0, UD },
+	{ "movups", { 0x0f, 0x10, 0x07 }, 0, 0, 0, GP },
+	{ "movups, EM", { 0x0f, 0x10, 0x07 }, 4, 0, 0, UD },
+	{ "movups, TS", { 0x0f, 0x10, 0x07 }, 8, 0, 0, NM },
+	{ "movups, no OSFXSR", { 0x0f, 0x10, 0x07 }, 0, 0x200, 0, UD },
+	{ "movups, pending", { 0x0f, 0x10, 0x07 }, 0, 0, 0x81, GP },
+};
+
+static void limit_to(struct engine *e, unsigned n, unsigned selector,
+	uint32_t attributes)
+{
+	struct vmapi_x86_segment s = { .limit = 0xfff,
+		.attributes = attributes, .selector = (uint16_t)selector };
+	struct vmapi_reg reg = { .tag = VMAPI_X86_SEGMENT(n), .data = &s,
+		.bytes = sizeof(s) };
+
+	engine_must(vmapi_regs_set(e->vcpu, &reg, 1, NULL, 0));
+}
+
+/* SDM 3A table 6-2: faults of decoding come before those of executing. */
+static void order(const struct order *o)
+{
+	struct engine e;
+
+	engine_about(o->name);
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	limit_to(&e, 3, ENGINE_DATA32, 0x4093);
+	engine_load(&e, CODE(o->code));
+	engine_set(e.vcpu, VMAPI_X86_RDI, ENGINE_DATA);
+	engine_set(e.vcpu, VMAPI_X86_CR0, 0x31 ^ o->cr0);
+	engine_set(e.vcpu, VMAPI_X86_CR4, 0x600 ^ o->cr4);
+	engine_set(e.vcpu, VMAPI_X86_FCW, 0x37e);
+	engine_set(e.vcpu, VMAPI_X86_FSW, o->fsw);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), o->vector);
+	EQUAL(engine_peek(&e, engine_get(e.vcpu, VMAPI_X86_RSP) +
+		(o->vector == GP ? 4 : 0), 4), ENGINE_CODE);
+	engine_close(&e);
+}
+
+/* Privilege comes before the stack's limit. */
+static void privileged(void)
+{
+	static const uint8_t lgdt[] = { 0x0f, 0x01, 0x14, 0x24 };
+	static const uint8_t load[] = { 0x8b, 0x04, 0x24 };
+	struct engine e;
+
+	engine_about("lgdt beyond the stack at level 3");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_user(&e, e.vcpu, 32);
+	limit_to(&e, 2, ENGINE_UDATA32, 0x40f3);
+	engine_load(&e, CODE(lgdt));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), GP);
+	engine_user(&e, e.vcpu, 32);
+	limit_to(&e, 2, ENGINE_UDATA32, 0x40f3);
+	engine_load(&e, CODE(load));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), SS);
+	engine_close(&e);
+}
+
 int main(void)
 {
+	size_t i;
+
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		order(&orders[i]);
+	privileged();
 	unknown();
 	page_faults();
 	pusha_and_popa();
 	limits();
 	two_bases();
 	compatibility();
+	rom();
 	return engine_result();
 }

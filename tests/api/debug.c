@@ -88,8 +88,9 @@ static void steps(struct machine *m)
 	EQUAL(debug(m, VMAPI_DEBUG_STEP, NULL, 0), 0);
 	for (i = 0; i < sizeof(boundaries); i++)
 		stopped(m, VMAPI_STOP_STEP, boundaries[i]);
-	halts(m); /* a step over HLT is no more than that */
+	/* What a step over HLT is, kernels see differently. */
 	EQUAL(vmapi_vcpu_debug(m->vcpu, NULL), 0);
+	halts(m);
 	api_load(m, code, sizeof(code));
 	halts(m);
 }

@@ -603,6 +603,9 @@ static void both(void)
 	EQUAL(engine_vector(&e), DB);
 	EQUAL(frame(&e, 0), CODE + 1);
 	EQUAL(engine_get(e.vcpu, VMAPI_X86_DEBUG(6)), DR6 | DR6_BS);
+	/* That was the handler's HLT, and nothing is left of its step. */
+	ask(&e, 0, NULL, 0);
+	EQUAL(engine_step(&e, 1), VMAPI_EXIT_LIMIT);
 	engine_close(&e);
 }
 

@@ -22,6 +22,11 @@ static const uint8_t change32[] = {
 	0x20, 0x00, 0x00, 0xf4,
 };
 
+/* invlpg [rdi+0x1000] */
+static const uint8_t another[] = {
+	0x0f, 0x01, 0xbf, 0x00, 0x10, 0x00, 0x00,
+};
+
 /*
  * mov eax, [rdi]; mov [rsi], rbx; mov rdx, cr4; xor dl, 0x80; mov cr4, rdx;
  * xor dl, 0x80; mov cr4, rdx; mov ecx, [rdi]; hlt
@@ -112,6 +117,26 @@ static void tables(struct engine *e, const struct row *r)
 	engine_set(e->vcpu, VMAPI_X86_CR0, 0x80010031);
 }
 
+/*
+ * One INVLPG is enough for a large page, whatever its address; small ones
+ * need one each (SDM 3A 4.10.4.1), so a merge has another, behind the first.
+ */
+static void load_change(struct engine *e, unsigned mode, bool merge)
+{
+	const uint8_t *code = mode == 64 ? change64 : change32;
+	size_t bytes = mode == 64 ? sizeof(change64) : sizeof(change32);
+	size_t first = mode == 64 ? 14 : 13;
+	uint8_t *to = e->mem + ENGINE_CODE;
+
+	memcpy(to, code, first);
+	to += first;
+	if (merge) {
+		memcpy(to, CODE(another));
+		to += sizeof(another);
+	}
+	memcpy(to, code + first, bytes - first);
+}
+
 static void start(struct engine *e, const struct row *r, bool merge)
 {
 	unsigned i;
@@ -124,10 +149,7 @@ static void start(struct engine *e, const struct row *r, bool merge)
 		engine_poke(e, AT + 0x1000 * i, 0x10 + i, 4);
 		engine_poke(e, OTHER + 0x1000 * i, 0x20 + i, 4);
 	}
-	if (r->mode == 64)
-		engine_load(e, CODE(change64));
-	else
-		engine_load(e, CODE(change32));
+	load_change(e, r->mode, merge);
 	engine_set(e->vcpu, VMAPI_X86_RDI, LINEAR + AT);
 	engine_set(e->vcpu, VMAPI_X86_RSI, r->entry);
 	engine_set(e->vcpu, VMAPI_X86_RBX, merge ? r->large : r->table);

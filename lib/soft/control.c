@@ -9,7 +9,7 @@
 /* Changes of these load the PDPTEs anew: SDM 3A 4.4.1. */
 #define CR0_PDPTE (VMI_CR0_PG | VMI_CR0_CD | VMI_CR0_NW)
 #define CR4_PDPTE (VMI_CR4_PAE | VMI_CR4_PGE | VMI_CR4_PSE | VMI_CR4_SMEP)
-#define CR4_TLB	  (CR4_PDPTE | VMI_CR4_SMAP)
+#define CR4_TLB	  (CR4_PDPTE | VMI_CR4_SMAP | VMI_CR4_PCIDE)
 
 #define DR6_KNOWN 0xe00full
 #define DR7_ONES  0x400ull
@@ -74,11 +74,18 @@ static void write_cr3(struct vmi_cpu *c, uint64_t v)
 		if (pae_paging(c->cr0, c->cr4, c->efer) &&
 			!vmi_pdptes_load(c, v))
 			refuse(c);
-	} else if (v >> VMI_PHYS_BITS) {
-		refuse(c);
+	} else {
+		/*
+		 * Bit 63 with CR4.PCIDE allows to keep what is known of the
+		 * PCID (SDM 3A 4.10.4.1): nothing is, of any but the current.
+		 */
+		if (c->cr4 & VMI_CR4_PCIDE)
+			v &= ~(1ull << 63);
+		if (v >> VMI_PHYS_BITS)
+			refuse(c);
 	}
 	c->cr3 = v;
-	vmi_tlb_flush(c);
+	vmi_tlb_flush_local(c);
 }
 
 /* What CPUID says is there: SDM 3A 2.5, "reserved bits". */
@@ -97,6 +104,7 @@ static uint64_t cr4_known(struct vmi_cpu *c)
 		{ 1, 3, 13, VMI_CR4_PGE },
 		{ 1, 3, 24, VMI_CR4_OSFXSR },
 		{ 1, 3, 25, VMI_CR4_OSXMMEXCPT },
+		{ 1, 2, 17, VMI_CR4_PCIDE },
 		{ 1, 2, 26, VMI_CR4_OSXSAVE },
 		{ 7, 1, 0, VMI_CR4_FSGSBASE },
 		{ 7, 1, 7, VMI_CR4_SMEP },
@@ -125,6 +133,10 @@ static void write_cr4(struct vmi_cpu *c, uint64_t v)
 	if (v & ~cr4_known(c))
 		refuse(c);
 	if (vmi_long_mode(c) && !(v & VMI_CR4_PAE))
+		refuse(c);
+	/* SDM 3A 4.10.1: in IA-32e mode, and while the PCID is 0. */
+	if ((changed & v & VMI_CR4_PCIDE) &&
+		(!vmi_long_mode(c) || (c->cr3 & 0xfff)))
 		refuse(c);
 	if ((changed & CR4_PDPTE) && pae_paging(c->cr0, v, c->efer) &&
 		!vmi_pdptes_load(c, c->cr3))

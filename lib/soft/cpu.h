@@ -14,6 +14,7 @@
 #include "lib/soft/debug.h"
 #include "lib/soft/fp/fp.h"
 #include "lib/soft/insn.h"
+#include "lib/soft/stats.h"
 #include "lib/soft/x86.h"
 
 struct vmi_op;
@@ -49,6 +50,8 @@ struct vmi_tlb_entry {
 #define VMI_TLB_BITS 10
 #define VMI_TLB_SIZE (1u << VMI_TLB_BITS)
 #define VMI_TLB_NONE 1ull /* a tag that no page has */
+
+#define VMI_TLB_GLOBAL 0x80u /* a new CR3 leaves it */
 
 /* Who accesses: a TLB each. */
 enum vmi_tlb_kind {
@@ -235,6 +238,7 @@ struct vmi_cpu {
 	bool shutdown;
 	bool trap_pending;  /* #DB with dr6_pending after this instruction */
 	uint64_t dr6_pending;
+	bool ferr;	    /* an x87 exception holds FERR# */
 	bool irq_pending;   /* an interrupt controller has something */
 	bool exclusive;	    /* between vmi_exclusive_begin() and _end() */
 	struct vmi_fault fault;
@@ -245,6 +249,7 @@ struct vmi_cpu {
 	int injected;	  /* queued by vmapi_vcpu_interrupt(), or -1 */
 	bool window_wanted;
 
+	struct vmi_stats stats;
 	uint64_t told_rip; /* of the last unknown instruction in the log */
 	struct vmi_io io;
 	jmp_buf leave;
@@ -254,6 +259,9 @@ struct vmi_cpu {
 	struct vmi_cache *cache;
 	struct vmi_tlb_entry (*tlbs)[VMI_TLB_SIZE];
 	bool tlb_used[VMI_TLBS];
+	/* Of each entry: log2 of the page's bytes, VMI_TLB_GLOBAL. */
+	uint8_t (*tlb_pages)[VMI_TLB_SIZE];
+	bool tlb_large; /* some entry is of a large page */
 	struct soft_vm *vm;
 	unsigned index;
 	struct vmapi_x86_cpuid *cpuid;
@@ -269,6 +277,12 @@ vmi_noreturn void vmi_raise_code(struct vmi_cpu *c, unsigned vector,
 	uint32_t code);
 vmi_noreturn void vmi_raise_page(struct vmi_cpu *c, uint32_t code,
 	uint64_t linear);
+
+/*
+ * An x87 exception waits that CR0.NE does not report: pc.c.  Returns where
+ * IGNNE# says that it is to be ignored.
+ */
+void vmi_ferr(struct vmi_cpu *c);
 
 static inline bool vmi_long_mode(const struct vmi_cpu *c)
 {

@@ -4,8 +4,9 @@
  *
  * An Intel processor of family 6 without the features that the instruction
  * table does not have.  It is its own package: no leaf says that processors
- * share anything.  The time stamp counter, the crystal and the APIC timer
- * run at 1 GHz, so that systems need not calibrate.  The hypervisor bit is
+ * share anything.  The crystal and the APIC timer run at 1 GHz, and so does
+ * the time stamp counter if the VM does not say otherwise: leaves 15H and 16H
+ * have it, so that systems need not calibrate.  The hypervisor bit is
  * clear: there is no interface behind it.
  */
 #include <string.h>
@@ -19,7 +20,7 @@
 
 #define ONE_ECX                                                                \
 	(BIT(0) /* SSE3 */ | BIT(9) /* SSSE3 */ | BIT(13) /* CX16 */ |        \
-		BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ |                 \
+		BIT(17) /* PCID */ | BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ |                 \
 		BIT(21) /* x2APIC */ | BIT(22) /* MOVBE */ |                  \
 		BIT(23) /* POPCNT */ | BIT(24) /* TSC deadline */ |           \
 		BIT(26) /* XSAVE */ | BIT(30) /* RDRAND */)
@@ -36,7 +37,8 @@
 #define APIC BIT(9)
 #define SEVEN_EBX                                                              \
 	(BIT(0) /* FSGSBASE */ | BIT(1) /* TSC_ADJUST */ | BIT(7) /* SMEP */ |\
-		BIT(9) /* ERMS */ | BIT(20) /* SMAP */)
+		BIT(9) /* ERMS */ | BIT(10) /* INVPCID */ |                   \
+		BIT(18) /* RDSEED */ | BIT(20) /* SMAP */)
 #define SEVEN_ECX BIT(2)  /* UMIP */
 #define SEVEN_EDX BIT(29) /* IA32_ARCH_CAPABILITIES */
 #define EXT_ECX	  BIT(0)  /* LAHF and SAHF in 64-bit mode */
@@ -44,6 +46,8 @@
 #define EXT_EDX                                                                \
 	(SYSCALL | BIT(20) /* NX */ | BIT(26) /* 1 GiB pages */ |             \
 		BIT(27) /* RDTSCP */ | BIT(29) /* LM */)
+
+#define CRYSTAL_HZ 1000000000u
 
 /* A cache of leaf 4: 64-byte lines. */
 #define CACHE_EAX(type, level) ((type) | (level) << 5 | BIT(8))
@@ -72,7 +76,7 @@ static const struct vmapi_x86_cpuid model[] = {
 	{ .leaf = 0xd, .subleaf = 0, .has_subleaf = 1,
 		.eax = 3, .ebx = 576, .ecx = 576 },
 	{ .leaf = 0xd, .subleaf = 1, .has_subleaf = 1, .eax = 1 },
-	{ .leaf = 0x15, .eax = 1, .ebx = 1, .ecx = 1000000000 },
+	{ .leaf = 0x15, .eax = 1, .ebx = 1, .ecx = CRYSTAL_HZ },
 	{ .leaf = 0x16, .eax = 1000, .ebx = 1000, .ecx = 100 },
 	{ .leaf = 0x80000000, .eax = EXT_MAX },
 	{ .leaf = 0x80000001, .ecx = EXT_ECX, .edx = EXT_EDX },
@@ -117,6 +121,27 @@ size_t vmi_cpuid_default(struct vmapi_x86_cpuid *entries, size_t n)
 		brand(&entries[i]);
 	}
 	return vmi_array_len(model);
+}
+
+/*
+ * Leaf 15H: the counter is EBX/EAX of the crystal, which is ECX; the ratio
+ * in units of 100 kHz, or finer ones if it fits.  Leaf 16H: MHz.
+ */
+void vmi_cpuid_clock(struct vmapi_x86_cpuid *entries, size_t n, uint64_t hz)
+{
+	uint64_t unit = hz >> 32 ? 100000 : 1;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct vmapi_x86_cpuid *e = &entries[i];
+
+		if (e->leaf == 0x15 && hz != CRYSTAL_HZ) {
+			e->eax = (uint32_t)(CRYSTAL_HZ / unit);
+			e->ebx = (uint32_t)(hz / unit);
+		} else if (e->leaf == 0x16) {
+			e->eax = e->ebx = (uint32_t)(hz / 1000000);
+		}
+	}
 }
 
 static const struct vmapi_x86_cpuid *list(const struct vmi_cpu *c, size_t *n)

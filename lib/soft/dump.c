@@ -48,6 +48,7 @@ static const char *const inner_names[] = {
 	[VMI_INNER_END - VMI_INNER_ENTER] = "end",
 	[VMI_INNER_FAULT - VMI_INNER_ENTER] = "fault",
 	[VMI_INNER_CMPJCC - VMI_INNER_ENTER] = "cmpjcc",
+	[VMI_INNER_USABLE - VMI_INNER_ENTER] = "usable",
 	[VMI_INNER_LINKS - VMI_INNER_ENTER] = "links",
 };
 

@@ -26,6 +26,14 @@ void vmi_deliver_fault(struct vmi_cpu *c);
  */
 void vmi_deliver_again(struct vmi_cpu *c);
 
+/*
+ * What an instruction raises before its operand's segment is looked at: SDM
+ * 3A table 6-2.  A SIMD one has its flags in op->imm: simd.h.
+ */
+enum vmi_usable { VMI_USABLE_SIMD, VMI_USABLE_X87, VMI_USABLE_NOWAIT,
+	VMI_USABLE_CPL0 };
+void vmi_need_usable(struct vmi_cpu *c, const struct vmi_op *op);
+
 /* Power-on and INIT state: SDM 3A table 10-1 (9-1 in older editions). */
 void vmi_cpu_reset(struct vmi_cpu *c, bool init);
 
@@ -50,9 +58,12 @@ void vmi_cpuid(struct vmi_cpu *c, uint32_t leaf, uint32_t subleaf,
 	uint32_t out[4]);
 /* The default list; returns how many there are. */
 size_t vmi_cpuid_default(struct vmapi_x86_cpuid *entries, size_t n);
+/* Leaves 15H and 16H of a list, for a time stamp counter of `hz`. */
+void vmi_cpuid_clock(struct vmapi_x86_cpuid *entries, size_t n, uint64_t hz);
 
 /* Given by the engine: the time stamp counter; MSRs of the local APIC. */
 uint64_t vmi_tsc(struct vmi_cpu *c);
+uint64_t vmi_tsc_hz(const struct vmi_cpu *c);
 int vmi_apic_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value);
 int vmi_apic_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value);
 /* CR8 is the local APIC's task priority where there is one. */

@@ -5,7 +5,10 @@
 #include "lib/soft/alu.h"
 #include "lib/soft/branch.h"
 #include "lib/soft/engine.h"
+#include "lib/soft/simd.h"
+#include "lib/soft/system.h"
 #include "lib/soft/value.h"
+#include "lib/soft/x87.h"
 
 const struct vmi_op *vmi_h_dead(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t acc)
@@ -82,6 +85,32 @@ const struct vmi_op *vmi_h_ea(struct vmi_cpu *c, const struct vmi_op *op,
 	(void)acc;
 	c->r[op->reg] = r;
 	return vmi_next(c, op, r);
+}
+
+void vmi_need_usable(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	c->op = op;
+	switch ((enum vmi_usable)op->reg) {
+	case VMI_USABLE_SIMD:
+		vmi_simd_begin(c, op);
+		break;
+	case VMI_USABLE_X87:
+		vmi_x87_wait(c);
+		break;
+	case VMI_USABLE_NOWAIT:
+		vmi_x87_available(c);
+		break;
+	case VMI_USABLE_CPL0:
+		vmi_need_cpl0(c);
+		break;
+	}
+}
+
+const struct vmi_op *vmi_h_usable(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
+{
+	vmi_need_usable(c, op);
+	return vmi_next(c, op, acc);
 }
 
 const struct vmi_op *vmi_h_ea_check(struct vmi_cpu *c, const struct vmi_op *op,

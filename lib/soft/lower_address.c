@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Addresses: memory operands as base + (index << scale) + disp. */
 #include "lib/soft/lower.h"
+#include "lib/soft/simd.h"
 
 void vmi_address_set(struct vmi_op *op, const struct address *a)
 {
@@ -98,6 +99,25 @@ static struct address address_moffs(struct builder *b)
 	return vmi_address_raw(b);
 }
 
+/* What comes before the checks of the operand's segment. */
+static void usable_first(struct builder *b)
+{
+	uint32_t attr = b->insn.row->attr;
+	struct vmi_op *op;
+
+	if (!(attr & (VMI_A_FPUOP | VMI_A_MMXOP | VMI_A_SSEOP | VMI_A_CPL0)))
+		return;
+	op = vmi_lower_emit(b, VMI_INNER_USABLE, vmi_h_usable);
+	vmi_lower_note(b, op)->sees = true;
+	if (attr & VMI_A_FPUOP)
+		op->reg = attr & VMI_A_NOWAIT ? VMI_USABLE_NOWAIT :
+			VMI_USABLE_X87;
+	else if (attr & VMI_A_CPL0)
+		op->reg = VMI_USABLE_CPL0;
+	else
+		op->imm = vmi_simd_imm(&b->insn);
+}
+
 /* The memory operand, `bytes` long, as base + index << scale + disp. */
 struct address vmi_address_resolve(struct builder *b, unsigned bytes,
 	unsigned access)
@@ -112,6 +132,7 @@ struct address vmi_address_resolve(struct builder *b, unsigned bytes,
 	a = vmi_address_raw(b);
 	if (flat(b))
 		return a;
+	usable_first(b);
 	op = vmi_address_ea(b, &a, vmi_h_ea_check);
 	op->imm = bytes | (uint64_t)access << 16;
 	vmi_lower_note(b, op)->sees = true;

@@ -26,7 +26,7 @@ struct page {
 
 static const struct vmi_map_entry *map_entry(struct vmi_cpu *c, uint64_t gpa)
 {
-	return vmi_view_find(c->vm->vm.spaces->view, gpa);
+	return vmi_view_find(vmi_cpu_vcpu(c)->vcpu.as->view, gpa);
 }
 
 uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)
@@ -91,6 +91,9 @@ static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	e->write = w->write && !held ? page : VMI_TLB_NONE;
 	e->exec = w->exec ? page : VMI_TLB_NONE;
 	e->addend = (uintptr_t)p->host - linear;
+	c->tlb_pages[who][vmi_tlb_index(linear)] = (uint8_t)(w->shift |
+		(w->global ? VMI_TLB_GLOBAL : 0));
+	c->tlb_large |= w->shift > 12;
 	c->tlb_used[who] = true;
 }
 
@@ -121,6 +124,7 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	struct page p;
 
 	need_canonical(c, linear, access);
+	vmi_count(&c->stats, VMI_STAT_TLB_MISSES);
 	w = vmi_walk(c, linear, access, who, true);
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
@@ -496,31 +500,76 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
 
 /* -- Maintenance -------------------------------------------------------- */
 
+static void drop(struct vmi_cpu *c, unsigned who, unsigned i)
+{
+	c->tlbs[who][i].read = VMI_TLB_NONE;
+	c->tlbs[who][i].write = VMI_TLB_NONE;
+	c->tlbs[who][i].exec = VMI_TLB_NONE;
+}
+
 void vmi_tlb_flush(struct vmi_cpu *c)
 {
 	unsigned who, i;
 
+	vmi_count(&c->stats, VMI_STAT_TLB_FLUSHES);
 	for (who = 0; who < VMI_TLBS; who++) {
-		if (!c->tlb_used[who])
-			continue;
-		for (i = 0; i < VMI_TLB_SIZE; i++) {
-			c->tlbs[who][i].read = VMI_TLB_NONE;
-			c->tlbs[who][i].write = VMI_TLB_NONE;
-			c->tlbs[who][i].exec = VMI_TLB_NONE;
-		}
+		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++)
+			drop(c, who, i);
 		c->tlb_used[who] = false;
+	}
+	c->tlb_large = false;
+	vmi_jumps_flush(c);
+}
+
+void vmi_tlb_flush_local(struct vmi_cpu *c)
+{
+	unsigned who, i;
+	bool kept;
+
+	for (who = 0; who < VMI_TLBS; who++) {
+		kept = false;
+		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++) {
+			if (c->tlb_pages[who][i] & VMI_TLB_GLOBAL)
+				kept = true;
+			else
+				drop(c, who, i);
+		}
+		c->tlb_used[who] = kept;
 	}
 	vmi_jumps_flush(c);
 }
 
+/* The linear address of an entry's page: one of its tags, or none. */
+static uint64_t entry_page(const struct vmi_tlb_entry *e)
+{
+	if (e->read != VMI_TLB_NONE)
+		return e->read;
+	return e->exec != VMI_TLB_NONE ? e->exec : e->write;
+}
+
+/* Every part of the large page that `linear` is in: SDM 3A 4.10.4.1. */
+static void drop_parts(struct vmi_cpu *c, unsigned who, uint64_t linear)
+{
+	unsigned i, shift;
+
+	for (i = 0; i < VMI_TLB_SIZE; i++) {
+		shift = c->tlb_pages[who][i] & ~VMI_TLB_GLOBAL;
+		if (shift > 12 && !((entry_page(&c->tlbs[who][i]) ^ linear) >>
+			shift))
+			drop(c, who, i);
+	}
+}
+
 void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear)
 {
-	/*
-	 * The page may be part of a large one, all of which must go, and the
-	 * entries do not say: SDM 3A 4.10.4.1 lets a processor drop more.
-	 */
-	(void)linear;
-	vmi_tlb_flush(c);
+	unsigned who;
+
+	for (who = 0; who < VMI_TLBS; who++) {
+		drop(c, who, vmi_tlb_index(linear));
+		if (c->tlb_large && c->tlb_used[who])
+			drop_parts(c, who, linear);
+	}
+	vmi_jumps_flush(c);
 }
 
 void vmi_tlb_forget_writes(struct vmi_cpu *c)

@@ -177,6 +177,8 @@ struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 
 /* TLB maintenance. */
 void vmi_tlb_flush(struct vmi_cpu *c);
+/* All but global pages; and one page, or the large one around it. */
+void vmi_tlb_flush_local(struct vmi_cpu *c);
 void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear);
 /* No page can be written without coming to mem.c again. */
 void vmi_tlb_forget_writes(struct vmi_cpu *c);

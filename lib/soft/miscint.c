@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Flags, table lookup, bounds, wide compare-and-exchange, hints. */
-#include <fcntl.h>
 
 #include "lib/soft/block.h"
 #include "lib/soft/operand.h"
@@ -238,25 +237,23 @@ void vmi_do_clflush(struct vmi_cpu *c, const struct vmi_op *op)
 
 /*
  * Of the host's generator; where it gives nothing, CF = 0 says so, as a
- * processor that runs dry does (SDM 2B, RDRAND).
+ * processor that runs dry does (SDM 2B, RDRAND, RDSEED).
  */
-static bool host_random(uint64_t *v)
+static void random_number(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	int fd = vmi_sys->open("/dev/urandom", O_RDONLY);
-	ssize_t n;
+	uint64_t v = 0;
+	bool ok = vmi_sys->random(&v, sizeof(v)) == (ssize_t)sizeof(v);
 
-	if (fd < 0)
-		return false;
-	n = vmi_sys->read(fd, v, sizeof(*v));
-	vmi_sys->close(fd);
-	return n == (ssize_t)sizeof(*v);
+	vmi_reg_set(c, op->base, ok ? v : 0, vmi_op_size(op));
+	vmi_flags_set(c, ok ? VMI_FLAG_CF : 0);
 }
 
 void vmi_do_rdrand(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	uint64_t v = 0;
-	bool ok = host_random(&v);
+	random_number(c, op);
+}
 
-	vmi_reg_set(c, op->base, v, vmi_op_size(op));
-	vmi_flags_set(c, ok ? VMI_FLAG_CF : 0);
+void vmi_do_rdseed(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	random_number(c, op);
 }

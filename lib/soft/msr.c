@@ -14,6 +14,7 @@ enum check {
 	CHECK_MTRR_DEF,
 	CHECK_MTRR_BASE,
 	CHECK_MTRR_MASK,
+	CHECK_MCG, /* SDM 3B 15.3.1.2: RIPV, EIPV, MCIP */
 	CHECK_MISC
 };
 
@@ -30,7 +31,7 @@ static const struct stored stored[] = {
 	{ 0x174, AT(sysenter_cs), CHECK_NONE },
 	{ 0x175, AT(sysenter_esp), CHECK_CANONICAL },
 	{ 0x176, AT(sysenter_eip), CHECK_CANONICAL },
-	{ 0x17a, AT(mcg_status), CHECK_LOW32 },
+	{ 0x17a, AT(mcg_status), CHECK_MCG },
 	{ 0x1a0, AT(misc_enable), CHECK_MISC },
 	{ 0x200, AT(mtrr_var[0]), CHECK_MTRR_BASE },
 	{ 0x201, AT(mtrr_var[1]), CHECK_MTRR_MASK },
@@ -76,7 +77,6 @@ static const struct {
 } constant[] = {
 	{ 0x17, 0 },	    /* PLATFORM_ID */
 	{ 0x3a, 1 },	    /* FEATURE_CONTROL: locked, nothing enabled */
-	{ 0xce, 10 << 8 },  /* PLATFORM_INFO: 10 times 100 MHz */
 	{ 0xfe, 0x508 },    /* MTRRCAP: 8 variable ones, fixed ones, WC */
 	{ 0x179, 0 },	    /* MCG_CAP: no banks */
 	/*
@@ -95,14 +95,15 @@ static const uint32_t ignored[] = {
 
 enum {
 	MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_TSC_ADJUST = 0x3b,
-	MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800, MSR_X2APIC_END = 0x8ff
+	MSR_PLATFORM_INFO = 0xce, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800, MSR_X2APIC_END = 0x8ff
 };
 #define MSR_EFER    0xc0000080u
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 
 static const uint32_t special[] = {
-	MSR_TSC, MSR_APIC_BASE, MSR_TSC_ADJUST, MSR_TSC_DEADLINE, MSR_EFER,
+	MSR_TSC, MSR_APIC_BASE, MSR_TSC_ADJUST, MSR_PLATFORM_INFO,
+	MSR_TSC_DEADLINE, MSR_EFER,
 	MSR_FS_BASE, MSR_GS_BASE,
 };
 
@@ -123,6 +124,13 @@ static bool types_ok(uint64_t v, unsigned allowed)
 	}
 	return true;
 }
+
+/*
+ * Of IA32_MISC_ENABLE: fast strings, FOPCODE, thermal control, BTS and PEBS
+ * unavailable, SpeedStep, xTPR.  MONITOR, limited CPUID and no NX are not
+ * to be had.
+ */
+#define MISC_KNOWN 0x81188dull
 
 #define MTRR_TYPES 0x73u /* 0, 1, 4, 5, 6 */
 #define PAT_TYPES  0xf3u /* and 7 */
@@ -151,7 +159,10 @@ static bool value_ok(enum check check, uint64_t v)
 		return !(v & ~phys) && !(v & 0xf00) && type_ok(v);
 	case CHECK_MTRR_MASK:
 		return !(v & ~phys) && !(v & 0x7ff);
+	case CHECK_MCG:
+		return v <= 7;
 	case CHECK_MISC:
+		return !(v & ~MISC_KNOWN);
 	case CHECK_NONE:
 		break;
 	}
@@ -219,6 +230,8 @@ static int apic_write(struct vmi_cpu *c, uint32_t index, uint64_t value)
 		return r;
 	if (value & ~(phys & ~0xfffull) & ~0xd00ull)
 		return -EINVAL;
+	if ((value & 0xc00) == 0x400) /* x2APIC and not enabled */
+		return -EINVAL;
 	c->apic_base = value;
 	return 0;
 }
@@ -250,6 +263,9 @@ int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
 	case MSR_TSC_ADJUST:
 		*value = (uint64_t)c->tsc_adjust;
 		return 0;
+	case MSR_PLATFORM_INFO: /* the frequency in units of 100 MHz */
+		*value = (vmi_tsc_hz(c) / 100000000 & 0xff) << 8;
+		return 0;
 	case MSR_EFER:
 		*value = c->efer;
 		return 0;
@@ -262,13 +278,29 @@ int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
 	}
 }
 
+#define EFER_BITS                                                              \
+	(VMI_EFER_SCE | VMI_EFER_LME | VMI_EFER_LMA | VMI_EFER_NXE)
+
+/* Bits of features that CPUID has; others are reserved: SDM 3A 2.2.1. */
+static uint64_t efer_known(struct vmi_cpu *c)
+{
+	uint64_t known = 0;
+	uint32_t out[4];
+
+	vmi_cpuid(c, 0x80000001, 0, out);
+	if (out[3] >> 20 & 1)
+		known |= VMI_EFER_NXE;
+	/* SYSCALL's own bit is clear outside of 64-bit mode. */
+	if (out[3] >> 29 & 1)
+		known |= VMI_EFER_SCE | VMI_EFER_LME | VMI_EFER_LMA;
+	return known;
+}
+
 int vmi_efer_write(struct vmi_cpu *c, uint64_t v, bool host)
 {
-	const uint64_t known = VMI_EFER_SCE | VMI_EFER_LME | VMI_EFER_LMA |
-		VMI_EFER_NXE;
 	uint64_t changed;
 
-	if (v & ~known)
+	if (v & ~(host ? EFER_BITS : efer_known(c)))
 		return -EINVAL;
 	if (!host)
 		v = (v & ~VMI_EFER_LMA) | (c->efer & VMI_EFER_LMA);
@@ -318,6 +350,8 @@ static int write_other(struct vmi_cpu *c, uint32_t index, uint64_t v,
 				v - (uint64_t)c->tsc_adjust);
 		c->tsc_adjust = (int64_t)v;
 		return 0;
+	case MSR_PLATFORM_INFO:
+		return host ? 0 : -EINVAL;
 	case MSR_EFER:
 		return vmi_efer_write(c, v, host);
 	case MSR_FS_BASE:

@@ -82,6 +82,7 @@ enum {
 	VMI_INNER_END,   /* the block ends in the middle of nowhere */
 	VMI_INNER_FAULT, /* imm: #UD or #GP of decoding; reg: tell the log */
 	VMI_INNER_CMPJCC, /* compare and jump; see fuse.c */
+	VMI_INNER_USABLE, /* #NM and its like, before the limit; reg: why */
 	VMI_INNER_LINKS	 /* not executed: the links of the branch before */
 };
 

@@ -227,6 +227,8 @@ static struct vmi_walk walk_once(struct vmi_cpu *c, uint64_t linear,
 		}
 	}
 	w = finish(c, &r, leaf_address(mode, entry, level, linear), who);
+	w.global = (entry & PTE_G) && (c->cr4 & VMI_CR4_PGE);
+	w.shift = (uint8_t)(12 + mode->index_bits * level);
 	/* A page not yet dirty: the first write walks again (SDM 3A 4.8). */
 	if (!(entry & PTE_D) && access != VMI_MEM_WRITE)
 		w.write = false;

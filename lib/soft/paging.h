@@ -12,7 +12,8 @@ struct vmi_walk {
 	bool write;	 /* a write would be allowed and D is set */
 	bool exec;	 /* a fetch would be allowed */
 	bool user;	 /* the page is a user page */
-	bool global;
+	bool global;	 /* CR4.PGE, and the page's G bit */
+	uint8_t shift;	 /* log2 of the page's bytes; 0 without paging */
 };
 
 /*

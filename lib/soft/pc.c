@@ -26,7 +26,10 @@
 #define APIC_HZ	   1000000000ull
 #define GSIS	   4096
 
-enum { PORT_PIC_MASTER, PORT_PIC_SLAVE, PORT_ELCR, PORT_PIT, PORT_61,
+#define FERR_GSI   13
+#define FERR_PORT  0xf0
+
+enum { PORT_PIC_MASTER, PORT_PIC_SLAVE, PORT_ELCR, PORT_FERR, PORT_PIT, PORT_61,
 	MMIO_IOAPIC, N_WINDOWS };
 
 /* A range that one of the chips answers. */
@@ -47,6 +50,7 @@ struct vmi_pc {
 	struct window windows[N_WINDOWS];
 	unsigned n_windows;
 	bool full, has_pit;
+	bool ignne; /* IGNNE#: software has heard of FERR# */
 	uint64_t now; /* of the call in progress */
 };
 
@@ -244,12 +248,50 @@ static void unlock(struct soft_vm *vm)
 	vmi_chipset_unlock(&vm->vm);
 }
 
+/* -- FERR# -------------------------------------------------------------- */
+
+/*
+ * Exceptions of x87 on a PC, SDM 1 8.7.2 and D.2.1.2: the processor asserts
+ * FERR# and stands still before the instruction.  FERR# makes IRQ 13; a write
+ * to port 0xf0 ends that and asserts IGNNE#, by which the handler's own x87
+ * instructions execute, until the exception is gone.  Without a PIC here the
+ * wire leads nowhere, and the exception is #MF.
+ */
+void vmi_ferr(struct vmi_cpu *c)
+{
+	struct vmi_pc *pc = c->vm->pc;
+	bool ignored;
+
+	if (!pc || !pc->full)
+		vmi_raise(c, VMI_MF);
+	lock(c->vm);
+	if (!c->ferr) {
+		c->ferr = true;
+		pc->ignne = false;
+		line(pc, FERR_GSI, true);
+	}
+	ignored = pc->ignne;
+	unlock(c->vm);
+	if (ignored)
+		return;
+	c->halted = true;
+	vmi_again(c);
+}
+
+static void ferr_write(struct vmi_pc *pc)
+{
+	line(pc, FERR_GSI, false);
+	pc->ignne = true;
+}
+
 /* -- Guest accesses ----------------------------------------------------- */
 
 static uint8_t port_read(struct vmi_pc *pc, uint16_t port)
 {
 	if (port >= 0x40 && port < 0x70)
 		return vmi_pit_read(&pc->pit, port, pc->now);
+	if (port == FERR_PORT)
+		return 0xff;
 	return vmi_pic_read(&pc->pic, port, pc->now);
 }
 
@@ -257,6 +299,8 @@ static void port_write(struct vmi_pc *pc, uint16_t port, uint8_t v)
 {
 	if (port >= 0x40 && port < 0x70)
 		vmi_pit_write(&pc->pit, port, v, pc->now);
+	else if (port == FERR_PORT)
+		ferr_write(pc);
 	else
 		vmi_pic_write(&pc->pic, port, v, pc->now);
 }
@@ -589,6 +633,7 @@ static void reset(struct vmi_chip_client *client, uint64_t now)
 	pc->now = now;
 	if (pc->has_pit)
 		vmi_pit_reset(&pc->pit, now);
+	pc->ignne = false;
 	if (pc->full) {
 		vmi_pic_reset(&pc->pic);
 		vmi_ioapic_reset(&pc->ioapic);
@@ -626,6 +671,9 @@ static int windows_add(struct vmi_pc *pc)
 			r = window_add(pc, VMI_SPACE_PORT, 0xa0, 2, "pic");
 		if (!r)
 			r = window_add(pc, VMI_SPACE_PORT, 0x4d0, 2, "elcr");
+		if (!r)
+			r = window_add(pc, VMI_SPACE_PORT, FERR_PORT, 1,
+				"ferr");
 		if (!r)
 			r = window_add(pc, VMI_SPACE_MEMORY, IOAPIC_GPA,
 				0x1000, "ioapic");

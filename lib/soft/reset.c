@@ -65,6 +65,7 @@ static void reset_events(struct vmi_cpu *c)
 	c->nmi_pending = 0;
 	c->halted = false;
 	c->fault_pending = false;
+	c->ferr = false;
 	c->delivering = false;
 	c->arrival.due = false;
 	c->shutdown = false;

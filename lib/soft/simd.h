@@ -35,7 +35,8 @@ uint64_t vmi_simd_imm(const struct vmi_insn *insn);
 
 /* -- Checks ------------------------------------------------------------- */
 
-vmi_noinline vmi_noreturn void vmi_simd_refuse(struct vmi_cpu *c,
+/* Raises, unless it is an x87 exception that IGNNE# hides. */
+vmi_noinline void vmi_simd_refuse(struct vmi_cpu *c,
 	const struct vmi_op *op);
 
 /* SDM 3A 13.1, 12.1: whether the operating system lets this execute. */

@@ -42,7 +42,9 @@ void vmi_simd_refuse(struct vmi_cpu *c, const struct vmi_op *op)
 	if ((c->cr0 & VMI_CR0_EM) ||
 		((op->imm & VMI_SIMD_SSE) && !(c->cr4 & VMI_CR4_OSFXSR)))
 		vmi_raise(c, VMI_UD);
-	vmi_raise(c, c->cr0 & VMI_CR0_TS ? VMI_NM : VMI_MF);
+	if (c->cr0 & (VMI_CR0_TS | VMI_CR0_NE))
+		vmi_raise(c, c->cr0 & VMI_CR0_TS ? VMI_NM : VMI_MF);
+	vmi_ferr(c);
 }
 
 /*

@@ -221,6 +221,22 @@ void vmi_do_invlpg(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_tlb_flush_page(c, vmi_ea(c, op));
 }
 
+enum { INV_ADDRESS, INV_CONTEXT, INV_ALL, INV_LOCAL };
+
+/* What is known belongs to the current PCID, or is global. */
+static void invalidate(struct vmi_cpu *c, unsigned type, uint64_t pcid,
+	uint64_t linear)
+{
+	bool current = pcid == (c->cr4 & VMI_CR4_PCIDE ? c->cr3 & 0xfff : 0);
+
+	if (type == INV_ALL)
+		vmi_tlb_flush(c);
+	else if (type == INV_LOCAL || (type == INV_CONTEXT && current))
+		vmi_tlb_flush_local(c);
+	else if (type == INV_ADDRESS && current)
+		vmi_tlb_flush_page(c, linear);
+}
+
 /* SDM 2 "INVPCID"; without CR4.PCIDE there is one context, PCID 0. */
 void vmi_do_invpcid(struct vmi_cpu *c, const struct vmi_op *op)
 {
@@ -235,14 +251,12 @@ void vmi_do_invpcid(struct vmi_cpu *c, const struct vmi_op *op)
 	at = vmi_linear_beyond(c, 0, 16, VMI_MEM_READ);
 	pcid = vmi_read(c, at, 8);
 	linear = vmi_read(c, (at + 8) & c->amask, 8);
-	if (type > 3 || (type < 2 && pcid))
+	if (type > INV_LOCAL || pcid >> 12 ||
+		(type <= INV_CONTEXT && pcid && !(c->cr4 & VMI_CR4_PCIDE)))
 		vmi_raise_code(c, VMI_GP, 0);
-	if (!type && !vmi_canonical(linear))
+	if (type == INV_ADDRESS && !vmi_canonical(linear))
 		vmi_raise_code(c, VMI_GP, 0);
-	if (type)
-		vmi_tlb_flush(c);
-	else
-		vmi_tlb_flush_page(c, linear);
+	invalidate(c, (unsigned)type, pcid, linear);
 }
 
 void vmi_do_wbinvd(struct vmi_cpu *c, const struct vmi_op *op)

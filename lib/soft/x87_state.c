@@ -16,15 +16,14 @@ void vmi_x87_available(struct vmi_cpu *c)
 		vmi_raise(c, VMI_NM);
 }
 
-/*
- * With CR0.NE clear, processors assert FERR# here and stand still until an
- * interrupt comes, on PCs IRQ 13 (SDM 1 8.7.2).  No wire of this processor
- * carries FERR#, so that the exception is reported as #MF in either case.
- */
 static void check_pending(struct vmi_cpu *c)
 {
-	if (c->fpu.status & VMI_X87_ES)
+	if (vmi_likely(!(c->fpu.status & VMI_X87_ES)))
+		c->ferr = false;
+	else if (c->cr0 & VMI_CR0_NE)
 		vmi_raise(c, VMI_MF);
+	else
+		vmi_ferr(c);
 }
 
 void vmi_x87_wait(struct vmi_cpu *c)

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -67,6 +68,13 @@ static int host_access_mode(int fd)
 static ssize_t host_read(int fd, void *buffer, size_t bytes)
 {
 	ssize_t n = read(fd, buffer, bytes);
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t host_pread(int fd, void *buffer, size_t bytes, uint64_t offset)
+{
+	ssize_t n = pread(fd, buffer, bytes, (off_t)offset);
 
 	return n < 0 ? -errno : n;
 }
@@ -291,6 +299,13 @@ static void *host_alloc(size_t bytes)
 	return malloc(bytes ? bytes : 1);
 }
 
+static ssize_t host_random(void *buffer, size_t bytes)
+{
+	ssize_t n = getrandom(buffer, bytes, GRND_NONBLOCK);
+
+	return n < 0 ? -errno : n;
+}
+
 static void *host_alloc_aligned(size_t alignment, size_t bytes)
 {
 	size_t round = alignment - 1;
@@ -308,6 +323,7 @@ const struct vmi_sys vmi_sys_host = {
 	.fstat = host_fstat,
 	.access_mode = host_access_mode,
 	.read = host_read,
+	.pread = host_pread,
 	.write = host_write,
 	.poll = host_poll,
 	.mmap = host_mmap,
@@ -331,6 +347,7 @@ const struct vmi_sys vmi_sys_host = {
 	.timer_stop = host_timer_stop,
 	.thread_start = host_thread_start,
 	.thread_join = host_thread_join,
+	.random = host_random,
 	.page_size = host_page_size,
 	.alloc = host_alloc,
 	.alloc_aligned = host_alloc_aligned,

@@ -33,6 +33,7 @@ struct vmi_sys {
 	int (*fstat)(int fd, struct stat *st);
 	int (*access_mode)(int fd); /* O_RDONLY, O_WRONLY or O_RDWR */
 	ssize_t (*read)(int fd, void *buffer, size_t bytes);
+	ssize_t (*pread)(int fd, void *buffer, size_t bytes, uint64_t offset);
 	ssize_t (*write)(int fd, const void *buffer, size_t bytes);
 	/* timeout_ns < 0: for ever */
 	int (*poll)(struct pollfd *fds, unsigned n, int64_t timeout_ns);
@@ -70,6 +71,9 @@ struct vmi_sys {
 	int (*thread_start)(const char *name, void *(*fn)(void *), void *opaque,
 		void **thread);
 	int (*thread_join)(void *thread);
+
+	/* Random bytes of the host's generator: how many; never waits. */
+	ssize_t (*random)(void *buffer, size_t bytes);
 
 	/* Bytes of a page, which is also what a bit of a dirty log stands for. */
 	size_t (*page_size)(void);

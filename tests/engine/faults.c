@@ -269,6 +269,134 @@ static void page_faults(void)
 	}
 }
 
+/* -- PUSHA and POPA, which fault at any of eight ------------------------- */
+
+struct eight {
+	const char *name;
+	uint8_t code[4];
+	uint64_t sp;
+	uint64_t page; /* that is not there, or not writable */
+	uint64_t pte;
+	uint32_t error;
+	uint64_t cr2;
+	uint64_t sp_after;
+};
+
+static const struct eight eights[] = {
+	{ "pusha, the first", { 0x60, 0xf4 }, NEXT + 16, NEXT, 6, 6, NEXT + 12,
+		NEXT - 16 },
+	{ "pusha, the fifth", { 0x60, 0xf4 }, NEXT + 16, DATA, 6, 6, NEXT - 4,
+		NEXT - 16 },
+	{ "pusha, within one", { 0x60, 0xf4 }, NEXT + 18, DATA, 6, 6, NEXT - 2,
+		NEXT - 14 },
+	{ "pusha, the last, read-only", { 0x60, 0xf4 }, NEXT + 28, DATA, 5, 7,
+		NEXT - 4, NEXT - 4 },
+	{ "pushaw, the third", { 0x66, 0x60, 0xf4 }, NEXT + 4, DATA, 6, 6,
+		NEXT - 2, NEXT - 12 },
+	{ "popa, the first", { 0x61, 0xf4 }, NEXT - 16, DATA, 6, 4, NEXT - 16,
+		NEXT + 16 },
+	{ "popa, the fifth", { 0x61, 0xf4 }, NEXT - 16, NEXT, 6, 4, NEXT,
+		NEXT + 16 },
+	{ "popa, within one", { 0x61, 0xf4 }, NEXT - 6, NEXT, 6, 4, NEXT,
+		NEXT + 26 },
+	{ "popaw, the last", { 0x66, 0x61, 0xf4 }, NEXT - 14, NEXT, 6, 4, NEXT,
+		NEXT + 2 },
+};
+
+/* or byte ptr [disp32], 3; add esp, 4; iretd */
+static const uint8_t mends[] = {
+	0x80, 0x0d, 0x00, 0x00, 0x00, 0x00, 0x03, 0x83, 0xc4, 0x04, 0xcf,
+};
+
+static void eight_start(struct engine *e, const struct eight *r)
+{
+	unsigned i;
+
+	engine_user(e, e->vcpu, 32);
+	engine_pae(e, e->vcpu);
+	engine_load(e, r->code, sizeof(r->code));
+	for (i = 0; i < 0x2000; i++)
+		e->mem[DATA + i] = (uint8_t)(i * 7 + 1);
+	for (i = 0; i < 8; i++)
+		engine_set(e->vcpu, VMAPI_X86_GPR(i), 0x11110000 + i);
+	engine_set(e->vcpu, VMAPI_X86_RSP, r->sp);
+	engine_poke(e, ENGINE_PT + 8 * (r->page >> 12), r->page | r->pte, 8);
+}
+
+/* The fault: nothing has changed. */
+static void eight_faults(struct engine *e, const struct eight *r)
+{
+	const uint64_t frame = ENGINE_STACK - 24;
+	unsigned i;
+
+	eight_start(e, r);
+	EQUAL(engine_run(e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(e), PF);
+	EQUAL(engine_get(e->vcpu, VMAPI_X86_CR2), r->cr2);
+	EQUAL(engine_peek(e, frame, 4), r->error);
+	EQUAL(engine_peek(e, frame + 4, 4), ENGINE_CODE);
+	EQUAL(engine_peek(e, frame + 16, 4), r->sp);
+	for (i = 0; i < 8; i++)
+		if (i != SP)
+			EQUAL(engine_get(e->vcpu, VMAPI_X86_GPR(i)),
+				0x11110000 + i);
+}
+
+/* As element `i`, in order of ascending addresses: DI first. */
+static uint64_t element(struct engine *e, const struct eight *r, unsigned i)
+{
+	unsigned n = r->code[0] == 0x66 ? 2 : 4;
+	uint64_t low = r->sp < r->sp_after ? r->sp : r->sp_after;
+
+	return engine_peek(e, low + n * i, n);
+}
+
+static uint64_t shall_be(const struct eight *r, unsigned reg)
+{
+	uint64_t v = reg == SP ? r->sp : 0x11110000 + reg;
+
+	return r->code[0] == 0x66 ? v & 0xffff : v;
+}
+
+/* A handler mends the page: the instruction is done, once and whole. */
+static void eight_again(struct engine *e, const struct eight *r)
+{
+	bool pops = r->sp < r->sp_after;
+	uint64_t mask = r->code[0] == 0x66 ? 0xffff : 0xffffffff;
+	unsigned i;
+
+	eight_start(e, r);
+	memcpy(e->mem + ENGINE_HANDLERS + 16 * PF, mends, sizeof(mends));
+	engine_poke(e, ENGINE_HANDLERS + 16 * PF + 2,
+		ENGINE_PT + 8 * (r->page >> 12), 4);
+	EQUAL(engine_run(e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(e), GP); /* HLT at CPL 3 */
+	EQUAL(engine_peek(e, ENGINE_STACK - 8, 4), r->sp_after);
+	for (i = 0; i < 8; i++) {
+		if (!pops)
+			EQUAL(element(e, r, i), shall_be(r, DI - i));
+		else if (DI - i != SP)
+			EQUAL(engine_get(e->vcpu, VMAPI_X86_GPR(DI - i)) &
+				mask, element(e, r, i));
+	}
+}
+
+static void pusha_and_popa(void)
+{
+	struct engine e;
+	size_t i;
+
+	for (i = 0; i < sizeof(eights) / sizeof(eights[0]); i++) {
+		engine_about(eights[i].name);
+		engine_open(&e, VMAPI_IRQCHIP_NONE);
+		eight_faults(&e, &eights[i]);
+		engine_close(&e);
+		engine_open(&e, VMAPI_IRQCHIP_NONE);
+		eight_again(&e, &eights[i]);
+		engine_close(&e);
+	}
+}
+
 /* -- The end of the code segment ---------------------------------------- */
 
 /* Near branches beyond it fault themselves: SDM 2A, CALL, JMP, Jcc. */
@@ -454,10 +582,101 @@ static void unknown(void)
 	engine_close(&e);
 }
 
+/* -- Which fault of several ---------------------------------------------- */
+
+#define NM 7
+#define SS 12
+#define MF 16
+
+/* An operand beyond its segment's limit, with or without another reason. */
+struct order {
+	const char *name;
+	uint8_t code[4];
+	uint64_t cr0, cr4; /* to be flipped */
+	uint64_t fsw;
+	int vector;
+};
+
+static const struct order orders[] = {
+	{ "fld", { 0xd9, 0x07 }, 0, 0, 0, GP },
+	{ "fld, TS", { 0xd9, 0x07 }, 8, 0, 0, NM },
+	{ "fld, EM", { 0xd9, 0x07 }, 4, 0, 0, NM },
+	{ "fld, pending", { 0xd9, 0x07 }, 0, 0, 0x81, MF },
+	{ "fnstcw, pending", { 0xd9, 0x3f }, 0, 0, 0x81, GP },
+	{ "fnstcw, TS", { 0xd9, 0x3f }, 8, 0, 0, NM },
+	{ "paddb, pending", { 0x0f, 0xfc, 0x07 }, 0, 0, 0x81, MF },
+	{ "paddb, EM", { 0x0f, 0xfc, 0x07 }, 4, 0, 0, UD },
+	{ "movups", { 0x0f, 0x10, 0x07 }, 0, 0, 0, GP },
+	{ "movups, EM", { 0x0f, 0x10, 0x07 }, 4, 0, 0, UD },
+	{ "movups, TS", { 0x0f, 0x10, 0x07 }, 8, 0, 0, NM },
+	{ "movups, no OSFXSR", { 0x0f, 0x10, 0x07 }, 0, 0x200, 0, UD },
+	{ "movups, pending", { 0x0f, 0x10, 0x07 }, 0, 0, 0x81, GP },
+};
+
+static void limit_to(struct engine *e, unsigned n, unsigned selector,
+	uint32_t attributes)
+{
+	struct vmapi_x86_segment s = { .limit = 0xfff,
+		.attributes = attributes, .selector = (uint16_t)selector };
+	struct vmapi_reg reg = { .tag = VMAPI_X86_SEGMENT(n), .data = &s,
+		.bytes = sizeof(s) };
+
+	engine_must(vmapi_regs_set(e->vcpu, &reg, 1, NULL, 0));
+}
+
+/* SDM 3A table 6-2: faults of decoding come before those of executing. */
+static void order(const struct order *o)
+{
+	struct engine e;
+
+	engine_about(o->name);
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	limit_to(&e, 3, ENGINE_DATA32, 0x4093);
+	engine_load(&e, CODE(o->code));
+	engine_set(e.vcpu, VMAPI_X86_RDI, ENGINE_DATA);
+	engine_set(e.vcpu, VMAPI_X86_CR0, 0x31 ^ o->cr0);
+	engine_set(e.vcpu, VMAPI_X86_CR4, 0x600 ^ o->cr4);
+	engine_set(e.vcpu, VMAPI_X86_FCW, 0x37e);
+	engine_set(e.vcpu, VMAPI_X86_FSW, o->fsw);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), o->vector);
+	EQUAL(engine_peek(&e, engine_get(e.vcpu, VMAPI_X86_RSP) +
+		(o->vector == GP ? 4 : 0), 4), ENGINE_CODE);
+	engine_close(&e);
+}
+
+/* Privilege comes before the stack's limit. */
+static void privileged(void)
+{
+	static const uint8_t lgdt[] = { 0x0f, 0x01, 0x14, 0x24 };
+	static const uint8_t load[] = { 0x8b, 0x04, 0x24 };
+	struct engine e;
+
+	engine_about("lgdt beyond the stack at level 3");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_user(&e, e.vcpu, 32);
+	limit_to(&e, 2, ENGINE_UDATA32, 0x40f3);
+	engine_load(&e, CODE(lgdt));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), GP);
+	engine_user(&e, e.vcpu, 32);
+	limit_to(&e, 2, ENGINE_UDATA32, 0x40f3);
+	engine_load(&e, CODE(load));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), SS);
+	engine_close(&e);
+}
+
 int main(void)
 {
+	size_t i;
+
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		order(&orders[i]);
+	privileged();
 	unknown();
 	page_faults();
+	pusha_and_popa();
 	limits();
 	two_bases();
 	compatibility();

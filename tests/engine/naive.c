@@ -9,6 +9,7 @@
 #include "tests/engine/naive.h"
 
 #include "lib/soft/alu_ref.h"
+#include "lib/soft/engine.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
 
@@ -273,6 +274,9 @@ static enum next inner(struct vmi_cpu *c, const struct vmi_op *op)
 		return ON;
 	case VMI_INNER_EA:
 		return ea(c, op);
+	case VMI_INNER_USABLE:
+		vmi_need_usable(c, op);
+		return ON;
 	case VMI_INNER_GETHI:
 		c->r[op->reg] = c->r[op->base] >> 8 & 0xff;
 		return ON;

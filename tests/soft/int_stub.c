@@ -243,3 +243,8 @@ void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 	(void)bytes;
 	stub.port_log[stub.n_ports++ & 63] = (uint32_t)(address | value << 16);
 }
+
+void vmi_ferr(struct vmi_cpu *c)
+{
+	vmi_raise(c, VMI_MF);
+}

@@ -204,10 +204,21 @@ void vmi_tlb_flush(struct vmi_cpu *c)
 	(void)c;
 }
 
+void vmi_tlb_flush_local(struct vmi_cpu *c)
+{
+	(void)c;
+}
+
 void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear)
 {
 	(void)c;
 	(void)linear;
+}
+
+uint64_t vmi_tsc_hz(const struct vmi_cpu *c)
+{
+	(void)c;
+	return 1000000000;
 }
 
 uint64_t vmi_tsc(struct vmi_cpu *c)

@@ -194,6 +194,7 @@ static const struct fact facts[] = {
 	{ 64, "f0 c7 00 01 00 00 00", -EILSEQ, NULL, 0, 0 },
 	/* Group digits and modes. */
 	{ 64, "0f c7 f0", 0, "rdrand eax", 4, DS },
+	{ 64, "0f c7 f8", 0, "rdseed eax", 4, DS },
 	{ 64, "0f c7 30", -EILSEQ, NULL, 0, 0 },
 	{ 64, "fe d0", -EILSEQ, NULL, 0, 0 },
 	{ 64, "ff f8", -EILSEQ, NULL, 0, 0 },

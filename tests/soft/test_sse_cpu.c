@@ -200,3 +200,8 @@ void test_sse_soft(const struct test_sse_case *c, struct test_sse_out *out)
 	out->flags = vmi_flags(&test_sse_cpu);
 	vmi_xsave_get(&test_sse_cpu, out->area);
 }
+
+void vmi_ferr(struct vmi_cpu *c)
+{
+	vmi_raise(c, VMI_MF);
+}

@@ -200,7 +200,8 @@ static void canonical_time(const struct vec_case *c, struct vec_state *s)
 {
 	if (!strncmp(c->row->exec, "rdtsc", 5))
 		s->r[0] = s->r[VEC_DX] = 0;
-	if (!strcmp(c->row->exec, "rdrand"))
+	if (!strcmp(c->row->exec, "rdrand") ||
+		!strcmp(c->row->exec, "rdseed"))
 		s->r[c->insn.rm & 15] = 0;
 }
 

@@ -635,6 +635,7 @@ static const struct {
 	{ "rdtsc", ALL, vec_m_rdtsc },
 	{ "rdtscp", ALL, vec_m_rdtsc },
 	{ "rdrand", ALL, vec_m_rdrand },
+	{ "rdseed", ALL, vec_m_rdrand },
 	{ "rdpmc", ALL, vec_m_rdpmc },
 	{ "xgetbv", ALL, vec_m_xgetbv },
 	{ "xsetbv", S | R | V, vec_m_xsetbv },
@@ -661,6 +662,7 @@ static const struct {
 	{ "verr", R | V, m_ud },
 	{ "verw", R | V, m_ud },
 	{ "invlpg", S | R | V, vec_m_nothing },
+	{ "invpcid", ALL, vec_m_invpcid },
 	{ "invd", S | R | V, vec_m_nothing },
 	{ "wbinvd", S | R | V, vec_m_nothing },
 	{ "swapgs", S, vec_m_swapgs },
@@ -675,7 +677,6 @@ static const struct {
 	{ "mwait", ALL, m_ud },
 	{ "vmcall", ALL, m_ud },
 	{ "vmmcall", ALL, m_ud },
-	{ "invpcid", ALL, m_ud },
 };
 
 #define NMODELS (sizeof(models) / sizeof(models[0]))
@@ -691,6 +692,8 @@ vec_model_fn *vec_model_of(const struct vec_row *row, unsigned world)
 		if (!strcmp(models[i].exec, row->exec) &&
 			(models[i].kinds & kind))
 			return models[i].fn;
+	if (kind == S && vec_model_unit(row))
+		return vec_m_unit;
 	/* The host's FS is not to be touched. */
 	if (kind == U && !strcmp(row->op[0], "FS"))
 		return row->exec[1] == 'u' ? push_sreg : pop_sreg;
@@ -734,6 +737,8 @@ void vec_model_prepare(struct vec_case *c, struct vec_random *r)
 		c->in.r[VEC_DX] = (c->in.r[VEC_DX] & ~UINT64_C(0xffff)) |
 			(VEC_PORT_FIRST - 6 + vec_below(r, 44));
 	vec_model_prepare_system(c, r);
+	if (vec_model_of(c->row, c->world) == vec_m_unit)
+		vec_model_prepare_unit(c, r);
 }
 
 void vec_model_run(const struct vec_case *c, const struct vec_out *got,

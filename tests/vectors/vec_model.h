@@ -52,7 +52,8 @@ uint8_t vec_port_byte(uint16_t port, unsigned n);
 /* -- For the model's files ----------------------------------------------- */
 
 /* SDM 3A table 6-1. */
-enum { M_DB = 1, M_UD = 6, M_NP = 11, M_SS = 12, M_GP = 13 };
+enum { M_DB = 1, M_UD = 6, M_NP = 11, M_SS = 12, M_GP = 13,
+	M_PF = 14 };
 
 #define M_IF   0x200u
 #define M_IOPL 0x3000u
@@ -116,7 +117,7 @@ uint64_t vec_model_pop(struct model *m, unsigned bytes);
 void vec_model_push(struct model *m, uint64_t v, unsigned bytes);
 
 /* Those of vec_model_system.c and vec_model_calls.c. */
-vec_model_fn vec_m_cpuid, vec_m_rdtsc, vec_m_rdrand, vec_m_xgetbv,
+vec_model_fn vec_m_cpuid, vec_m_rdtsc, vec_m_rdrand, vec_m_invpcid, vec_m_xgetbv,
 	vec_m_xsetbv, vec_m_rdmsr, vec_m_wrmsr, vec_m_rdpmc, vec_m_mov_r_cr,
 	vec_m_mov_cr_r, vec_m_mov_r_dr, vec_m_mov_dr_r, vec_m_lmsw,
 	vec_m_smsw, vec_m_clts, vec_m_table_load, vec_m_table_store,
@@ -124,5 +125,10 @@ vec_model_fn vec_m_cpuid, vec_m_rdtsc, vec_m_rdrand, vec_m_xgetbv,
 	vec_m_swapgs, vec_m_fsbase, vec_m_syscall, vec_m_sysret,
 	vec_m_sysenter, vec_m_sysexit, vec_m_ac;
 void vec_model_prepare_system(struct vec_case *c, struct vec_random *r);
+
+/* Rows of x87, MMX and SSE, which the system may refuse: vec_model_unit.c. */
+bool vec_model_unit(const struct vec_row *row);
+vec_model_fn vec_m_unit;
+void vec_model_prepare_unit(struct vec_case *c, struct vec_random *r);
 
 #endif

@@ -13,11 +13,12 @@
 #define CR4_PCE	 0x100u
 #define CR4_UMIP 0x800u
 #define CR4_FSGS 0x10000u
+#define CR4_PCID 0x20000u
 #define CR4_OSXS 0x40000u
 
 /* What CPUID of the software processor says that there is. */
 #define CR0_ALL	   0xe005003fu
-#define CR4_ALL	   UINT64_C(0x350fff)
+#define CR4_ALL	   UINT64_C(0x370fff)
 #define EFER_ALL   0xd01u
 #define EFER_LMA   0x400u
 #define EFER_LME   0x100u
@@ -216,6 +217,10 @@ static void write_cr4(struct model *m, uint64_t v)
 	else if (m->bits == 64 && !(v & CR4_PAE))
 		m_gp(m);
 	else if (m->bits != 64 && paging && (v & CR4_PAE))
+		m_gp(m);
+	/* SDM 3A 4.10.1: in IA-32e mode, and while the PCID is 0. */
+	else if ((v & CR4_PCID) && (m->bits != 64 ||
+			(m_before(m, VEC_SYS_CR3) & 0xfff)))
 		m_gp(m);
 	else
 		m_set(m, VEC_SYS_CR4, v);
@@ -450,6 +455,28 @@ void vec_m_nothing(struct model *m)
 	vec_model_cpl0(m);
 }
 
+/* SDM 2 "INVPCID"; CR4.PCIDE is clear. */
+void vec_m_invpcid(struct model *m)
+{
+	uint64_t type, pcid, linear;
+
+	if (!vec_model_cpl0(m))
+		return;
+	type = vec_model_reg(m, m->c->insn.reg, width(m));
+	pcid = vec_model_rm(m, 0, 8);
+	linear = vec_model_rm(m, 8, 8);
+	if (m->broken && m->got->vector == M_PF) { /* it is not there */
+		m->broken = NULL;
+		vec_model_fault(m, M_PF, m->got->code);
+		m->o->cr2 = m->got->cr2;
+	}
+	if (m->failed)
+		return;
+	if (type > 3 || (type < 2 ? pcid : pcid >> 12) ||
+		(type == 0 && !vec_model_canonical(linear)))
+		m_gp(m);
+}
+
 void vec_m_hlt(struct model *m)
 {
 	if (vec_model_cpl0(m))
@@ -671,6 +698,8 @@ void vec_model_prepare_system(struct vec_case *c, struct vec_random *r)
 		c->in.r[VEC_DX] = canonical(r);
 	if (!strncmp(exec, "sysret", 6) && vec_below(r, 2))
 		c->in.r[VEC_CX] = canonical(r);
+	if (!strncmp(exec, "sysret", 6)) /* TF would trap at once */
+		c->in.r[11] &= ~UINT64_C(0x100);
 	if (!strncmp(exec, "wr", 2) && exec[2] == 'f' && vec_below(r, 2))
 		c->in.r[c->insn.rm & 15] = canonical(r);
 	if (c->insn.mode != 64)

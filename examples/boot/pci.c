@@ -6,10 +6,15 @@
 
 #include <string.h>
 
-#define ENABLE 0x80000000u
+#define ENABLE	    0x80000000u
+#define MULTIPLE    0x80 /* header type: there are functions beside 0 */
+#define PMBA	    0x40 /* of the power management function */
+#define PMREGMISC   0x80
 
 /* What a function is, and which of its bytes the guest can change. */
 struct identity {
+	uint8_t number; /* device << 3 | function */
+	uint8_t header_type;
 	uint16_t vendor;
 	uint16_t device;
 	uint16_t class;
@@ -18,13 +23,19 @@ struct identity {
 
 /*
  * Intel 440FX (82441FX, 290549-001, 3.2): command, PAM, SMRAM; PIIX3's ISA
- * bridge (82371SB, 290550-002, 2.2): PIRQ routes.  Their presence is what
- * firmware knows the board by.
+ * bridge (82371SB, 290550-002, 2.2): PIRQ routes; PIIX4's power management
+ * (82371AB, 290562-001, 7.2), whose ports do not move.  Their presence is
+ * what firmware knows the board by.
  */
-static const struct identity identities[PCI_DEVICES] = {
-	{ 0x8086, 0x1237, 0x0600,
+enum { HOST_BRIDGE, ISA_BRIDGE, POWER_MANAGEMENT };
+
+static const struct identity identities[PCI_FUNCTIONS] = {
+	[HOST_BRIDGE] = { 0 << 3, 0, 0x8086, 0x1237, 0x0600,
 		{ { 0x04, 2 }, { PCI_PAM, PAM_BYTES }, { 0x72, 1 } } },
-	{ 0x8086, 0x7000, 0x0601, { { 0x04, 2 }, { 0x60, 4 } } }
+	[ISA_BRIDGE] = { 1 << 3, MULTIPLE, 0x8086, 0x7000, 0x0601,
+		{ { 0x04, 2 }, { 0x60, 4 } } },
+	[POWER_MANAGEMENT] = { 1 << 3 | 3, 0, 0x8086, 0x7113, 0x0680,
+		{ { 0x04, 2 }, { 0x3c, 1 } } }
 };
 
 void pci_reset(struct pci *pci)
@@ -32,7 +43,7 @@ void pci_reset(struct pci *pci)
 	unsigned i, j;
 
 	pci->address = 0;
-	for (i = 0; i < PCI_DEVICES; i++) {
+	for (i = 0; i < PCI_FUNCTIONS; i++) {
 		struct pci_function *f = &pci->function[i];
 		const struct identity *id = &identities[i];
 
@@ -41,24 +52,30 @@ void pci_reset(struct pci *pci)
 		put16(f->config + 0x02, id->device);
 		put16(f->config + 0x0a, id->class);
 		put16(f->config + 0x04, 0x0007); /* it decodes */
+		f->config[0x0e] = id->header_type;
 		for (j = 0; j < 4; j++)
 			memset(f->writable + id->writable[j][0], 0xff,
 				id->writable[j][1]);
 	}
-	memset(pci->function[1].config + 0x60, 0x80, 4); /* not routed */
+	memset(pci->function[ISA_BRIDGE].config + 0x60, 0x80, 4); /* no route */
+	put32(pci->function[POWER_MANAGEMENT].config + PMBA, PM_BASE | 1);
+	pci->function[POWER_MANAGEMENT].config[PMREGMISC] = 1; /* they decode */
 }
 
 /* The bytes of the function that the address register names, or NULL. */
 static struct pci_function *selected(struct pci *pci)
 {
 	unsigned bus = pci->address >> 16 & 0xff;
-	unsigned device = pci->address >> 11 & 0x1f;
-	unsigned function = pci->address >> 8 & 7;
+	unsigned number = pci->address >> 8 & 0xff;
+	unsigned i;
 
-	if (!(pci->address & ENABLE) || bus != 0 || function != 0 ||
-		device >= PCI_DEVICES)
+	if (!(pci->address & ENABLE) || bus != 0)
 		return NULL;
-	return &pci->function[device];
+	for (i = 0; i < PCI_FUNCTIONS; i++) {
+		if (identities[i].number == number)
+			return &pci->function[i];
+	}
+	return NULL;
 }
 
 static uint32_t data_read(void *opaque, unsigned offset, unsigned width)
@@ -89,7 +106,7 @@ static void data_write(void *opaque, unsigned offset, unsigned width,
 		f->config[at + i] = (uint8_t)((f->config[at + i] & ~mask) |
 			(byte & mask));
 	}
-	if (f == &pci->function[0] && at < PCI_PAM + PAM_BYTES &&
+	if (f == &pci->function[HOST_BRIDGE] && at < PCI_PAM + PAM_BYTES &&
 		at + width > PCI_PAM)
 		pci->pam(pci->opaque, f->config + PCI_PAM);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* PCI configuration space by mechanism 1: a host bridge and an ISA bridge. */
+/* PCI configuration space by mechanism 1: host bridge, ISA bridge, power. */
 #ifndef BOOT_PCI_H
 #define BOOT_PCI_H
 
 #include "board.h"
 
-#define PCI_DEVICES 2
-#define PCI_PAM	    0x59 /* seven bytes in the host bridge */
-#define PAM_BYTES   7
+#define PCI_FUNCTIONS 3
+#define PCI_PAM	      0x59 /* seven bytes in the host bridge */
+#define PAM_BYTES     7
 
 struct pci_function {
 	uint8_t config[256];
@@ -17,7 +17,7 @@ struct pci_function {
 struct pci {
 	struct board *board;
 	uint32_t address;
-	struct pci_function function[PCI_DEVICES];
+	struct pci_function function[PCI_FUNCTIONS];
 	/* The host bridge's PAM registers were written. */
 	void (*pam)(void *opaque, const uint8_t *pam);
 	void *opaque;

@@ -109,7 +109,8 @@ enum vmapi_cap_id {
 	VMAPI_CAP_WATCHPOINTS = 29,   /* of data; x86: both share these */
 	VMAPI_CAP_POSTED = 30,	      /* vmapi_posted_create() works */
 	VMAPI_CAP_GSIS = 31,	      /* GSIs that a route can have */
-	VMAPI_CAP_VCPU_FEATURES = 32  /* mask of features of vcpus */
+	VMAPI_CAP_VCPU_FEATURES = 32, /* mask of features of vcpus */
+	VMAPI_CAP_GUEST_MEMFD = 33    /* VMAPI_RAM_GUEST_MEMFD works */
 };
 
 /* Who says so. */

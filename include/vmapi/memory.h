@@ -9,6 +9,7 @@ VMAPI_DECLS_BEGIN
 
 struct vmapi;
 struct vmapi_vm;
+struct vmapi_vcpu;
 struct vmapi_ram; /* a piece of memory, wherever it is mapped */
 struct vmapi_as;  /* a guest-physical address space */
 struct vmapi_map; /* a transaction on address spaces */
@@ -19,7 +20,8 @@ enum vmapi_ram_kind {
 	VMAPI_RAM_ANONYMOUS = 0, /* private pages, zero */
 	VMAPI_RAM_MEMFD = 1,	 /* a memfd: can be given to other processes */
 	VMAPI_RAM_FD = 2,	 /* the caller's file from `offset` on */
-	VMAPI_RAM_POINTER = 3	 /* the caller's memory at `pointer` */
+	VMAPI_RAM_POINTER = 3,	 /* the caller's memory at `pointer` */
+	VMAPI_RAM_GUEST_MEMFD = 4 /* KVM: with a half that only `vm` reaches */
 };
 
 #define VMAPI_RAM_HUGE (1u << 0) /* ask for huge pages; advice only */
@@ -33,6 +35,7 @@ struct vmapi_ram_config {
 	uint64_t offset;     /* VMAPI_RAM_FD: page aligned */
 	void *pointer;	     /* VMAPI_RAM_POINTER: page aligned */
 	char name[32];	     /* for messages; may be empty */
+	struct vmapi_vm *vm; /* VMAPI_RAM_GUEST_MEMFD: not referenced */
 };
 
 /*
@@ -42,6 +45,7 @@ struct vmapi_ram_config {
  *   -EINVAL  bytes is 0 or not a multiple of the host's page size, offset or
  *            pointer is unaligned, the kind is unknown, or the file is
  *            shorter than offset + bytes
+ *   -ENOTSUP VMAPI_RAM_GUEST_MEMFD without VMAPI_CAP_GUEST_MEMFD
  *   -EBADF   fd is no descriptor; -EACCES: not open for reading and writing
  *   -ENOMEM, -EMFILE, -ENFILE
  *
@@ -97,6 +101,14 @@ struct vmapi_map_entry {
 };
 
 /*
+ * Let a vcpu see this address space, which is of its VM, from its next run
+ * on; it begins with the first one.  The vcpu holds a reference.  -ENOTSUP:
+ * the backend's vcpus choose for themselves (x86 KVM: the second in SMM).
+ * -EBUSY: the vcpu runs, or its last exit wants an answer.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_as_set(struct vmapi_vcpu *vcpu, struct vmapi_as *as);
+
+/*
  * The entries of an address space in order of gpa, as last committed, in the
  * manner of vmapi_probe(): at most n are written, *count is how many there
  * are, entries[0].size tells the size of each.  The ram pointers are not
@@ -122,7 +134,7 @@ VMAPI_API void vmapi_map_abort(struct vmapi_map *map);
  * Add an entry.  The RAM object is referenced at once.
  *   -EINVAL  unaligned or empty, or gpa + bytes wraps, or an unknown flag
  *   -ERANGE  outside the RAM object, or beyond VMAPI_CAP_PHYS_BITS
- *   -ENOTSUP a flag that the backend cannot do
+ *   -ENOTSUP a flag that the backend, or memory of that kind, cannot have
  * Overlaps are found at commit, so that remove and add may come in any
  * order of ranges.  Since 0.1.
  */

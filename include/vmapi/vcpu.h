@@ -292,6 +292,7 @@ VMAPI_API const char *vmapi_exit_name(unsigned reason);
  *   -EBUSY    another thread runs it, or the last exit carries
  *             VMAPI_EXIT_ANSWER and was not answered
  *   -EIO      the VM's map is broken (vmapi_map_commit())
+ *   -EOVERFLOW  its dirty log is (vmapi_dirty_read())
  *   -ENOEXEC  the architecture needs an initialisation that was not made
  *   -EFAULT   the kernel could not reach the memory behind a map entry
  *

@@ -24,7 +24,16 @@ bool vmi_arm64_vcpu_line_word(unsigned vcpu, unsigned pin, uint32_t *word)
 	return true;
 }
 
-uint32_t vmi_external_line_word(bool level)
+#define SET	  UINT32_MAX
+#define UNSET	  (UINT32_MAX - 1)
+#define SET_LEVEL (UINT32_MAX - 2)
+
+uint32_t vmi_ppc_line_word(bool level)
 {
-	return level ? UINT32_MAX : UINT32_MAX - 1;
+	return level ? SET_LEVEL : UNSET;
+}
+
+uint32_t vmi_riscv_line_word(bool level)
+{
+	return level ? SET : UNSET;
 }

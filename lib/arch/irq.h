@@ -25,7 +25,11 @@ uint32_t vmi_arm64_line_word(enum vmi_arm64_line type, unsigned vcpu,
  */
 bool vmi_arm64_vcpu_line_word(unsigned vcpu, unsigned pin, uint32_t *word);
 
-/* ppc, riscv: KVM_INTERRUPT (api.rst 4.16): raise, lower. */
-uint32_t vmi_external_line_word(bool level);
+/*
+ * The external interrupt: KVM_INTERRUPT (api.rst 4.16).  On ppc it is raised
+ * as a level, which stays until it is lowered; riscv has nothing else.
+ */
+uint32_t vmi_ppc_line_word(bool level);
+uint32_t vmi_riscv_line_word(bool level);
 
 #endif

@@ -143,6 +143,53 @@ void vmapi_as_destroy(struct vmapi_as *as)
 		vmi_as_put(as);
 }
 
+/* -- Who sees it -------------------------------------------------------- */
+
+/* The first space lives as long as the VM, so that nobody has to hold it. */
+void vmi_vcpu_see(struct vmapi_vcpu *vcpu, struct vmapi_as *as)
+{
+	struct vmapi_as *old = vcpu->as;
+
+	if (as->id)
+		vmi_as_get(as);
+	vcpu->as = as;
+	if (old->id)
+		vmi_as_put(old);
+}
+
+static int switch_space(struct vmapi_vcpu *vcpu, struct vmapi_as *as)
+{
+	const struct vmi_backend *be = vcpu->vm->ctx->be;
+
+	if (vcpu->as == as)
+		return 0;
+	if (!be->vcpu_as)
+		return vmi_fail(-ENOTSUP, vmi_vcpu_label(vcpu),
+			"the processor chooses its address space by itself");
+	vmi_vcpu_see(vcpu, as);
+	be->vcpu_as(vcpu);
+	return 0;
+}
+
+int vmapi_vcpu_as_set(struct vmapi_vcpu *vcpu, struct vmapi_as *as)
+{
+	int err = vmi_enter(vcpu ? vcpu->vm->ctx : NULL, __func__);
+
+	if (err)
+		return err;
+	if (!as)
+		return vmi_null("as");
+	if (as->vm != vcpu->vm)
+		return vmi_fail(-EINVAL, vmi_vcpu_label(vcpu),
+			"the address space belongs to another VM");
+	err = vmi_vcpu_claim(vcpu);
+	if (err)
+		return err;
+	err = switch_space(vcpu, as);
+	vmi_vcpu_release(vcpu);
+	return err;
+}
+
 /* -- Listing ------------------------------------------------------------ */
 
 static void list_entries(const struct vmi_view *view, uint8_t *to, size_t n,

@@ -139,6 +139,14 @@ struct vmi_backend {
 	int (*cpuid_supported)(struct vmapi_vm *vm,
 		struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
 
+	/*
+	 * Fill in infos, n, n_values of one of a VM or (stats->vcpu) of a vcpu;
+	 * the values, any time while that is there; close, maybe twice.
+	 */
+	int (*stats_open)(struct vmapi_stats *stats);
+	int (*stats_read)(struct vmapi_stats *stats, uint64_t *values);
+	void (*stats_close)(struct vmapi_stats *stats);
+
 	/* Checked; the gate is closed.  All or nothing. */
 	int (*x86_exits)(struct vmapi_vm *vm,
 		const struct vmapi_x86_exits *exits);
@@ -156,6 +164,14 @@ struct vmi_backend {
 	 * ->map_apply.  Optional.
 	 */
 	void (*map_changed)(struct vmapi_vm *vm);
+
+	/*
+	 * Memory of `bytes` that only this VM reaches: a descriptor, or
+	 * -errno.  The RAM object closes it.
+	 */
+	int (*guest_memfd)(struct vmapi_vm *vm, uint64_t bytes);
+	/* vcpu->as has changed; the vcpu is idle. */
+	void (*vcpu_as)(struct vmapi_vcpu *vcpu);
 
 	/*
 	 * The dirty log (lib/core/dirty.c), under ctx->log_lock; all optional.

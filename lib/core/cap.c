@@ -38,6 +38,7 @@ static const char *const cap_names[] = {
 	[VMAPI_CAP_POSTED] = "posted",
 	[VMAPI_CAP_GSIS] = "gsis",
 	[VMAPI_CAP_VCPU_FEATURES] = "vcpu-features",
+	[VMAPI_CAP_GUEST_MEMFD] = "guest-memfd",
 };
 
 const char *vmapi_cap_name(unsigned id)

@@ -65,7 +65,8 @@ struct vmapi_ram {
 	_Atomic(struct vmi_log *) log;
 	struct vmi_logged *logged; /* under ctx->log_lock */
 	atomic_uint n_logged;
-	struct vmapi_vm *vm; /* guest_memfd: the VM it is of, else NULL */
+	/* guest_memfd: whose it is, to be compared only; else NULL */
+	const struct vmapi_vm *vm;
 	int private_fd;	     /* its private half, or -1 */
 };
 
@@ -167,6 +168,7 @@ struct vmapi_vm {
 
 struct vmapi_vcpu {
 	struct vmapi_vm *vm;
+	struct vmapi_as *as; /* what it sees; referenced unless the first */
 	struct vmapi_vcpu *next;
 	uint64_t id;
 	uint32_t flags; /* of its config */
@@ -188,6 +190,7 @@ struct vmapi_vcpu {
 	/* What such a settle brought: the next run or settle gives it. */
 	struct vmapi_exit *held;
 	bool is_held;
+	struct vmapi_stats *stats; /* open handles, under vm->lock */
 };
 
 /* -- lib/core/error.c --------------------------------------------------- */
@@ -252,6 +255,8 @@ void vmi_ram_get(struct vmapi_ram *ram);
 void vmi_ram_put(struct vmapi_ram *ram);
 void vmi_as_get(struct vmapi_as *as);
 void vmi_as_put(struct vmapi_as *as);
+/* Let an idle vcpu see this space, and no more the last one. */
+void vmi_vcpu_see(struct vmapi_vcpu *vcpu, struct vmapi_as *as);
 
 /* -- lib/core/cap.c ----------------------------------------------------- */
 

@@ -69,7 +69,7 @@ int vmapi_map_commit(struct vmapi_map *map)
 int vmapi_map_commit_log(struct vmapi_map *map, struct vmapi_retired **out)
 {
 	int err = vmi_enter(map ? map->vm->ctx : NULL, __func__);
-	struct vmapi_retired *retired;
+	struct vmapi_retired *retired = NULL;
 
 	if (err)
 		return err;
@@ -169,6 +169,14 @@ static int check_entry(
 	if (e->ram->ctx != vm->ctx)
 		return vmi_fail(-EINVAL, "map",
 			"ram '%s' belongs to another context", e->ram->name);
+	if (e->ram->vm && e->ram->vm != vm)
+		return vmi_fail(-EINVAL, "map",
+			"the guest_memfd of ram '%s' is of another VM",
+			e->ram->name);
+	if (e->ram->vm && e->flags)
+		return vmi_fail(-ENOTSUP, "map",
+			"guest_memfd, as ram '%s' is, can be neither read-only "
+			"nor logged", e->ram->name);
 	if (e->offset % vm->page_size)
 		return vmi_fail_range(-EINVAL, e->gpa, e->bytes,
 			"offset 0x%" PRIx64 " is not page aligned", e->offset);

@@ -29,7 +29,7 @@ static int check_config(const struct vmapi_ram_config *c)
 	if (c->flags & ~VMAPI_RAM_HUGE)
 		return vmi_fail(-EINVAL, "ram", "unknown flags 0x%" PRIx32,
 			c->flags & ~VMAPI_RAM_HUGE);
-	if (c->kind > VMAPI_RAM_POINTER)
+	if (c->kind > VMAPI_RAM_GUEST_MEMFD)
 		return vmi_fail(-EINVAL, "ram", "no RAM kind %" PRIu32,
 			c->kind);
 	if (!c->bytes || c->bytes % page)
@@ -49,6 +49,8 @@ static int check_config(const struct vmapi_ram_config *c)
 		(!c->pointer || (uintptr_t)c->pointer % page))
 		return vmi_fail(-EINVAL, "ram",
 			"the pointer is NULL or not page aligned");
+	if (c->kind == VMAPI_RAM_GUEST_MEMFD && !c->vm)
+		return vmi_null("config->vm");
 	return 0;
 }
 
@@ -134,6 +136,26 @@ static int take_file(struct vmapi_ram *ram, const struct vmapi_ram_config *c)
 	return 0;
 }
 
+/* The half that only the VM reaches; the other one is anonymous. */
+static int make_private(struct vmapi_ram *ram, struct vmapi_vm *vm)
+{
+	const struct vmi_backend *be = ram->ctx->be;
+	int fd;
+
+	if (vm->ctx != ram->ctx)
+		return vmi_fail(-EINVAL, ram_label(ram),
+			"the VM is of another context");
+	if (!be->guest_memfd || !vmi_cap(ram->ctx, vm, VMAPI_CAP_GUEST_MEMFD))
+		return vmi_fail(-ENOTSUP, ram_label(ram),
+			"%s has no guest_memfd", be->name);
+	fd = be->guest_memfd(vm, ram->bytes);
+	if (fd < 0)
+		return fd;
+	ram->private_fd = fd;
+	ram->vm = vm;
+	return 0;
+}
+
 static int get_memory(struct vmapi_ram *ram, const struct vmapi_ram_config *c)
 {
 	int err = 0;
@@ -142,7 +164,9 @@ static int get_memory(struct vmapi_ram *ram, const struct vmapi_ram_config *c)
 		ram->base = c->pointer;
 		return 0;
 	}
-	if (c->kind == VMAPI_RAM_MEMFD)
+	if (c->kind == VMAPI_RAM_GUEST_MEMFD)
+		err = make_private(ram, c->vm);
+	else if (c->kind == VMAPI_RAM_MEMFD)
 		err = make_memfd(ram);
 	else if (c->kind == VMAPI_RAM_FD)
 		err = take_file(ram, c);
@@ -158,6 +182,8 @@ static void free_ram(struct vmapi_ram *ram)
 		vmi_sys->munmap(ram->base, (size_t)ram->bytes);
 	if (ram->fd >= 0)
 		vmi_sys->close(ram->fd);
+	if (ram->private_fd >= 0)
+		vmi_sys->close(ram->private_fd);
 	vmi_free((void *)atomic_load(&ram->page_flags));
 	vmi_log_free(ram);
 	pthread_mutex_destroy(&ram->watch_lock);
@@ -183,6 +209,7 @@ int vmapi_ram_create(struct vmapi *ctx, const struct vmapi_ram_config *config,
 	ram = vmi_zalloc(sizeof(*ram));
 	if (!ram)
 		return vmi_fail(-ENOMEM, "ram", "no memory");
+	ram->ctx = ctx;
 	ram->kind = c.kind;
 	ram->bytes = c.bytes;
 	ram->fd = -1;
@@ -198,7 +225,6 @@ int vmapi_ram_create(struct vmapi *ctx, const struct vmapi_ram_config *config,
 	if (c.flags & VMAPI_RAM_HUGE)
 		(void)vmi_sys->madvise(
 			ram->base, (size_t)ram->bytes, MADV_HUGEPAGE);
-	ram->ctx = ctx;
 	vmi_context_get(ctx);
 	*out = ram;
 	return 0;
@@ -270,10 +296,10 @@ int vmapi_ram_fd(struct vmapi_ram *ram, int *fd)
 		return err;
 	if (!fd)
 		return vmi_null("fd");
-	if (ram->fd < 0)
+	if (ram->fd < 0 && ram->private_fd < 0)
 		return vmi_fail(-ENOTSUP, ram_label(ram),
 			"its kind has no descriptor");
-	*fd = ram->fd;
+	*fd = ram->fd < 0 ? ram->private_fd : ram->fd;
 	return 0;
 }
 

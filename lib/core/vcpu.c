@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/stats.h"
 #include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
@@ -146,6 +147,7 @@ static struct vmapi_vcpu *alloc_vcpu(
 		return NULL;
 	}
 	vcpu->vm = vm;
+	vcpu->as = vm->spaces;
 	vcpu->id = config->id;
 	vcpu->flags = config->flags;
 	vcpu->features = config->features;
@@ -228,8 +230,10 @@ void vmapi_vcpu_destroy(struct vmapi_vcpu *vcpu)
 	}
 	pthread_mutex_lock(&vm->lock);
 	unlink_vcpu(vm, vcpu);
+	vmi_stats_end(vcpu);
 	vm->ctx->be->vcpu_fini(vcpu);
 	pthread_mutex_unlock(&vm->lock);
+	vmi_vcpu_see(vcpu, vm->spaces);
 	free_vcpu(vcpu);
 	vmi_vm_put(vm);
 }

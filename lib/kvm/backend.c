@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel backend's table. */
 #include "lib/kvm/arch.h"
+#include "lib/kvm/stats.h"
 
 const struct vmi_backend vmi_kvm_backend = {
 	.name = "kvm",
@@ -36,7 +37,11 @@ const struct vmi_backend vmi_kvm_backend = {
 	.one_list = vmi_kvm_arch_one_list,
 	.cpuid_supported = vmi_kvm_arch_cpuid_supported,
 	.x86_exits = vmi_kvm_arch_x86_exits,
+	.stats_open = vmi_kvm_stats_open,
+	.stats_read = vmi_kvm_stats_read,
+	.stats_close = vmi_kvm_stats_close,
 	.map_apply = vmi_kvm_map_apply,
+	.guest_memfd = vmi_kvm_guest_memfd,
 	.dirty_begin = vmi_kvm_dirty_begin,
 	.dirty_fetch = vmi_kvm_dirty_fetch,
 	.line_count = vmi_kvm_line_count,

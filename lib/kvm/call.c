@@ -39,6 +39,7 @@ static const struct vmi_kvm_request requests[] = {
 	REQUEST(KVM_GET_REG_LIST),
 	REQUEST(KVM_INTERRUPT),
 	REQUEST(KVM_NMI),
+	REQUEST(KVM_GET_STATS_FD),
 	REQUEST(KVM_SET_GUEST_DEBUG),
 };
 /* clang-format on */

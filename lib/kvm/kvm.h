@@ -214,6 +214,7 @@ int vmi_kvm_slots_init(struct vmi_kvm_vm *vm);
 void vmi_kvm_slots_fini(struct vmi_kvm_vm *vm);
 int vmi_kvm_map_apply(
 	struct vmapi_vm *vm, struct vmi_map_change *changes, size_t n);
+int vmi_kvm_guest_memfd(struct vmapi_vm *vm, uint64_t bytes);
 
 /* -- log.c --------------------------------------------------------------- */
 

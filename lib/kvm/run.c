@@ -305,7 +305,8 @@ static int go_round(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 		if (rc == RING_FULL)
 			rc = empty_rings(vcpu);
 	} while (rc == AGAIN);
-	vmi_posted_deliver(vcpu->core.vm);
+	if (vmi_posted_exists(vcpu->core.vm))
+		vmi_posted_deliver(vcpu->core.vm);
 	return rc;
 }
 

@@ -319,3 +319,12 @@ int vmi_kvm_map_apply(
 			"refused to take it back: the map is broken", -rc);
 	return rc;
 }
+
+int vmi_kvm_guest_memfd(struct vmapi_vm *core, uint64_t bytes)
+{
+	struct vmi_kvm_guest_memfd arg = { .bytes = bytes };
+	int rc = vmi_kvm_vm_ioctl(
+		vmi_kvm_vm_of(core), VMI_KVM_CREATE_GUEST_MEMFD, &arg);
+
+	return rc < 0 ? vmi_kvm_vm_refused(rc, VMI_KVM_CREATE_GUEST_MEMFD) : rc;
+}

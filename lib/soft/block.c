@@ -378,6 +378,7 @@ void vmi_code_flush(struct vmi_cpu *c)
 	struct vmi_cache *cache = c->cache;
 	unsigned i;
 
+	vmi_count(&c->stats, VMI_STAT_CODE_FLUSHES);
 	if (c->enter && c->op)
 		truncate_running(c, block_of(c->enter));
 	flags_clear(c);
@@ -615,6 +616,7 @@ static struct vmi_codeblock *decode_page(struct vmi_cpu *c,
 	struct vmi_codeblock *b;
 
 	vmi_host_copy(bytes, f->host, avail);
+	vmi_count(&c->stats, VMI_STAT_BLOCKS);
 	b = arena_take(cache, sizeof(cache->scratch));
 	block_init(c, b, f->host);
 	cache->used = used;

@@ -14,6 +14,7 @@
 #include "lib/soft/debug.h"
 #include "lib/soft/fp/fp.h"
 #include "lib/soft/insn.h"
+#include "lib/soft/stats.h"
 #include "lib/soft/x86.h"
 
 struct vmi_op;
@@ -248,6 +249,7 @@ struct vmi_cpu {
 	int injected;	  /* queued by vmapi_vcpu_interrupt(), or -1 */
 	bool window_wanted;
 
+	struct vmi_stats stats;
 	uint64_t told_rip; /* of the last unknown instruction in the log */
 	struct vmi_io io;
 	jmp_buf leave;

@@ -358,6 +358,14 @@ bool vmi_debug_exit(struct vmi_cpu *c, struct vmapi_exit *exit)
 	return true;
 }
 
+void vmi_debug_forget(struct vmi_cpu *c)
+{
+	struct vmi_debug *d = &c->debug;
+
+	d->why = d->points = d->hits = 0;
+	d->alone_next = d->passed = d->inject = false;
+}
+
 void vmi_debug_set(struct vmi_cpu *c, const struct vmapi_debug *want)
 {
 	static const uint8_t kinds[] = {
@@ -370,6 +378,7 @@ void vmi_debug_set(struct vmi_cpu *c, const struct vmapi_debug *want)
 	struct vmi_point *p = d->point + VMI_GUEST_POINTS;
 	unsigned n;
 
+	d->why = d->points = 0;
 	d->enabled &= GUEST_BITS;
 	memset(p, 0, VMI_HOST_POINTS * sizeof(*p));
 	for (n = 0; n < want->n_points; n++) {

@@ -100,6 +100,9 @@ void vmi_debug_run(struct vmi_cpu *c);
 /* Fill in VMAPI_EXIT_DEBUG, if one is due. */
 bool vmi_debug_exit(struct vmi_cpu *c, struct vmapi_exit *exit);
 
+/* Nothing has stopped or was to be passed. */
+void vmi_debug_forget(struct vmi_cpu *c);
+
 /* What vmapi_vcpu_debug() asks, checked. */
 void vmi_debug_set(struct vmi_cpu *c, const struct vmapi_debug *d);
 

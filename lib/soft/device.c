@@ -111,6 +111,13 @@ static struct vmi_io_entry *overflow(struct vmi_io *io)
 	return e;
 }
 
+/*
+ * What comes before the next instruction, not after the block: an EOI, which
+ * is the application's, and what an access to a controller has raised.
+ */
+#define BEFORE_NEXT                                                            \
+	(VMI_EVENT_EOI | VMI_EVENT_IRQ | VMI_EVENT_NMI | VMI_EVENT_INIT)
+
 static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
 	struct vmi_io_entry want)
 {
@@ -138,9 +145,7 @@ static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
 	}
 	io->n++;
 	io->cursor++;
-	/* An EOI is the application's before the guest does anything else. */
-	if (atomic_load_explicit(&c->event, memory_order_relaxed) &
-		VMI_EVENT_EOI)
+	if (atomic_load_explicit(&c->event, memory_order_relaxed) & BEFORE_NEXT)
 		vmi_leave(c, VMI_LEAVE_REPLAY);
 	return e;
 }

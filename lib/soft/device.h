@@ -24,15 +24,23 @@ bool vmi_ask(struct vmi_cpu *c, struct vmi_io_entry what, uint64_t *answer);
 
 /*
  * Whether the next access of the instruction, to gpa, has its answer in the
- * log: then it is that, though there may be RAM by now.
+ * log: then it is that, though there may be RAM by now.  A write there says
+ * nothing of the read before it: that of a ROM is no device's.
  */
-static inline bool vmi_dev_is_answered(const struct vmi_cpu *c, uint64_t gpa)
+static inline bool vmi_dev_is_answered(const struct vmi_cpu *c, uint64_t gpa,
+	bool is_write)
 {
 	const struct vmi_io *io = &c->io;
+	const struct vmi_io_entry *e = &io->entry[io->cursor];
 
-	return io->cursor < io->n &&
-		io->entry[io->cursor].space == VMI_SPACE_MEMORY &&
-		io->entry[io->cursor].address == gpa;
+	return io->cursor < io->n && e->space == VMI_SPACE_MEMORY &&
+		e->address == gpa && e->is_write == is_write;
+}
+
+static inline bool vmi_dev_is_logged(const struct vmi_cpu *c, uint64_t gpa)
+{
+	return vmi_dev_is_answered(c, gpa, false) ||
+		vmi_dev_is_answered(c, gpa, true);
 }
 
 /* The instruction (or an element of a string) is done: forget its log. */

@@ -26,7 +26,7 @@ struct page {
 
 static const struct vmi_map_entry *map_entry(struct vmi_cpu *c, uint64_t gpa)
 {
-	return vmi_view_find(c->vm->vm.spaces->view, gpa);
+	return vmi_view_find(vmi_cpu_vcpu(c)->vcpu.as->view, gpa);
 }
 
 uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)
@@ -62,7 +62,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 	const struct vmi_map_entry *e = map_entry(c, gpa);
 	struct page p = { .gpa = gpa };
 
-	if (!e || vmi_pc_apic_page(c, gpa) || vmi_dev_is_answered(c, gpa))
+	if (!e || vmi_pc_apic_page(c, gpa))
 		return p;
 	p.ram = e->ram;
 	p.host = e->ram->base + e->offset + (gpa - e->gpa);
@@ -124,13 +124,14 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	struct page p;
 
 	need_canonical(c, linear, access);
+	vmi_count(&c->stats, VMI_STAT_TLB_MISSES);
 	w = vmi_walk(c, linear, access, who, true);
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
 	p = phys_page(c, w.gpa);
 	if (access == VMI_MEM_WRITE && p.logged && !p.readonly)
 		note_write(c, &p);
-	if (p.host)
+	if (p.host && !vmi_dev_is_logged(c, w.gpa))
 		fill(c, who, linear, &w, &p);
 	return p;
 }
@@ -140,7 +141,7 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 static uint64_t page_load(struct vmi_cpu *c, const struct page *p,
 	unsigned bytes)
 {
-	if (p->host)
+	if (p->host && !vmi_dev_is_answered(c, p->gpa, false))
 		return vmi_host_load(p->host, bytes);
 	return vmi_dev_read(c, VMI_SPACE_MEMORY, p->gpa, bytes);
 }
@@ -148,7 +149,8 @@ static uint64_t page_load(struct vmi_cpu *c, const struct page *p,
 static void page_store(struct vmi_cpu *c, const struct page *p, uint64_t v,
 	unsigned bytes)
 {
-	if (!p->host || p->readonly) {
+	if (!p->host || p->readonly ||
+		vmi_dev_is_answered(c, p->gpa, true)) {
 		vmi_dev_write(c, VMI_SPACE_MEMORY, p->gpa, v, bytes);
 		return;
 	}
@@ -444,7 +446,8 @@ static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 	if (crosses(w->linear, w->bytes))
 		return bus_cas(c, w, who);
 	p = translate(c, w->linear, VMI_MEM_WRITE, who);
-	if (!p.host || p.readonly || ((uintptr_t)p.host & (w->bytes - 1)))
+	if (!p.host || p.readonly || vmi_dev_is_logged(c, p.gpa) ||
+		((uintptr_t)p.host & (w->bytes - 1)))
 		return bus_cas(c, w, who);
 	s = vmi_host_cas(p.host, w->expected, w->desired, w->bytes);
 	if (s.swapped && p.code)
@@ -508,6 +511,7 @@ void vmi_tlb_flush(struct vmi_cpu *c)
 {
 	unsigned who, i;
 
+	vmi_count(&c->stats, VMI_STAT_TLB_FLUSHES);
 	for (who = 0; who < VMI_TLBS; who++) {
 		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++)
 			drop(c, who, i);

@@ -137,6 +137,8 @@ static void slice_set(struct vmi_cpu *c, int64_t n)
 {
 	c->icount = retired(c);
 	c->slice = c->budget = n;
+	atomic_store_explicit(&c->stats.value[VMI_STAT_INSTRUCTIONS],
+		c->icount, memory_order_relaxed);
 }
 
 /*
@@ -498,6 +500,7 @@ static void sleep_halted(struct soft_vcpu *v)
 		n = 2;
 	}
 	vmi_gate_leave(&v->vcpu);
+	vmi_count(&v->cpu.stats, VMI_STAT_HALT_EXITS);
 	atomic_store(&v->sleeping, 1);
 	if (!atomic_load(&v->cpu.event))
 		vmi_sys->poll(fds, n, -1);
@@ -548,7 +551,8 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 
 	if (c->shutdown)
 		return exit_with(x, VMAPI_EXIT_SHUTDOWN);
-	if (vmi_debug_exit(c, x))
+	/* A step over HLT ends with that exit alone. */
+	if (!(c->halted && !c->vm->pc) && vmi_debug_exit(c, x))
 		return true;
 	if (look_at_events(v, x))
 		return true;
@@ -563,6 +567,7 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 	if (c->halted && !wants_delivery(c)) {
 		if (!c->vm->pc) {
 			c->halted = false;
+			vmi_debug_forget(c);
 			x->flags |= VMAPI_EXIT_RETIRED;
 			return exit_with(x, VMAPI_EXIT_HALT);
 		}
@@ -658,6 +663,21 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 	}
 }
 
+static void count_exit(struct vmi_cpu *c, const struct vmapi_exit *x)
+{
+	static const uint8_t kinds[] = {
+		[VMAPI_EXIT_IO] = VMI_STAT_IO_EXITS,
+		[VMAPI_EXIT_MMIO] = VMI_STAT_MMIO_EXITS,
+		[VMAPI_EXIT_MSR] = VMI_STAT_MSR_EXITS,
+		[VMAPI_EXIT_HYPERCALL] = VMI_STAT_HYPERCALLS,
+		[VMAPI_EXIT_HALT] = VMI_STAT_HALT_EXITS,
+	};
+
+	vmi_count(&c->stats, VMI_STAT_EXITS);
+	if (x->reason < vmi_array_len(kinds) && kinds[x->reason])
+		vmi_count(&c->stats, kinds[x->reason]);
+}
+
 static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	struct vmapi_exit *x)
 {
@@ -680,9 +700,11 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	}
 	slice_set(c, 0);
 	vmi_gate_leave(&v->vcpu);
-	vmi_posted_deliver(v->vcpu.vm);
+	if (vmi_posted_exists(v->vcpu.vm))
+		vmi_posted_deliver(v->vcpu.vm);
 	x->flags |= VMAPI_EXIT_COUNTED;
 	x->retired = retired(c) - before;
+	count_exit(c, x);
 }
 
 int vmi_soft_run(struct vmapi_vcpu *vcpu, uint64_t limit,

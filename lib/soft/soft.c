@@ -19,6 +19,7 @@
 
 #define MAX_VCPUS   255
 #define MAX_ENTRIES (1 << 20)
+#define MAX_SPACES  64
 #define TSC_HZ	    1000000000ull
 
 /* -- Probing ------------------------------------------------------------ */
@@ -51,7 +52,7 @@ static const struct {
 	{ VMAPI_CAP_VCPUS_MAX, MAX_VCPUS },
 	{ VMAPI_CAP_VCPUS_ADVISED, 8 },
 	{ VMAPI_CAP_MAP_ENTRIES, MAX_ENTRIES },
-	{ VMAPI_CAP_ADDRESS_SPACES, 1 },
+	{ VMAPI_CAP_ADDRESS_SPACES, MAX_SPACES },
 	{ VMAPI_CAP_PAGE_SIZE, 4096 },
 	{ VMAPI_CAP_PHYS_BITS, VMI_PHYS_BITS },
 	{ VMAPI_CAP_READONLY, 1 },
@@ -230,6 +231,7 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 	if (!c->vm->pc)
 		c->mp_state = VMAPI_X86_MP_RUNNABLE;
 	vmi_pc_vcpu_reset(v);
+	vmi_debug_forget(c);
 	vmi_mode_changed(c);
 	vmi_tlb_flush(c);
 	return 0;
@@ -411,6 +413,12 @@ static void soft_dirty_rearm(struct vmapi_vm *vm)
 	vmi_gate_open(vm);
 }
 
+/* Blocks are known by the memory that they lie in, so they stay. */
+static void soft_vcpu_as(struct vmapi_vcpu *vcpu)
+{
+	vmi_tlb_flush(&vmi_soft_vcpu(vcpu)->cpu);
+}
+
 static int soft_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
 {
@@ -470,9 +478,13 @@ const struct vmi_backend vmi_soft_backend = {
 	.one_list = vmi_soft_one_list,
 	.cpuid_supported = soft_cpuid_supported,
 	.x86_exits = soft_x86_exits,
+	.stats_open = vmi_soft_stats_open,
+	.stats_read = vmi_soft_stats_read,
+	.stats_close = vmi_soft_stats_close,
 	.map_apply = soft_map_apply,
 	.map_changed = soft_map_changed,
 	.dirty_rearm = soft_dirty_rearm,
+	.vcpu_as = soft_vcpu_as,
 	.line_count = vmi_pc_line_count,
 	.line_set = vmi_pc_line_set,
 	.msi_send = vmi_pc_msi_send,

@@ -127,10 +127,16 @@ void vmi_do_int3(struct vmi_cpu *c, const struct vmi_op *op)
 }
 
 /* A trap that no privilege keeps from its handler; DR6 says nothing. */
+/* It is the #DB that what MOV SS has held back becomes, too. */
 void vmi_do_int1(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	interrupt(c, op, VMI_EV_EXCEPTION, VMI_DB);
 	c->dr[7] &= ~VMI_DR7_GD;
+	if (!c->trap_pending)
+		return;
+	c->dr[6] = (c->dr[6] & ~15ull) | c->dr6_pending;
+	c->dr6_pending = 0;
+	c->trap_pending = false;
 }
 
 void vmi_do_into(struct vmi_cpu *c, const struct vmi_op *op)

@@ -88,10 +88,27 @@ static void steps(struct machine *m)
 	EQUAL(debug(m, VMAPI_DEBUG_STEP, NULL, 0), 0);
 	for (i = 0; i < sizeof(boundaries); i++)
 		stopped(m, VMAPI_STOP_STEP, boundaries[i]);
+	halts(m); /* a step over HLT is no more than that */
 	EQUAL(vmapi_vcpu_debug(m->vcpu, NULL), 0);
-	halts(m);
-	/* And nothing is left of it. */
 	api_load(m, code, sizeof(code));
+	halts(m);
+}
+
+/* in al, 0x60; hlt: the step that the settling ended is not wanted any more. */
+static void forgotten(struct machine *m)
+{
+	static const uint8_t in[] = { 0xe4, 0x60, 0xf4 };
+	struct vmapi_exit x = { .size = sizeof(x) };
+
+	if (!has(m, VMAPI_DEBUG_STEP))
+		return;
+	api_load(m, in, sizeof(in));
+	EQUAL(debug(m, VMAPI_DEBUG_STEP, NULL, 0), 0);
+	EQUAL(api_run(m, &x), VMAPI_EXIT_IO);
+	EQUAL(vmapi_vcpu_complete(m->vcpu, "\x5a", 1), 0);
+	EQUAL(vmapi_vcpu_settle(m->vcpu, &x), 0);
+	CHECK(x.reason == VMAPI_EXIT_SETTLED || x.reason == VMAPI_EXIT_DEBUG);
+	EQUAL(vmapi_vcpu_debug(m->vcpu, NULL), 0);
 	halts(m);
 }
 
@@ -279,6 +296,7 @@ static void refused(struct machine *m)
 static const struct api_case cases[] = {
 	{ "steps", steps },
 	{ "a step over an access", step_over_an_access },
+	{ "a stop that is forgotten", forgotten },
 	{ "a breakpoint instruction", software },
 	{ "the guest's own breakpoint", given_back },
 	{ "points", points },

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The dirty log, and the retired log of a commit, with a guest that writes. */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "tests/api/api.h"
 
 #define WINDOW	0x40000u /* sixteen pages that are logged */
@@ -8,6 +11,7 @@
 
 /* How a kernel may keep its log; soft knows the first alone. */
 static const char *const kinds[] = { "auto", "bitmap", "clear", "ring" };
+static unsigned kind_now;
 
 static void set_flags(struct machine *m, uint64_t gpa, uint64_t bytes,
 	unsigned flags)
@@ -171,6 +175,47 @@ static void callers_bitmap(struct machine *m)
 	EQUAL(bits[8], 1);
 	EQUAL(bits[9], 2);
 	SAME(dirty(m, 0, API_RAM), "");
+}
+
+static void *run_until_kicked(void *arg)
+{
+	struct machine *m = arg;
+	struct vmapi_exit exit;
+
+	EQUAL(api_run(m, &exit), VMAPI_EXIT_KICK);
+	return NULL;
+}
+
+/* A guest that never leaves, and a page that it never stops to write. */
+static void running_guest(struct machine *m)
+{
+	/* next: inc byte es:[0]; jmp next */
+	static const uint8_t loop[] = { 0x26, 0xfe, 0x06, 0x00, 0x00, 0xeb,
+		0xf9 };
+	struct vmapi_x86_segment es = { .base = WINDOW, .limit = 0xffff,
+		.attributes = 0x93, .selector = WINDOW >> 4 };
+	struct vmapi_reg reg = { .tag = VMAPI_X86_ES, .data = &es,
+		.bytes = sizeof(es) };
+	unsigned told = 0, turns;
+	pthread_t thread;
+
+	if (kind_now == VMAPI_DIRTY_RING && api_cap(m, VMAPI_CAP_IMPAIRED)) {
+		api_skip("an impaired KVM may go round its rings");
+		return;
+	}
+	api_load(m, loop, sizeof(loop));
+	EQUAL(vmapi_regs_set(m->vcpu, &reg, 1, NULL, 0), 0);
+	pthread_create(&thread, NULL, run_until_kicked, m);
+	for (turns = 0; told < 20 && turns < 10000; turns++) {
+		const char *s = dirty(m, WINDOW, PAGES * API_PAGE);
+
+		told += !strcmp(s, "40+1 ");
+		CHECK(!*s || !strcmp(s, "40+1 "));
+		usleep(500);
+	}
+	EQUAL(told, 20);
+	EQUAL(vmapi_vcpu_kick(m->vcpu), 0);
+	pthread_join(thread, NULL);
 }
 
 static void writes_of_others(struct machine *m)
@@ -337,7 +382,7 @@ static void bad_arguments(struct machine *m)
 
 static void (*const parts[])(struct machine *m) = {
 	guest_writes_are_told, ranges_and_counts, room_for_runs,
-	callers_bitmap, writes_of_others, aliases, commits_keep_the_log,
+	callers_bitmap, running_guest, writes_of_others, aliases, commits_keep_the_log,
 	log_is_switched, retired_pages, bad_arguments,
 };
 
@@ -354,6 +399,7 @@ static void every_kind(struct machine *m)
 			EQUAL(vmapi_vm_create(m->ctx, &c, &vm), -ENOTSUP);
 			continue;
 		}
+		kind_now = c.dirty;
 		for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 			struct machine other = { .backend = m->backend };
 

@@ -456,6 +456,38 @@ static void *signal_later(void *opaque)
 	return NULL;
 }
 
+/* Signalled while the guest spins. */
+static void irqfd_running(struct machine *m)
+{
+	struct vmapi_irq_config line = { .size = sizeof(line), .pin = 5 };
+	struct vmapi_irqfd_config c = { .size = sizeof(c) };
+	struct vmapi_irqfd *irqfd;
+	struct machine full;
+	pthread_t thread;
+	unsigned turn;
+
+	if (!with_controllers(m, &full))
+		return;
+	load_pic_guest(&full);
+	EQUAL(vmapi_as_write(full.as, API_CODE + 24, "\0", 1), 0);
+	EQUAL(vmapi_as_write(full.as, API_CODE + 29, "\xeb\xfe", 2), 0);
+	api_real_mode(full.vcpu, API_CODE);
+	run_to_port(&full, 0x42);
+	c.fd = new_eventfd();
+	EQUAL(vmapi_irq_create(full.vm, &line, &c.irq), 0);
+	EQUAL(vmapi_irqfd_create(full.vm, &c, &irqfd), 0);
+	for (turn = 0; turn < 3; turn++) {
+		pthread_create(&thread, NULL, signal_later, &c.fd);
+		run_to_port(&full, 0x43);
+		pthread_join(thread, NULL);
+		run_to_port(&full, 0x44);
+	}
+	vmapi_irqfd_destroy(irqfd);
+	vmapi_irq_destroy(c.irq);
+	api_machine_free(&full);
+	close(c.fd);
+}
+
 /* Signalled while the guest is halted, and before it runs. */
 static void irqfd_edge(struct machine *m)
 {
@@ -556,6 +588,7 @@ int main(void)
 		{ "posted timer", posted_timer },
 		{ "irqfd refusals", irqfd_refusals },
 		{ "irqfd edge", irqfd_edge },
+		{ "irqfd of a running guest", irqfd_running },
 		{ "irqfd resample", irqfd_resample },
 	};
 

@@ -107,6 +107,36 @@ static void line_reaches_guest(struct machine *m)
 	api_machine_free(&full);
 }
 
+/* What x86 has not: lines of one vcpu, and interrupts that are messages. */
+static void other_kinds(struct machine *m)
+{
+	struct vmapi_irq_config c = { .size = sizeof(c), .pin = 27 };
+	struct vmapi_s390_irq message = { .size = sizeof(message),
+		.type = VMAPI_S390_RESTART };
+	struct vmapi_device_config rtc = { .size = sizeof(rtc),
+		.type = VMAPI_DEVICE_RTC };
+	struct vmapi_irq *irq;
+	struct machine full;
+
+	EQUAL(vmapi_s390_inject(NULL, NULL, &message), -EINVAL);
+	EQUAL(vmapi_s390_inject(m->vm, NULL, NULL), -EINVAL);
+	EQUAL(vmapi_s390_inject(m->vm, m->vcpu, &message), -ENOTSUP);
+	c.vcpu = m->vcpu;
+	EQUAL(vmapi_irq_create(m->vm, &c, &irq), -ENXIO);
+	if (!with_controllers(m, &full))
+		return;
+	EQUAL(vmapi_irq_create(full.vm, &c, &irq), -EINVAL); /* not its own */
+	EQUAL(vmapi_s390_inject(full.vm, m->vcpu, &message), -EINVAL);
+	c.vcpu = full.vcpu;
+	EQUAL(vmapi_irq_create(full.vm, &c, &irq), -ENXIO);
+	c.vcpu = NULL;
+	EQUAL(vmapi_device_create(full.vm, &rtc, &c.device), 0);
+	EQUAL(vmapi_irq_create(full.vm, &c, &irq), -ENXIO);
+	EQUAL(vmapi_irq_create(m->vm, &c, &irq), -EINVAL);
+	vmapi_device_destroy(c.device);
+	api_machine_free(&full);
+}
+
 /* -- Routes ------------------------------------------------------------- */
 
 static struct vmapi_route to_pin(unsigned gsi, unsigned chip, unsigned pin)
@@ -389,6 +419,7 @@ int main(void)
 		{ "lines", lines },
 		{ "line reaches guest", line_reaches_guest },
 		{ "messages", messages },
+		{ "other kinds", other_kinds },
 		{ "route refusals", route_refusals },
 		{ "routes of a PC", pc_routes },
 		{ "another number", another_number },

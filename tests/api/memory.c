@@ -307,6 +307,97 @@ static void further_spaces(struct machine *m)
 	vmapi_as_destroy(NULL);
 }
 
+/* copy_code, the page that it reads, and the one that it writes. */
+static void map_second(struct machine *m, struct vmapi_as *as)
+{
+	static const uint64_t offsets[] = { 0x1000, 0x92000, 0x93000 };
+	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = API_PAGE,
+		.ram = m->ram };
+	struct vmapi_map *map;
+	int i;
+
+	EQUAL(vmapi_map_begin(m->vm, &map), 0);
+	for (i = 0; i < 3; i++) {
+		e.gpa = 0x1000u * (unsigned)(i + 1);
+		e.offset = offsets[i];
+		EQUAL(vmapi_map_add(map, as, &e), 0);
+	}
+	/* The first space changes in the same commit. */
+	EQUAL(vmapi_map_remove(map, m->as, 0x80000, API_PAGE), 0);
+	EQUAL(vmapi_map_commit(map), 0);
+	EQUAL(vmapi_as_read(m->as, 0x80000, &i, 1), -EFAULT);
+}
+
+static void vcpus_see_spaces(struct machine *m)
+{
+	struct vmapi_as *as = NULL;
+	struct vmapi_exit exit;
+	uint8_t byte = 0;
+	int err;
+
+	EQUAL(vmapi_vcpu_as_set(NULL, m->as), -EINVAL);
+	EQUAL(vmapi_vcpu_as_set(m->vcpu, NULL), -EINVAL);
+	EQUAL(vmapi_vcpu_as_set(m->vcpu, m->as), 0);
+	if (api_cap(m, VMAPI_CAP_ADDRESS_SPACES) < 2)
+		return;
+	EQUAL(vmapi_as_create(m->vm, &as), 0);
+	api_load(m, copy_code, sizeof(copy_code));
+	EQUAL(vmapi_as_write(m->as, 0x2000, "A", 1), 0);
+	map_second(m, as);
+	EQUAL(vmapi_as_write(as, 0x2000, "B", 1), 0);
+	EQUAL(api_run(m, &exit), VMAPI_EXIT_HALT);
+	err = vmapi_vcpu_as_set(m->vcpu, as);
+	CHECK(!err || err == -ENOTSUP);
+	vmapi_as_destroy(as); /* the vcpu holds it */
+	if (err)
+		return;
+	api_real_mode(m->vcpu, API_CODE);
+	EQUAL(api_run(m, &exit), VMAPI_EXIT_HALT);
+	EQUAL(vmapi_as_read(m->as, 0x3000, &byte, 1), 0);
+	EQUAL(byte, 'A');
+	EQUAL(vmapi_as_read(m->as, 0x93000, &byte, 1), 0);
+	EQUAL(byte, 'B');
+	/* What is not in its space is not there. */
+	api_real_mode(m->vcpu, 0x5000);
+	CHECK(api_run(m, &exit) != VMAPI_EXIT_HALT);
+	if (exit.flags & VMAPI_EXIT_ANSWER)
+		EQUAL(vmapi_vcpu_complete(m->vcpu, "\xf4\xf4\xf4\xf4",
+			exit.u.mmio.length), 0);
+	EQUAL(vmapi_vcpu_reset(m->vcpu), 0);
+	EQUAL(vmapi_vcpu_as_set(m->vcpu, m->as), 0);
+}
+
+static void guest_memfd(struct machine *m)
+{
+	struct vmapi_ram_config c = { .size = sizeof(c), .vm = m->vm,
+		.kind = VMAPI_RAM_GUEST_MEMFD, .bytes = 0x10000,
+		.name = "private" };
+	struct vmapi_map_entry e = { .size = sizeof(e), .gpa = 2 * API_RAM,
+		.bytes = 0x10000 };
+	struct vmapi_map *map;
+	int fd;
+
+	if (!api_cap(m, VMAPI_CAP_GUEST_MEMFD)) {
+		EQUAL(make(m, &c), -ENOTSUP);
+		CHECK(strstr(vmapi_error_last()->message, "guest_memfd"));
+		return;
+	}
+	EQUAL(vmapi_ram_create(m->ctx, &c, &e.ram), 0);
+	EQUAL(vmapi_ram_fd(e.ram, &fd), 0);
+	EQUAL(vmapi_map_begin(m->vm, &map), 0);
+	e.flags = VMAPI_MAP_LOG;
+	EQUAL(vmapi_map_add(map, m->as, &e), -ENOTSUP);
+	e.flags = 0;
+	EQUAL(vmapi_map_add(map, m->as, &e), 0);
+	EQUAL(vmapi_map_commit(map), 0);
+	EQUAL(vmapi_as_write(m->as, e.gpa, "shared", 7), 0);
+	EQUAL(api_unmap(m, e.gpa + 0x4000, API_PAGE), 0);
+	EQUAL(api_unmap(m, e.gpa, e.bytes), 0);
+	vmapi_ram_destroy(e.ram);
+	c.vm = NULL;
+	EQUAL(make(m, &c), -EINVAL);
+}
+
 int main(void)
 {
 	static const struct api_case cases[] = {
@@ -321,6 +412,8 @@ int main(void)
 		{ "written code is seen", written_code_is_seen },
 		{ "reads and writes", reads_and_writes },
 		{ "further spaces", further_spaces },
+		{ "vcpus see spaces", vcpus_see_spaces },
+		{ "guest memfd", guest_memfd },
 	};
 
 	return api_main(cases, sizeof(cases) / sizeof(cases[0]));

@@ -198,6 +198,7 @@ static void commit(struct proof *p, struct vmapi_map *map)
 static void replace(struct proof *p)
 {
 	struct vmapi_map_entry e[PIECES + 2];
+	struct vmapi_map *map = begin(p);
 	unsigned n = 0, at = 0, pages;
 
 	e[n++] = (struct vmapi_map_entry){ .size = sizeof(e[0]),
@@ -209,14 +210,8 @@ static void replace(struct proof *p)
 		e[n++] = piece(p, at, pages);
 		at += pages;
 	}
-	if (p->naive)
-		return;
-	{
-		struct vmapi_map *map = begin(p);
-
-		EQUAL(vmapi_map_replace(map, p->m.as, e, n), 0);
-		commit(p, map);
-	}
+	EQUAL(vmapi_map_replace(map, p->m.as, e, n), 0);
+	commit(p, map);
 }
 
 /* A part of the window shows something else: entries are split, or merge. */
@@ -473,13 +468,7 @@ static void run_proof(struct proof *p, double seconds)
 	bool over = false;
 	unsigned i;
 
-	{
-		struct vmapi_map_entry e = piece(p, 0, SHOWN);
-		struct vmapi_map *map = begin(p);
-
-		EQUAL(vmapi_map_add(map, p->m.as, &e), 0);
-		EQUAL(vmapi_map_commit(map), 0);
-	}
+	replace(p);
 	start_vcpus(p);
 	pthread_create(&p->reader, NULL, read_on, p);
 	pthread_create(&p->aside, NULL, commit_aside, p);
@@ -541,6 +530,6 @@ int main(int argc, char **argv)
 {
 	static const struct api_case cases[] = { { "proof", prove_all } };
 
-	share = (argc > 1 ? atof(argv[1]) : 20) / 5;
+	share = (argc > 1 ? atof(argv[1]) : 20) / 4;
 	return api_main(cases, 1);
 }

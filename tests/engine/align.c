@@ -99,12 +99,12 @@ static const struct row rows[] = {
 	{ "fld m64, by 4", BYTES(0xdd, 0x07, 0xf4), 64, DATA + 4, ALIGN },
 	{ "fld m80, by 8", BYTES(0xdb, 0x2f, 0xf4), 64, DATA + 8, NONE },
 	{ "fld m80, by 4", BYTES(0xdb, 0x2f, 0xf4), 64, DATA + 4, ALIGN },
-	{ "fstp m80, by 8", BYTES(0xdb, 0xe3, 0xd9, 0xee, 0xdb, 0x3f, 0xf4), 64, DATA + 8,
-		NONE },
-	{ "fstp m80, by 4", BYTES(0xdb, 0xe3, 0xd9, 0xee, 0xdb, 0x3f, 0xf4), 64, DATA + 4,
-		ALIGN },
-	{ "fstp m80, absent", BYTES(0xdb, 0xe3, 0xd9, 0xee, 0xdb, 0x3f, 0xf4), 64,
-		ABSENT + 4, ALIGN },
+	{ "fstp m80, by 8", BYTES(0xdb, 0xe3, 0xd9, 0xee, 0xdb, 0x3f, 0xf4),
+		64, DATA + 8, NONE },
+	{ "fstp m80, by 4", BYTES(0xdb, 0xe3, 0xd9, 0xee, 0xdb, 0x3f, 0xf4),
+		64, DATA + 4, ALIGN },
+	{ "fstp m80, absent", BYTES(0xdb, 0xe3, 0xd9, 0xee, 0xdb, 0x3f, 0xf4),
+		64, ABSENT + 4, ALIGN },
 	{ "fbld, by 8", BYTES(0xdf, 0x27, 0xf4), 64, DATA + 8, NONE },
 	{ "fbld, by 4", BYTES(0xdf, 0x27, 0xf4), 64, DATA + 4, ALIGN },
 	{ "fbstp, by 4", BYTES(0xdb, 0xe3, 0xd9, 0xee, 0xdf, 0x37, 0xf4), 64, DATA + 4,
@@ -161,28 +161,13 @@ static struct frame frame_of(struct engine *e, unsigned mode)
 	return f;
 }
 
-static void paging32(struct engine *e)
-{
-	uint64_t cr0 = engine_get(e->vcpu, VMAPI_X86_CR0);
-	unsigned i;
-
-	/* PAE: the four entries of 64-bit mode's first directory pointers. */
-	if (cr0 & 0x80000000u)
-		return;
-	for (i = 0; i < 4; i++)
-		engine_poke(e, ENGINE_PML4 + 0x8000 + 8 * i,
-			(ENGINE_PML4 + 0x2000 + 0x1000 * i) | 1, 8);
-	engine_set(e->vcpu, VMAPI_X86_CR3, ENGINE_PML4 + 0x8000);
-	engine_set(e->vcpu, VMAPI_X86_CR4, 0x620);
-	engine_set(e->vcpu, VMAPI_X86_CR0, cr0 | 0x80000000u);
-}
-
 static void start(struct engine *e, const struct row *r, uint64_t flags)
 {
 	uint64_t cr0;
 
 	engine_user(e, e->vcpu, r->mode);
-	paging32(e);
+	if (r->mode == 32)
+		engine_pae(e, e->vcpu);
 	engine_load(e, r->code, r->bytes);
 	engine_poke(e, ENGINE_PT + 8 * (ABSENT >> 12), ABSENT | 6, 8);
 	memset(e->mem + DATA, 0, 0x1000);

@@ -167,6 +167,9 @@ static const struct row rows[] = {
 		4 },
 
 	{ "INT1", BYTES(0xf1, 0xf4), { 0 }, 0, 0, 0, DB, 1, 0, false, 4 },
+	{ "MOV SS and INT1: one trap", /* mov ss, [rdi]; int1; hlt */
+		BYTES(0x8e, 0x17, 0xf1, 0xf4), { DATA }, POINT(0, ACCESS, TWO),
+		0, 0, DB, 3, 1, false, 4 },
 	{ "INT1 and TF: one trap", BYTES(0xf1, 0xf4), { 0 }, 0, TF, 0, DB, 1,
 		0, false, 4 },
 	{ "general detect, reading", /* mov rax, dr0 */
@@ -329,6 +332,27 @@ static void input_to_a_point(void)
 	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
 	EQUAL(engine_vector(&e), DB);
 	EQUAL(engine_peek(&e, DATA, 1), 0x5a);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RCX), 3);
+	EQUAL(frame(&e, 0), CODE);
+	EQUAL(frame(&e, 2) & RF, RF);
+	engine_close(&e);
+}
+
+/* An NMI that comes meanwhile is taken between two elements. */
+static void nmi_between_elements(void)
+{
+	const struct row r = { "", BYTES(0xf3, 0x6c, 0x90, 0xf4), { 0 }, 0, 0,
+		0, 0, 0, 0, 0, 0 };
+	struct engine e;
+
+	engine_about("an NMI between elements");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	start(&e, &r);
+	EQUAL(engine_run(&e), VMAPI_EXIT_IO);
+	engine_answer(&e, 0x5a, 1);
+	engine_must(vmapi_vcpu_nmi(e.vcpu));
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), 2);
 	EQUAL(engine_get(e.vcpu, VMAPI_X86_RCX), 3);
 	EQUAL(frame(&e, 0), CODE);
 	EQUAL(frame(&e, 2) & RF, RF);
@@ -532,6 +556,76 @@ static void task_trap(void)
 	engine_close(&e);
 }
 
+/* -- A debugger beside the guest's own ---------------------------------- */
+
+static void ask(struct engine *e, uint32_t flags,
+	const struct vmapi_debug_point *p, uint32_t n)
+{
+	struct vmapi_debug d = { .size = sizeof(d), .flags = flags,
+		.points = p, .n_points = n };
+
+	engine_must(vmapi_vcpu_debug(e->vcpu, &d));
+}
+
+static void stops(struct engine *e, uint32_t why, unsigned offset)
+{
+	EQUAL(engine_run(e), VMAPI_EXIT_DEBUG);
+	EQUAL(e->exit.u.debug.why, why);
+	EQUAL(e->exit.u.debug.address, CODE + offset);
+	EQUAL(engine_get(e->vcpu, VMAPI_X86_DEBUG(6)), DR6);
+}
+
+/* The same point, and TF with a step: the debugger first, then the guest. */
+static void both(void)
+{
+	static const struct vmapi_debug_point p = { .address = CODE + 1,
+		.kind = VMAPI_POINT_EXEC };
+	const struct row r = { "", BYTES(0x90, 0x90, 0xf4), { CODE + 1 },
+		POINT(0, EXEC, ONE), 0, 0, 0, 0, 0, 0, 0 };
+	struct engine e;
+
+	engine_about("a point of both");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	start(&e, &r);
+	ask(&e, 0, &p, 1);
+	stops(&e, VMAPI_STOP_POINT, 1);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), DB);
+	EQUAL(frame(&e, 0), CODE + 1);
+	engine_about("steps of both");
+	start(&e, &r);
+	set_points(&e, r.dr, 0);
+	engine_set(e.vcpu, VMAPI_X86_DEBUG(6), DR6);
+	engine_set(e.vcpu, VMAPI_X86_RFLAGS, 2 | TF);
+	ask(&e, VMAPI_DEBUG_STEP, NULL, 0);
+	stops(&e, VMAPI_STOP_STEP, 1);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), DB);
+	EQUAL(frame(&e, 0), CODE + 1);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_DEBUG(6)), DR6 | DR6_BS);
+	engine_close(&e);
+}
+
+/* mov [rdi], ecx; mov eax, [rdi]; add [rdi], ecx; hlt */
+static void reads_alone(void)
+{
+	static const struct vmapi_debug_point p = { .address = DATA,
+		.kind = VMAPI_POINT_READ, .bytes = 4 };
+	const struct row r = { "", BYTES(0x89, 0x0f, 0x8b, 0x07, 0x01, 0x0f,
+		0xf4), { 0 }, 0, 0, 0, 0, 0, 0, 0, 0 };
+	struct engine e;
+
+	engine_about("reads alone");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	start(&e, &r);
+	ask(&e, 0, &p, 1);
+	stops(&e, VMAPI_STOP_POINT, 4);
+	stops(&e, VMAPI_STOP_POINT, 6);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_peek(&e, DATA, 4), 8);
+	engine_close(&e);
+}
+
 int main(void)
 {
 	all_rows();
@@ -539,6 +633,7 @@ int main(void)
 	ports(DE, DB);
 	ports(0, NONE);
 	input_to_a_point();
+	nmi_between_elements();
 	device_then_point();
 	faulting();
 	aliases();
@@ -546,5 +641,7 @@ int main(void)
 	syscall_and_tf();
 	iret_loads_rf();
 	task_trap();
+	both();
+	reads_alone();
 	return engine_result();
 }

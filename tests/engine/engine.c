@@ -284,6 +284,18 @@ void engine_user(struct engine *e, struct vmapi_vcpu *vcpu, unsigned mode)
 	engine_must(vmapi_regs_set(vcpu, regs, 4, NULL, 0));
 }
 
+void engine_pae(struct engine *e, struct vmapi_vcpu *vcpu)
+{
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		engine_poke(e, ENGINE_PDPT + 8 * i,
+			(ENGINE_PML4 + 0x2000 + 0x1000 * i) | 1, 8);
+	engine_set(vcpu, VMAPI_X86_CR3, ENGINE_PDPT);
+	engine_set(vcpu, VMAPI_X86_CR4, 0x620);
+	engine_set(vcpu, VMAPI_X86_CR0, 0x80000031);
+}
+
 void engine_load(struct engine *e, const void *code, size_t bytes)
 {
 	engine_must(vmapi_as_write(e->as, ENGINE_CODE, code, bytes));

@@ -28,6 +28,7 @@
 #define ENGINE_HANDLERS 0x004000u /* 16 bytes each */
 #define ENGINE_PML4	0x100000u /* identity for 4 GiB, 2 MiB pages, user */
 #define ENGINE_PT	0x106000u /* of the first 2 MiB: 4 KiB pages */
+#define ENGINE_PDPT	0x107000u /* engine_pae() */
 #define ENGINE_DEVICE	0xd0000000u
 
 /* Selectors. */
@@ -58,6 +59,8 @@ void engine_close(struct engine *e);
 void engine_mode(struct engine *e, struct vmapi_vcpu *vcpu, unsigned mode);
 /* To CPL 3, in 32- or 64-bit mode. */
 void engine_user(struct engine *e, struct vmapi_vcpu *vcpu, unsigned mode);
+/* 32-bit mode turns to PAE paging, with the tables of 64-bit mode. */
+void engine_pae(struct engine *e, struct vmapi_vcpu *vcpu);
 void engine_load(struct engine *e, const void *code, size_t bytes);
 
 uint64_t engine_get(struct vmapi_vcpu *vcpu, uint64_t tag);

@@ -269,6 +269,134 @@ static void page_faults(void)
 	}
 }
 
+/* -- PUSHA and POPA, which fault at any of eight ------------------------- */
+
+struct eight {
+	const char *name;
+	uint8_t code[4];
+	uint64_t sp;
+	uint64_t page; /* that is not there, or not writable */
+	uint64_t pte;
+	uint32_t error;
+	uint64_t cr2;
+	uint64_t sp_after;
+};
+
+static const struct eight eights[] = {
+	{ "pusha, the first", { 0x60, 0xf4 }, NEXT + 16, NEXT, 6, 6, NEXT + 12,
+		NEXT - 16 },
+	{ "pusha, the fifth", { 0x60, 0xf4 }, NEXT + 16, DATA, 6, 6, NEXT - 4,
+		NEXT - 16 },
+	{ "pusha, within one", { 0x60, 0xf4 }, NEXT + 18, DATA, 6, 6, NEXT - 2,
+		NEXT - 14 },
+	{ "pusha, the last, read-only", { 0x60, 0xf4 }, NEXT + 28, DATA, 5, 7,
+		NEXT - 4, NEXT - 4 },
+	{ "pushaw, the third", { 0x66, 0x60, 0xf4 }, NEXT + 4, DATA, 6, 6,
+		NEXT - 2, NEXT - 12 },
+	{ "popa, the first", { 0x61, 0xf4 }, NEXT - 16, DATA, 6, 4, NEXT - 16,
+		NEXT + 16 },
+	{ "popa, the fifth", { 0x61, 0xf4 }, NEXT - 16, NEXT, 6, 4, NEXT,
+		NEXT + 16 },
+	{ "popa, within one", { 0x61, 0xf4 }, NEXT - 6, NEXT, 6, 4, NEXT,
+		NEXT + 26 },
+	{ "popaw, the last", { 0x66, 0x61, 0xf4 }, NEXT - 14, NEXT, 6, 4, NEXT,
+		NEXT + 2 },
+};
+
+/* or byte ptr [disp32], 3; add esp, 4; iretd */
+static const uint8_t mends[] = {
+	0x80, 0x0d, 0x00, 0x00, 0x00, 0x00, 0x03, 0x83, 0xc4, 0x04, 0xcf,
+};
+
+static void eight_start(struct engine *e, const struct eight *r)
+{
+	unsigned i;
+
+	engine_user(e, e->vcpu, 32);
+	engine_pae(e, e->vcpu);
+	engine_load(e, r->code, sizeof(r->code));
+	for (i = 0; i < 0x2000; i++)
+		e->mem[DATA + i] = (uint8_t)(i * 7 + 1);
+	for (i = 0; i < 8; i++)
+		engine_set(e->vcpu, VMAPI_X86_GPR(i), 0x11110000 + i);
+	engine_set(e->vcpu, VMAPI_X86_RSP, r->sp);
+	engine_poke(e, ENGINE_PT + 8 * (r->page >> 12), r->page | r->pte, 8);
+}
+
+/* The fault: nothing has changed. */
+static void eight_faults(struct engine *e, const struct eight *r)
+{
+	const uint64_t frame = ENGINE_STACK - 24;
+	unsigned i;
+
+	eight_start(e, r);
+	EQUAL(engine_run(e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(e), PF);
+	EQUAL(engine_get(e->vcpu, VMAPI_X86_CR2), r->cr2);
+	EQUAL(engine_peek(e, frame, 4), r->error);
+	EQUAL(engine_peek(e, frame + 4, 4), ENGINE_CODE);
+	EQUAL(engine_peek(e, frame + 16, 4), r->sp);
+	for (i = 0; i < 8; i++)
+		if (i != SP)
+			EQUAL(engine_get(e->vcpu, VMAPI_X86_GPR(i)),
+				0x11110000 + i);
+}
+
+/* As element `i`, in order of ascending addresses: DI first. */
+static uint64_t element(struct engine *e, const struct eight *r, unsigned i)
+{
+	unsigned n = r->code[0] == 0x66 ? 2 : 4;
+	uint64_t low = r->sp < r->sp_after ? r->sp : r->sp_after;
+
+	return engine_peek(e, low + n * i, n);
+}
+
+static uint64_t shall_be(const struct eight *r, unsigned reg)
+{
+	uint64_t v = reg == SP ? r->sp : 0x11110000 + reg;
+
+	return r->code[0] == 0x66 ? v & 0xffff : v;
+}
+
+/* A handler mends the page: the instruction is done, once and whole. */
+static void eight_again(struct engine *e, const struct eight *r)
+{
+	bool pops = r->sp < r->sp_after;
+	uint64_t mask = r->code[0] == 0x66 ? 0xffff : 0xffffffff;
+	unsigned i;
+
+	eight_start(e, r);
+	memcpy(e->mem + ENGINE_HANDLERS + 16 * PF, mends, sizeof(mends));
+	engine_poke(e, ENGINE_HANDLERS + 16 * PF + 2,
+		ENGINE_PT + 8 * (r->page >> 12), 4);
+	EQUAL(engine_run(e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(e), GP); /* HLT at CPL 3 */
+	EQUAL(engine_peek(e, ENGINE_STACK - 8, 4), r->sp_after);
+	for (i = 0; i < 8; i++) {
+		if (!pops)
+			EQUAL(element(e, r, i), shall_be(r, DI - i));
+		else if (DI - i != SP)
+			EQUAL(engine_get(e->vcpu, VMAPI_X86_GPR(DI - i)) &
+				mask, element(e, r, i));
+	}
+}
+
+static void pusha_and_popa(void)
+{
+	struct engine e;
+	size_t i;
+
+	for (i = 0; i < sizeof(eights) / sizeof(eights[0]); i++) {
+		engine_about(eights[i].name);
+		engine_open(&e, VMAPI_IRQCHIP_NONE);
+		eight_faults(&e, &eights[i]);
+		engine_close(&e);
+		engine_open(&e, VMAPI_IRQCHIP_NONE);
+		eight_again(&e, &eights[i]);
+		engine_close(&e);
+	}
+}
+
 /* -- The end of the code segment ---------------------------------------- */
 
 /* Near branches beyond it fault themselves: SDM 2A, CALL, JMP, Jcc. */
@@ -370,6 +498,51 @@ static void compatibility(void)
 	EQUAL(engine_get(e.vcpu, VMAPI_X86_RSP), high + ENGINE_STACK - 40);
 	EQUAL(engine_peek(&e, ENGINE_STACK - 40, 8), ENGINE_CODE);
 	EQUAL(engine_peek(&e, ENGINE_STACK - 32, 8), ENGINE_UCODE32);
+	engine_close(&e);
+}
+
+/* -- Reading and writing a ROM ------------------------------------------- */
+
+/* A write goes to the ROM's device; what was read before it stays read. */
+static void written(struct engine *e, uint64_t gpa, uint64_t value)
+{
+	EQUAL(engine_run(e), VMAPI_EXIT_MMIO);
+	EQUAL(e->exit.u.mmio.gpa, gpa);
+	EQUAL(e->exit.u.mmio.is_write, 1);
+	EQUAL(e->exit.u.mmio.data[0], value);
+}
+
+static void rom(void)
+{
+	/*
+	 * mov eax, 0x50; mov ds, eax; add dword ptr [0x1f00], 1; lock add
+	 * dword ptr [0x1f00], 2; mov ebx, [0x1f00]; hlt
+	 */
+	static const uint8_t code[] = { 0xb8, 0x50, 0, 0, 0, 0x8e, 0xd8,
+		0x83, 0x05, 0x00, 0x1f, 0, 0, 1, 0xf0, 0x83, 0x05, 0x00, 0x1f,
+		0, 0, 2, 0x8b, 0x1d, 0x00, 0x1f, 0, 0, 0xf4 };
+	struct vmapi_x86_segment ds;
+	struct vmapi_reg reg = { .tag = VMAPI_X86_DS, .data = &ds,
+		.bytes = sizeof(ds) };
+	struct engine e;
+
+	engine_about("a ROM is written");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_poke(&e, ENGINE_GDT + 0x50, 0x00cf920000001234, 8);
+	engine_poke(&e, 0x1f00, 0x10, 4);
+	engine_must(engine_map(&e, ENGINE_GDT, 0x1000, ENGINE_GDT,
+		VMAPI_MAP_READONLY));
+	engine_load(&e, CODE(code));
+	written(&e, ENGINE_GDT + 0x54, 0); /* the accessed bit */
+	written(&e, 0x1f00, 0x11);
+	written(&e, 0x1f00, 0x12);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), -1);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RBX), 0x10);
+	engine_must(vmapi_regs_get(e.vcpu, &reg, 1, NULL, 0));
+	EQUAL(ds.selector, 0x50);
+	EQUAL(ds.limit, 0xf1234fff);
+	EQUAL(ds.attributes, 0xc093);
 	engine_close(&e);
 }
 
@@ -503,8 +676,10 @@ int main(void)
 	privileged();
 	unknown();
 	page_faults();
+	pusha_and_popa();
 	limits();
 	two_bases();
 	compatibility();
+	rom();
 	return engine_result();
 }

@@ -128,6 +128,16 @@ static const uint8_t sti_jump[] = {
 	0xfb, 0x90, 0xeb, 0xfe,
 };
 
+/*
+ * mov esi, 0xfee00000; mov dword ptr [rsi+0xf0], 0x1ff; sti; nop; mov dword
+ * ptr [rsi+0x300], 0x44050; cli; jmp .
+ */
+static const uint8_t self_ipi[] = {
+	0xbe, 0x00, 0x00, 0xe0, 0xfe, 0xc7, 0x86, 0xf0, 0x00, 0x00, 0x00, 0xff,
+	0x01, 0x00, 0x00, 0xfb, 0x90, 0xc7, 0x86, 0x00, 0x03, 0x00, 0x00, 0x50,
+	0x40, 0x04, 0x00, 0xfa, 0xeb, 0xfe,
+};
+
 /* jmp . */
 static const uint8_t spin[] = {
 	0xeb, 0xfe,
@@ -428,6 +438,21 @@ static void nmi_after_sti(void)
 	engine_close(&e);
 }
 
+/* What an instruction sends to its own processor comes before the next. */
+static void sent_to_self(void)
+{
+	struct engine e;
+
+	engine_about("an IPI to itself, then CLI");
+	engine_open(&e, VMAPI_IRQCHIP_FULL);
+	begin(&e, CODE(self_ipi));
+	report_from(&e, 0x50);
+	EQUAL(engine_step(&e, 100), VMAPI_EXIT_IO);
+	EQUAL(frame(&e, 0), ENGINE_CODE + 27);
+	EQUAL(e.exit.retired, 5);
+	engine_close(&e);
+}
+
 /* -- Halts and kicks ---------------------------------------------------- */
 
 enum how { KICK, MESSAGE, NOT_MASKED };
@@ -495,6 +520,7 @@ int main(void)
 	nmi_is_masked(CODE(nmi_bad_iret), true);
 	nmis_at_once();
 	nmi_after_sti();
+	sent_to_self();
 	woken("a kick wakes", KICK);
 	woken("an interrupt wakes", MESSAGE);
 	woken("an NMI wakes", NOT_MASKED);

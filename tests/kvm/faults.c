@@ -73,6 +73,21 @@ static int faulty_timerfd(int clock)
 	return refused() ? -EMFILE : vmi_sys_host.timerfd(clock);
 }
 
+static int faulty_dup(int fd)
+{
+	return refused() ? -EMFILE : vmi_sys_host.dup(fd);
+}
+
+static int faulty_epoll(void)
+{
+	return refused() ? -EMFILE : vmi_sys_host.epoll();
+}
+
+static int faulty_epoll_add(int epoll, int fd)
+{
+	return refused() ? -ENOSPC : vmi_sys_host.epoll_add(epoll, fd);
+}
+
 static void *faulty_alloc(size_t bytes)
 {
 	void *memory = refused() ? NULL : vmi_sys_host.alloc(bytes);
@@ -179,6 +194,74 @@ static int ask(struct machine *m)
 	return vmapi_x86_exits(m->vm, &exits);
 }
 
+static void see(void *opaque, const struct vmapi_posted_write *write)
+{
+	(void)opaque;
+	(void)write;
+}
+
+/* Everything that wires a VM to eventfds. */
+struct wires {
+	struct vmapi_irqfd *irqfd;
+	struct vmapi_ioeventfd *ioeventfd;
+	struct vmapi_posted *posted;
+	struct vmapi_device *vfio;
+};
+
+static int wire_fds(struct machine *m, int fd, struct wires *w)
+{
+	struct vmapi_irq_config line = { .size = sizeof(line), .pin = 10 };
+	struct vmapi_irqfd_config in = { .size = sizeof(in), .fd = fd,
+		.resample_fd = fd, .flags = VMAPI_IRQFD_RESAMPLE };
+	struct vmapi_ioeventfd_config out = { .size = sizeof(out), .fd = fd,
+		.address = 0xfe000000 };
+	int rc = vmapi_irq_create(m->vm, &line, &in.irq);
+
+	if (rc)
+		return rc;
+	rc = vmapi_irqfd_create(m->vm, &in, &w->irqfd);
+	vmapi_irq_destroy(in.irq);
+	CHECK(!rc == !!w->irqfd);
+	if (!rc)
+		rc = vmapi_ioeventfd_create(m->vm, &out, &w->ioeventfd);
+	return rc;
+}
+
+static int wire_up(struct machine *m, struct wires *w)
+{
+	struct vmapi_posted_config p = { .size = sizeof(p), .write = see,
+		.base = 0xfe001000, .bytes = 64 };
+	struct vmapi_route route = { .size = sizeof(route), .gsi = 40,
+		.type = VMAPI_ROUTE_MSI };
+	struct vmapi_device_config d = { .size = sizeof(d),
+		.type = VMAPI_DEVICE_VFIO };
+	int rc = vmapi_posted_create(m->vm, &p, &w->posted);
+
+	route.u.msi.address = 0xfee00000;
+	if (!rc)
+		rc = vmapi_routes_set(m->vm, &route, 1);
+	if (!rc && !vmapi_device_probe(m->vm, VMAPI_DEVICE_VFIO))
+		rc = vmapi_device_create(m->vm, &d, &w->vfio);
+	return rc;
+}
+
+static int wire(struct machine *m)
+{
+	int fd = vmi_sys_host.eventfd(0, 0), rc;
+	struct wires w;
+
+	memset(&w, 0, sizeof(w));
+	rc = wire_fds(m, fd, &w);
+	if (!rc)
+		rc = wire_up(m, &w);
+	vmapi_device_destroy(w.vfio);
+	vmapi_posted_destroy(w.posted);
+	vmapi_ioeventfd_destroy(w.ioeventfd);
+	vmapi_irqfd_destroy(w.irqfd);
+	vmi_sys_host.close(fd);
+	return rc;
+}
+
 static int life(void)
 {
 	struct vmapi_vm_config config = {
@@ -206,6 +289,8 @@ static int life(void)
 	}
 	if (!rc)
 		rc = use(&m);
+	if (!rc)
+		rc = wire(&m);
 	machine_close(&m);
 	return rc;
 }
@@ -274,6 +359,9 @@ int main(void)
 	faulty.sigmask = faulty_sigmask;
 	faulty.timer_start = faulty_timer_start;
 	faulty.eventfd = faulty_eventfd;
+	faulty.dup = faulty_dup;
+	faulty.epoll = faulty_epoll;
+	faulty.epoll_add = faulty_epoll_add;
 	faulty.timerfd = faulty_timerfd;
 	faulty.alloc = faulty_alloc;
 	faulty.alloc_aligned = faulty_alloc_aligned;

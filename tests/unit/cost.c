@@ -141,7 +141,7 @@ int main(void)
 		if (!now || now > 12 * one)
 			return fail("what is mapped costs");
 	}
-	for (k = 1; k <= 16; k *= 4) {
+	for (k = 1; k <= 8; k *= 8) {
 		now = cost(1000, k) / k;
 		printf("%u of 1000 entries: %lu each\n", k, now);
 		if (k == 1)

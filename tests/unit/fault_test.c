@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/core/dirty.h"
 #include "lib/sys/sys.h"
 #include "tests/unit/null.h"
 
@@ -140,6 +141,7 @@ struct things {
 	struct vmapi_as *as, *second;
 	struct vmapi_ram *ram, *copy;
 	struct vmapi_irq *irq;
+	struct vmapi_retired *retired;
 };
 
 static int make_vm(struct things *t)
@@ -185,6 +187,7 @@ static int map_some(struct things *t, uint64_t gpa)
 	struct vmapi_map_entry e = { .size = sizeof(e),
 		.gpa = gpa,
 		.bytes = 0x1000,
+		.flags = VMAPI_MAP_LOG,
 		.ram = t->ram };
 	struct vmapi_map *map;
 	int err = vmapi_map_begin(t->vm, &map), i;
@@ -209,7 +212,35 @@ static int unmap_some(struct things *t)
 		vmapi_map_abort(map);
 		return err;
 	}
-	return vmapi_map_commit(map);
+	return vmapi_map_commit_log(map, &t->retired);
+}
+
+/* What is dirty is told by the commit that succeeds, not before it. */
+static int unmap_dirty(struct things *t)
+{
+	struct vmapi_retired_run run = { .size = sizeof(run) };
+	size_t n = 0;
+	int err;
+
+	vmi_log_mark(t->ram, 0, 0x1000);
+	err = unmap_some(t);
+	ck_assert(!err == !!t->retired);
+	if (err)
+		return err;
+	err = vmapi_retired_runs(t->retired, &run, 1, &n);
+	ck_assert_uint_eq(n, 1); /* at eight places, and told once */
+	return err;
+}
+
+static int read_log(struct things *t, uint64_t *pages)
+{
+	struct vmapi_dirty_run run;
+	struct vmapi_dirty d = { .size = sizeof(d), .bytes = 0x40000,
+		.runs = &run, .n_runs = 1 };
+	int err = vmapi_dirty_read(t->ram, &d);
+
+	*pages = err ? 0 : d.pages;
+	return err;
 }
 
 static int use_registers(struct things *t)
@@ -235,6 +266,7 @@ static int use_registers(struct things *t)
 static int make_all(struct things *t)
 {
 	size_t before = 0, after = 0;
+	uint64_t pages;
 	int err = vmapi_open("null", 0, &t->ctx);
 
 	if (!err)
@@ -246,8 +278,9 @@ static int make_all(struct things *t)
 	if (!err)
 		err = vmapi_as_entries(t->as, NULL, 0, &before);
 	if (!err)
-		err = unmap_some(t);
-	if (err && before) { /* nothing was half unmapped */
+		err = unmap_dirty(t);
+	if (err && before) { /* nothing was half unmapped, and nothing lost */
+		ck_assert(read_log(t, &pages) || pages == 1);
 		vmapi_as_entries(t->as, NULL, 0, &after);
 		ck_assert_uint_eq(before, after);
 	}
@@ -260,6 +293,7 @@ static int make_all(struct things *t)
 
 static void drop_all(struct things *t)
 {
+	vmapi_retired_destroy(t->retired);
 	vmapi_close(t->ctx);
 	vmapi_irq_destroy(t->irq);
 	vmapi_vcpu_destroy(t->vcpu);
@@ -295,6 +329,7 @@ START_TEST(each_site_fails_once)
 	unsigned sites, i, harmless = 0;
 
 	null_reset();
+	null_knobs.dirty_log = 1 << VMAPI_DIRTY_AUTO;
 	vmi_sys = &table;
 	code = -EMFILE;
 	ck_assert_int_eq(attempt(0), 0);

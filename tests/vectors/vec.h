@@ -61,7 +61,7 @@ enum vec_mode {
 struct vec_world {
 	const char *name;
 	uint8_t bits;	/* of its code */
-	uint8_t blocks; /* of cases for each row */
+	uint8_t blocks; /* of cases of a row, as recorded */
 	uint8_t seed;
 	bool limits;
 	enum vec_kind kind;

@@ -263,8 +263,12 @@ static void poke_far(struct vec_case *c, uint64_t address,
 	bool pops = is_exec(c, (const char *const[]){ "ret_far", "iret",
 		NULL });
 
-	poke(c, address, page_ip(c) + (c->in.rip + 32 + vec_below(r, 4000)) %
-		VEC_PAGE, step);
+	uint64_t to = page_ip(c) + (c->in.rip + 32 + vec_below(r, 4000)) %
+		VEC_PAGE;
+
+	if (is_modelled(c) && one_in(r, 8))
+		to += 0x10000; /* beyond the limit of real mode */
+	poke(c, address, to, step);
 	poke(c, address + step, vec_below(r, 3) ? code_selector(c) :
 		pick_selector(c, r), pops ? step : 2);
 	if (!pops)
@@ -424,8 +428,7 @@ static void make_registers(struct vec_case *c, struct vec_random *r)
 
 /*
  * Alignment is not checked, or not in one way, where there are several
- * accesses (also to one page, by segments that overlap), #GP for alignment,
- * and in 16-bit addresses, which fault.
+ * accesses, #GP for alignment, and in 16-bit addresses, which fault.
  */
 static void mend_alignment(struct vec_case *c)
 {
@@ -438,9 +441,7 @@ static void mend_alignment(struct vec_case *c)
 		NULL };
 
 	if (is_exec(c, never) || (c->insn.row->attr & (VMI_A_AL16 |
-		VMI_A_STR)) || has_limits(c) || c->insn.seg == VMI_CS ||
-		c->in.ss == VEC_LDT(VEC_S_ENDS16) ||
-		(c->insn.addrsize == 2 && c->world == VEC_W32) ||
+		VMI_A_STR)) || (c->insn.addrsize == 2 && c->world == VEC_W32) ||
 		(c->insn.prefixes & VMI_PFX_LOCK))
 		c->in.rflags &= ~(uint64_t)FLAG_AC;
 }

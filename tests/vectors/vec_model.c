@@ -692,6 +692,8 @@ vec_model_fn *vec_model_of(const struct vec_row *row, unsigned world)
 		if (!strcmp(models[i].exec, row->exec) &&
 			(models[i].kinds & kind))
 			return models[i].fn;
+	if (kind == S && vec_model_unit(row))
+		return vec_m_unit;
 	/* The host's FS is not to be touched. */
 	if (kind == U && !strcmp(row->op[0], "FS"))
 		return row->exec[1] == 'u' ? push_sreg : pop_sreg;
@@ -735,6 +737,8 @@ void vec_model_prepare(struct vec_case *c, struct vec_random *r)
 		c->in.r[VEC_DX] = (c->in.r[VEC_DX] & ~UINT64_C(0xffff)) |
 			(VEC_PORT_FIRST - 6 + vec_below(r, 44));
 	vec_model_prepare_system(c, r);
+	if (vec_model_of(c->row, c->world) == vec_m_unit)
+		vec_model_prepare_unit(c, r);
 }
 
 void vec_model_run(const struct vec_case *c, const struct vec_out *got,

@@ -125,4 +125,9 @@ vec_model_fn vec_m_cpuid, vec_m_rdtsc, vec_m_rdrand, vec_m_invpcid, vec_m_xgetbv
 	vec_m_sysenter, vec_m_sysexit, vec_m_ac;
 void vec_model_prepare_system(struct vec_case *c, struct vec_random *r);
 
+/* Rows of x87, MMX and SSE, which the system may refuse: vec_model_unit.c. */
+bool vec_model_unit(const struct vec_row *row);
+vec_model_fn vec_m_unit;
+void vec_model_prepare_unit(struct vec_case *c, struct vec_random *r);
+
 #endif

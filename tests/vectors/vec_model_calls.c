@@ -5,6 +5,8 @@
 #include "tests/vectors/vec_model.h"
 
 #define CR4_FSGSBASE 0x10000u
+#define FLAG_TF	     0x100u
+#define DR6_BS	     0x4000u
 
 void vec_m_swapgs(struct model *m)
 {
@@ -84,6 +86,12 @@ void vec_m_sysret(struct model *m)
 	m->o->state.rip = rip;
 	flat(m, (uint16_t)((base + (is_64 ? 16 : 0)) | 3),
 		(uint16_t)((base + 8) | 3), is_64);
+	if (m->o->state.rflags & FLAG_TF) {
+		/* Unlike IRET, it is followed by the trap at once. */
+		m->o->vector = M_DB;
+		m_set(m, VEC_SYS_DR6, (m_before(m, VEC_SYS_DR6) &
+			~UINT64_C(15)) | DR6_BS);
+	}
 }
 
 void vec_m_sysenter(struct model *m)

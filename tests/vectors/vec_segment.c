@@ -17,13 +17,13 @@ const struct vec_world vec_worlds[VEC_WORLDS] = {
 		VEC_MODE_32 },
 	[VEC_L16] = { "16-bit with limits", 16, 8, 116, true, VEC_USER,
 		VEC_MODE_16 },
-	[VEC_R16] = { "real mode", 16, 25, 17, false, VEC_REAL,
+	[VEC_R16] = { "real mode", 16, 0, 17, false, VEC_REAL,
 		VEC_MODE_REAL },
-	[VEC_V86] = { "virtual-8086", 16, 25, 18, false, VEC_VM86,
+	[VEC_V86] = { "virtual-8086", 16, 0, 18, false, VEC_VM86,
 		VEC_MODE_VM86 },
-	[VEC_S64] = { "64-bit supervisor", 64, 25, 65, false, VEC_SYSTEM,
+	[VEC_S64] = { "64-bit supervisor", 64, 0, 65, false, VEC_SYSTEM,
 		VEC_MODE_64 },
-	[VEC_S32] = { "32-bit supervisor", 32, 25, 33, false, VEC_SYSTEM,
+	[VEC_S32] = { "32-bit supervisor", 32, 0, 33, false, VEC_SYSTEM,
 		VEC_MODE_32 },
 };
 

@@ -85,6 +85,7 @@ static int map_all(void)
 int vec_soft_open(void)
 {
 	struct vmapi_ram_config c = { .size = sizeof(c), .bytes = VEC_RAM };
+	uint64_t tsc = UINT64_C(0x123456789abcdef);
 	unsigned w;
 	void *p;
 
@@ -97,6 +98,10 @@ int vec_soft_open(void)
 		return fail("the software processor");
 	soft.mem = p;
 	vec_guest_tables(soft.mem);
+	/* A time of more than 32 bits. */
+	must(vmi_soft_ones_set(soft.vcpu, &(struct vmi_one){
+		.tag = VMAPI_X86_MSR(0x10), .data = &tsc,
+		.bytes = sizeof(tsc) }, 1), "setting the time");
 	get_block(VMI_BLOCK_SYSTEM, &soft.system, sizeof(soft.system));
 	for (w = 0; w < VEC_WORLDS; w++)
 		vec_guest_system(w, soft.defaults[w]);

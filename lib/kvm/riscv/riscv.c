@@ -162,7 +162,7 @@ uint32_t vmi_kvm_arch_line_word(unsigned gsi)
 int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
 {
 	struct kvm_interrupt arg = {
-		.irq = vmi_external_line_word(level > 0),
+		.irq = vmi_riscv_line_word(level > 0),
 	};
 	int rc;
 

@@ -54,6 +54,8 @@ static void serial(void)
 	check("sent", (inb(COM1 + 5) & 0x60) == 0x60);
 }
 
+#define FUNCTION(n) ((u32)(n) << 8)
+
 static u32 pci_read(u32 device, u32 offset)
 {
 	outl(0xcf8, 0x80000000u | device << 11 | offset);
@@ -64,7 +66,11 @@ static void pci(void)
 {
 	show("host bridge", pci_read(0, 0));
 	show("ISA bridge", pci_read(1, 0));
+	show("power management", pci_read(1, FUNCTION(3)));
+	show("its ports", pci_read(1, FUNCTION(3) | 0x40));
+	check("more than one function", pci_read(1, 0x0c) == 0x800000);
 	check("nobody", pci_read(2, 0) == 0xffffffff);
+	check("no function", pci_read(1, FUNCTION(1)) == 0xffffffff);
 	outl(0xcf8, 0x80000060u | 1 << 11);
 	outb(0xcfd, 0x0b);
 	check("a byte of a register", pci_read(1, 0x60) == 0x80800b80);

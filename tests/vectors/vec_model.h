@@ -52,8 +52,7 @@ uint8_t vec_port_byte(uint16_t port, unsigned n);
 /* -- For the model's files ----------------------------------------------- */
 
 /* SDM 3A table 6-1. */
-enum { M_DB = 1, M_UD = 6, M_NP = 11, M_SS = 12, M_GP = 13,
-	M_PF = 14 };
+enum { M_DB = 1, M_UD = 6, M_NP = 11, M_SS = 12, M_GP = 13 };
 
 #define M_IF   0x200u
 #define M_IOPL 0x3000u

@@ -465,10 +465,11 @@ void vec_m_invpcid(struct model *m)
 	type = vec_model_reg(m, m->c->insn.reg, width(m));
 	pcid = vec_model_rm(m, 0, 8);
 	linear = vec_model_rm(m, 8, 8);
-	if (m->broken && m->got->vector == M_PF) { /* it is not there */
+	if (m->broken) { /* nowhere, or where the model cannot look */
 		m->broken = NULL;
-		vec_model_fault(m, M_PF, m->got->code);
+		vec_model_fault(m, m->got->vector, m->got->code);
 		m->o->cr2 = m->got->cr2;
+		m->o->sys[VEC_SYS_CR2] = m->got->sys[VEC_SYS_CR2];
 	}
 	if (m->failed)
 		return;

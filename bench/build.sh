@@ -16,14 +16,19 @@ flags="-O2 -m64 -mno-red-zone -ffreestanding -fno-pic -fno-pie -no-pie
 integer=-mgeneral-regs-only
 
 rm -f "$output"*.o
-for source in start.S guest.c integer.c mixed.c system.c matrix.c; do
+for source in start.S guest.c integer.c mixed.c text.c calls.c system.c \
+	matrix.c float.c x87.c; do
 	case $source in
 	*.c)	more=$integer ;;
 	*)	more= ;;
 	esac
-	[ $source != matrix.c ] || more=-msse2
+	case $source in
+	matrix.c | float.c) more=-msse2 ;;
+	x87.c)	more="-mfpmath=387 -DBENCH_X87" ;;
+	esac
 	# shellcheck disable=SC2086
-	${CC:-gcc} $flags $more -c -o "$output-$source.o" "$here/$source"
+	${CC:-gcc} $flags $more -c -o "$output-$source.o" \
+		"$here/$(echo $source | sed s/x87/float/)"
 done
 # shellcheck disable=SC2086
 ${CC:-gcc} $flags -Wl,--build-id=none -Wl,--no-warn-rwx-segments \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot entry of the benchmark guest: long mode, 1 GiB in 2 MiB pages. */
+/* Multiboot entry of the benchmark guest: long mode, 4 GiB in 2 MiB pages. */
 
 #define MAGIC 0x1badb002
 #define FLAGS 0x00000003
@@ -14,12 +14,15 @@
 _start:
 	lgdt	gdt_pointer
 	movl	%ebx, %ebp		/* the multiboot information */
-	/* A root with one entry, below it one, below it 512 large pages. */
+	/* A root with one entry, below it four, below them large pages. */
 	movl	$level3 + 3, root
-	movl	$level2 + 3, level3
+	movl	$level2 + 0x0003, level3
+	movl	$level2 + 0x1003, level3 + 8
+	movl	$level2 + 0x2003, level3 + 16
+	movl	$level2 + 0x3003, level3 + 24
 	movl	$level2, %edi
 	movl	$0x83, %eax
-	movl	$512, %ecx
+	movl	$2048, %ecx
 1:	movl	%eax, (%edi)
 	addl	$0x200000, %eax
 	addl	$8, %edi
@@ -47,6 +50,7 @@ _start:
 	movl	$stack_end, %esp
 	movl	%ebp, %edi
 	cld
+	fninit
 	call	main
 	xorl	%eax, %eax
 	outb	%al, $0xf4
@@ -70,7 +74,7 @@ gdt_pointer:
 	.balign	4096
 root:	.skip	4096
 level3:	.skip	4096
-level2:	.skip	4096
+level2:	.skip	16384
 	.skip	65536
 stack_end:
 	.section .note.GNU-stack, "", @progbits

@@ -16,7 +16,9 @@
 #include <vmapi/regs.h>
 #include <vmapi/irq.h>
 #include <vmapi/device.h>
+#include <vmapi/attr.h>
 #include <vmapi/event.h>
+#include <vmapi/stats.h>
 #include <vmapi/arm64.h>
 #include <vmapi/ppc.h>
 #include <vmapi/riscv.h>

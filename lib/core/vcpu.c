@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/stats.h"
 #include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
@@ -228,6 +229,7 @@ void vmapi_vcpu_destroy(struct vmapi_vcpu *vcpu)
 	}
 	pthread_mutex_lock(&vm->lock);
 	unlink_vcpu(vm, vcpu);
+	vmi_stats_end(vcpu);
 	vm->ctx->be->vcpu_fini(vcpu);
 	pthread_mutex_unlock(&vm->lock);
 	free_vcpu(vcpu);

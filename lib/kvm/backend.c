@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel backend's table. */
 #include "lib/kvm/arch.h"
+#include "lib/kvm/stats.h"
 
 const struct vmi_backend vmi_kvm_backend = {
 	.name = "kvm",
@@ -36,12 +37,22 @@ const struct vmi_backend vmi_kvm_backend = {
 	.one_list = vmi_kvm_arch_one_list,
 	.cpuid_supported = vmi_kvm_arch_cpuid_supported,
 	.x86_exits = vmi_kvm_arch_x86_exits,
+	.stats_open = vmi_kvm_stats_open,
+	.stats_read = vmi_kvm_stats_read,
+	.stats_close = vmi_kvm_stats_close,
 	.map_apply = vmi_kvm_map_apply,
 	.dirty_begin = vmi_kvm_dirty_begin,
 	.dirty_fetch = vmi_kvm_dirty_fetch,
-	.line_count = vmi_kvm_arch_line_count,
+	.line_count = vmi_kvm_line_count,
+	.vcpu_line_check = vmi_kvm_vcpu_line_check,
+	.vcpu_line = vmi_kvm_vcpu_line,
+	.s390_inject = vmi_kvm_s390_inject,
 	.line_set = vmi_kvm_line_set,
 	.msi_send = vmi_kvm_msi_send,
+	.device_probe = vmi_kvm_device_probe,
+	.device_open = vmi_kvm_device_open,
+	.attr_owners = vmi_kvm_arch_owners,
+	.attr = vmi_kvm_attr,
 	.routes_set = vmi_kvm_routes_set,
 	.irqfd = vmi_kvm_irqfd,
 	.ioeventfd = vmi_kvm_ioeventfd,

@@ -280,7 +280,15 @@ static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 /*
  * A full ring is emptied outside of the guest: whoever has the log's lock may
  * be waiting for this vcpu to leave.
- *
+ */
+static int empty_rings(struct vmi_kvm_vcpu *vcpu)
+{
+	int rc = vmi_kvm_rings_empty(vcpu);
+
+	return rc ? rc : AGAIN;
+}
+
+/*
  * The byte is cleared before the gate lets this vcpu count as in the guest:
  * a prod comes only after that, and must not be wiped out.
  */
@@ -295,7 +303,7 @@ static int go_round(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 		rc = stay_in_guest(vcpu, exit);
 		vmi_gate_leave(&vcpu->core);
 		if (rc == RING_FULL)
-			rc = vmi_kvm_rings_empty(vcpu) ? -EIO : AGAIN;
+			rc = empty_rings(vcpu);
 	} while (rc == AGAIN);
 	vmi_posted_deliver(vcpu->core.vm);
 	return rc;

@@ -324,9 +324,23 @@ static void delivered(struct vmi_cpu *c)
 		c->nmi_masked = true;
 }
 
+static void count(struct vmi_cpu *c, const struct vmi_event *event)
+{
+	if (event->kind == VMI_EV_EXTERNAL)
+		vmi_count(&c->stats, VMI_STAT_IRQ_INJECTIONS);
+	if (event->kind == VMI_EV_NMI)
+		vmi_count(&c->stats, VMI_STAT_NMI_INJECTIONS);
+	if (event->kind != VMI_EV_EXCEPTION)
+		return;
+	vmi_count(&c->stats, VMI_STAT_EXCEPTIONS);
+	if (event->vector == VMI_PF)
+		vmi_count(&c->stats, VMI_STAT_PAGE_FAULTS);
+}
+
 static void deliver(struct vmi_cpu *c, const struct vmi_event *event,
 	uint64_t flags)
 {
+	count(c, event);
 	vmi_soft_trace_event(c, event);
 	c->underway = *event;
 	c->underway_flags = flags;

@@ -64,8 +64,10 @@ static const char *const conditions[16] = {
 
 const char *vmi_op_name(unsigned code)
 {
-	if (code < VMI_EXEC_COUNT)
-		return exec_names[code];
+	if (code < VMI_INNER_ENTER) {
+		code &= VMI_CODE_EXEC;
+		return code < VMI_EXEC_COUNT ? exec_names[code] : NULL;
+	}
 	code -= VMI_INNER_ENTER;
 	return code < vmi_array_len(inner_names) ? inner_names[code] : NULL;
 }
@@ -201,7 +203,7 @@ static void put_cmpjcc(struct text *t, const struct vmi_op *op)
 
 static bool is_helper(const struct vmi_op *op)
 {
-	return op->run == vmi_h_helper || op->run == vmi_h_helper_end;
+	return op->code < VMI_INNER_ENTER && (op->code & VMI_CODE_HELPER);
 }
 
 static void put_inner(struct text *t, const struct vmi_op *op)

@@ -132,7 +132,7 @@ const struct vmi_op *vmi_h_helper(struct vmi_cpu *c, const struct vmi_op *op,
 {
 	c->op = op;
 	(void)acc;
-	vmi_helpers[op->code](c, op);
+	vmi_helpers[vmi_op_exec(op)](c, op);
 	return vmi_next(c, op, 0);
 }
 
@@ -143,7 +143,7 @@ const struct vmi_op *vmi_h_helper_end(struct vmi_cpu *c, const struct vmi_op *op
 	c->op = op;
 	c->rip = vmi_rip_mask(c, vmi_op_next_rip(c, op));
 	(void)acc;
-	vmi_helpers[op->code](c, op);
+	vmi_helpers[vmi_op_exec(op)](c, op);
 	c->op = NULL;
 	return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include <endian.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -67,6 +68,46 @@ static vmi_inline void vmi_host_store(uint8_t *p, uint64_t v, unsigned bytes)
 		vmi_atomic_store((uint32_t *)(void *)p, d);
 	else
 		vmi_atomic_store((uint64_t *)(void *)p, q);
+}
+
+/* What a compare-and-swap found, and whether it was as expected. */
+struct vmi_seen {
+	uint64_t value;
+	bool swapped;
+};
+
+/* Of aligned memory; sequentially consistent. */
+static inline struct vmi_seen vmi_host_cas(uint8_t *p, uint64_t expected,
+	uint64_t desired, unsigned bytes)
+{
+	struct vmi_seen s = { .value = expected };
+	uint16_t w = htole16((uint16_t)expected);
+	uint32_t d = htole32((uint32_t)expected);
+	uint64_t q = htole64(expected);
+	uint8_t b = (uint8_t)expected;
+
+	switch (bytes) {
+	case 1:
+		s.swapped = vmi_atomic_cas(p, &b, (uint8_t)desired);
+		s.value = b;
+		break;
+	case 2:
+		s.swapped = vmi_atomic_cas((uint16_t *)(void *)p, &w,
+			htole16((uint16_t)desired));
+		s.value = le16toh(w);
+		break;
+	case 4:
+		s.swapped = vmi_atomic_cas32((uint32_t *)(void *)p, &d,
+			htole32((uint32_t)desired));
+		s.value = le32toh(d);
+		break;
+	default:
+		s.swapped = vmi_atomic_cas((uint64_t *)(void *)p, &q,
+			htole64(desired));
+		s.value = le64toh(q);
+		break;
+	}
+	return s;
 }
 
 /* Bytes that others may be writing to, each read once. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Instructions as calls of their helpers. */
 #include "lib/soft/lower.h"
+#include "lib/soft/quick.h"
 #include "lib/soft/simd.h"
 
 static uint8_t prefix_bits(const struct vmi_insn *i)
@@ -81,7 +82,8 @@ void vmi_lower_helper(struct builder *b, bool ends)
 	if (mem >= 0)
 		a = helper_address(b, mem, form);
 	helper_registers(b, &reg, &base);
-	op = vmi_lower_emit(b, i->row->exec, ends ? vmi_h_helper_end : vmi_h_helper);
+	op = vmi_lower_emit(b, i->row->exec | VMI_CODE_HELPER |
+		(ends ? VMI_CODE_ENDS : 0), vmi_h_helper_end);
 	op->imm = i->row->attr & (VMI_A_MMXOP | VMI_A_SSEOP) ?
 		vmi_simd_imm(i) : vmi_form_imm(i);
 	if (i->row->op[0] == VMI_OP_Ap)
@@ -98,6 +100,8 @@ void vmi_lower_helper(struct builder *b, bool ends)
 	}
 	op->scale |= (uint8_t)(form << 2);
 	vmi_lower_note(b, op)->sees = true;
+	if (!ends)
+		op->run = vmi_quick_find(op);
 	if (ends)
 		b->ended = true;
 	else

@@ -76,8 +76,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 
 static bool canonical(const struct vmi_cpu *c, uint64_t linear)
 {
-	return !vmi_long_mode(c) ||
-		(uint64_t)((int64_t)(linear << 16) >> 16) == linear;
+	return !vmi_long_mode(c) || vmi_canonical(linear);
 }
 
 static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
@@ -122,6 +121,7 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	struct page p;
 
 	need_canonical(c, linear, access);
+	vmi_count(&c->stats, VMI_STAT_TLB_MISSES);
 	w = vmi_walk(c, linear, access, who, true);
 	if (w.fault)
 		vmi_raise_page(c, w.code, linear);
@@ -336,7 +336,8 @@ static void check_as(struct vmi_cpu *c, uint64_t linear, unsigned bytes,
 	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	uint64_t at, last = linear + bytes - 1;
 
-	if (access == VMI_MEM_WRITE && vmi_may_write(e, linear, bytes))
+	if (access == VMI_MEM_WRITE ? vmi_may_write(e, linear, bytes) :
+		access == VMI_MEM_READ && vmi_may_read(e, linear, bytes))
 		return;
 	need_canonical(c, wrap(c, linear, last), access);
 	for (at = linear; ; at = (at & VMI_PAGE_MASK) + 0x1000) {
@@ -411,39 +412,6 @@ struct swap {
 	unsigned bytes;
 };
 
-static struct vmi_seen host_cas(uint8_t *p, uint64_t expected,
-	uint64_t desired, unsigned bytes)
-{
-	struct vmi_seen s = { .value = expected };
-	uint16_t w = htole16((uint16_t)expected);
-	uint32_t d = htole32((uint32_t)expected);
-	uint64_t q = htole64(expected);
-	uint8_t b = (uint8_t)expected;
-
-	switch (bytes) {
-	case 1:
-		s.swapped = vmi_atomic_cas(p, &b, (uint8_t)desired);
-		s.value = b;
-		break;
-	case 2:
-		s.swapped = vmi_atomic_cas((uint16_t *)(void *)p, &w,
-			htole16((uint16_t)desired));
-		s.value = le16toh(w);
-		break;
-	case 4:
-		s.swapped = vmi_atomic_cas32((uint32_t *)(void *)p, &d,
-			htole32((uint32_t)desired));
-		s.value = le32toh(d);
-		break;
-	default:
-		s.swapped = vmi_atomic_cas((uint64_t *)(void *)p, &q,
-			htole64(desired));
-		s.value = le64toh(q);
-		break;
-	}
-	return s;
-}
-
 /* Across a boundary, or to a device: alone, as a locked bus would. */
 static struct vmi_seen bus_cas(struct vmi_cpu *c, const struct swap *w,
 	enum vmi_tlb_kind who)
@@ -462,16 +430,21 @@ static struct vmi_seen bus_cas(struct vmi_cpu *c, const struct swap *w,
 static struct vmi_seen cas_as(struct vmi_cpu *c, const struct swap *w,
 	enum vmi_tlb_kind who)
 {
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, w->linear, who);
 	struct vmi_seen s;
 	struct page p;
 
+	if (vmi_may_write(e, w->linear, w->bytes) &&
+		!(w->linear & (w->bytes - 1)))
+		return vmi_host_cas(vmi_tlb_host(e, w->linear), w->expected,
+			w->desired, w->bytes);
 	watch(c, w->linear, w->bytes, VMI_POINT_DATA);
 	if (crosses(w->linear, w->bytes))
 		return bus_cas(c, w, who);
 	p = translate(c, w->linear, VMI_MEM_WRITE, who);
 	if (!p.host || p.readonly || ((uintptr_t)p.host & (w->bytes - 1)))
 		return bus_cas(c, w, who);
-	s = host_cas(p.host, w->expected, w->desired, w->bytes);
+	s = vmi_host_cas(p.host, w->expected, w->desired, w->bytes);
 	if (s.swapped && p.code)
 		vmi_code_written(c, p.ram, p.host, w->bytes);
 	return s;
@@ -526,6 +499,7 @@ void vmi_tlb_flush(struct vmi_cpu *c)
 {
 	unsigned who, i;
 
+	vmi_count(&c->stats, VMI_STAT_TLB_FLUSHES);
 	for (who = 0; who < VMI_TLBS; who++) {
 		if (!c->tlb_used[who])
 			continue;

@@ -169,10 +169,6 @@ bool vmi_lockable(struct vmi_cpu *c, uint64_t linear, unsigned bytes);
  * `desired`; *seen is what was there.  Atomic against every other vcpu and
  * every other user of the RAM; a device access is a read and a write.
  */
-struct vmi_seen {
-	uint64_t value;
-	bool swapped;
-};
 struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t linear, uint64_t expected, uint64_t desired, unsigned bytes);
 /* The same for the processor itself: supervisor, as vmi_sys_write() is. */

@@ -51,11 +51,15 @@ enum vmi_shape {
 #define VMI_OPF_SEG   0x70u /* the segment, for strings and #SS */
 #define VMI_OPF_LIVE  0x80u /* somebody looks at the flags it writes */
 
+#define VMI_CODE_HELPER 0x4000u /* all of the instruction, as its function */
+#define VMI_CODE_ENDS	0x2000u /* which may change everything: the last one */
+#define VMI_CODE_EXEC	0x1fffu
+
 struct vmi_op {
 	vmi_handler *run;
 	uint64_t imm;
 	int32_t disp;
-	uint16_t code; /* VMI_EXEC_, or VMI_INNER_ */
+	uint16_t code; /* VMI_EXEC_ with VMI_CODE_, or VMI_INNER_ */
 	uint16_t ip;   /* of the instruction, from the block's first */
 	uint8_t reg;
 	uint8_t base; /* or the register of an r/m operand */
@@ -89,16 +93,19 @@ struct vmi_links {
 
 /*
  * Whether the operation is a direct branch, whose links lie behind it: bytes
- * that are no operation.  Branches through a register name it in `base`,
- * helpers have a form in `scale`.
+ * that are no operation.  Branches through a register name it in `base`.
  */
 static inline bool vmi_op_has_links(const struct vmi_op *op)
 {
 	if (op->code == VMI_INNER_CMPJCC)
 		return true;
 	return (op->code == VMI_EXEC_jcc || op->code == VMI_EXEC_jmp ||
-		op->code == VMI_EXEC_call) && op->base == VMI_R_ZERO &&
-		op->scale == 0 && !(op->bits & VMI_OPF_MEM);
+		op->code == VMI_EXEC_call) && op->base == VMI_R_ZERO;
+}
+
+static inline unsigned vmi_op_exec(const struct vmi_op *op)
+{
+	return op->code & VMI_CODE_EXEC;
 }
 
 static vmi_inline unsigned vmi_op_size(const struct vmi_op *op)

@@ -137,6 +137,8 @@ static void slice_set(struct vmi_cpu *c, int64_t n)
 {
 	c->icount = retired(c);
 	c->slice = c->budget = n;
+	atomic_store_explicit(&c->stats.value[VMI_STAT_INSTRUCTIONS],
+		c->icount, memory_order_relaxed);
 }
 
 /*
@@ -200,7 +202,13 @@ static bool is_blocked(const struct vmi_cpu *c)
 
 static bool can_interrupt(const struct vmi_cpu *c)
 {
-	return (c->rflags & VMI_FLAG_IF) && !c->shadow && !is_blocked(c);
+	return (c->rflags & VMI_FLAG_IF) && !c->shadow;
+}
+
+/* One waits: queued by the application, or a controller's. */
+static bool has_interrupt(const struct vmi_cpu *c)
+{
+	return c->injected >= 0 || (c->irq_pending && !is_blocked(c));
 }
 
 /* MOV SS holds off debug traps too: SDM 3A 6.8.3. */
@@ -293,11 +301,11 @@ static void deliver_pending(struct soft_vcpu *v)
 		vmi_deliver(c, &e);
 		return;
 	}
-	if (!can_interrupt(c))
+	if (!can_interrupt(c) || !has_interrupt(c))
 		return;
 	vector = c->injected;
 	c->injected = -1;
-	if (vector < 0 && c->irq_pending)
+	if (vector < 0)
 		vector = vmi_pc_acknowledge(v);
 	if (vector < 0)
 		return;
@@ -310,7 +318,7 @@ static void deliver_pending(struct soft_vcpu *v)
 static bool wants_delivery(const struct vmi_cpu *c)
 {
 	return c->fault_pending || can_trap(c) || can_nmi(c) ||
-		((c->injected >= 0 || c->irq_pending) && can_interrupt(c));
+		(has_interrupt(c) && can_interrupt(c));
 }
 
 /* -- Instructions ------------------------------------------------------- */
@@ -344,26 +352,19 @@ struct before {
 /*
  * Whether a single-step trap follows: if the instruction began with TF (SDM
  * 3B 17.3.1.4), but not if it was INT n, which cleared TF on its way into the
- * handler, nor if it was MOV SS.  SYSCALL and SYSRET count by the TF that
- * they leave (APM 3 "SYSCALL").
+ * handler, nor if it was MOV SS.
  */
-static bool is_traced(const struct vmi_cpu *c, const struct before *was,
-	unsigned code)
+static bool is_traced(const struct vmi_cpu *c, const struct before *was)
 {
-	bool tf = was->tf;
-
-	if (code == VMI_EXEC_syscall || code == VMI_EXEC_sysret)
-		tf = c->rflags & VMI_FLAG_TF;
-	return tf && !(c->shadow & 1) && !c->delivered;
+	return was->tf && !(c->shadow & 1) && !c->delivered;
 }
 
-static void after_step(struct vmi_cpu *c, const struct before *was,
-	unsigned code)
+static void after_step(struct vmi_cpu *c, const struct before *was)
 {
 	if (c->shadow == was->shadow)
 		c->shadow = 0;
 	vmi_dev_done(c);
-	vmi_debug_done(c, is_traced(c, was, code));
+	vmi_debug_done(c, is_traced(c, was));
 }
 
 /* A repeated instruction stopped after an element: a boundary as others. */
@@ -378,7 +379,6 @@ static int step(struct vmi_cpu *c)
 	struct before was = { .tf = c->rflags & VMI_FLAG_TF,
 		.shadow = c->shadow };
 	const struct vmi_op *op;
-	unsigned code;
 
 	if (vmi_debug_stops(c))
 		return WENT_ON;
@@ -393,10 +393,9 @@ static int step(struct vmi_cpu *c)
 	c->budget = 0;
 	c->enter = op;
 	c->delivered = false;
-	code = op[1].code;
 	vmi_debug_begin(c);
 	execute(c, op + 1);
-	after_step(c, &was, code);
+	after_step(c, &was);
 	return WENT_ON;
 }
 
@@ -501,6 +500,7 @@ static void sleep_halted(struct soft_vcpu *v)
 		n = 2;
 	}
 	vmi_gate_leave(&v->vcpu);
+	vmi_count(&v->cpu.stats, VMI_STAT_HALT_EXITS);
 	atomic_store(&v->sleeping, 1);
 	if (!atomic_load(&v->cpu.event))
 		vmi_sys->poll(fds, n, -1);
@@ -661,6 +661,21 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 	}
 }
 
+static void count_exit(struct vmi_cpu *c, const struct vmapi_exit *x)
+{
+	static const uint8_t kinds[] = {
+		[VMAPI_EXIT_IO] = VMI_STAT_IO_EXITS,
+		[VMAPI_EXIT_MMIO] = VMI_STAT_MMIO_EXITS,
+		[VMAPI_EXIT_MSR] = VMI_STAT_MSR_EXITS,
+		[VMAPI_EXIT_HYPERCALL] = VMI_STAT_HYPERCALLS,
+		[VMAPI_EXIT_HALT] = VMI_STAT_HALT_EXITS,
+	};
+
+	vmi_count(&c->stats, VMI_STAT_EXITS);
+	if (x->reason < vmi_array_len(kinds) && kinds[x->reason])
+		vmi_count(&c->stats, kinds[x->reason]);
+}
+
 static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	struct vmapi_exit *x)
 {
@@ -686,6 +701,7 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	vmi_posted_deliver(v->vcpu.vm);
 	x->flags |= VMAPI_EXIT_COUNTED;
 	x->retired = retired(c) - before;
+	count_exit(c, x);
 }
 
 int vmi_soft_run(struct vmapi_vcpu *vcpu, uint64_t limit,

@@ -14,124 +14,25 @@ void vmi_simd_flags_slow(struct vmi_cpu *c, struct vmi_fpenv *env)
 	vmi_raise(c, c->cr4 & VMI_CR4_OSXMMEXCPT ? VMI_XM : VMI_UD);
 }
 
-/* -- Whether a result that the host rounded is exact -------------------- */
-
-/* Knuth's two-sum: what a sum lost is itself a number. */
-static vmi_inline bool exact_sum64(double x, double y, double r)
-{
-	double z = r - x;
-
-	return (x - (r - z)) + (y - z) == 0;
-}
-
-static vmi_inline bool exact_sum32(float x, float y, float r)
-{
-	float z = r - x;
-
-	return (x - (r - z)) + (y - z) == 0;
-}
-
-/* 26 bits by 27 are at most 53. */
-static vmi_inline bool exact_product64(double x, double y)
-{
-	return !(sse_bits64(x) & 0x7ffffff) && !(sse_bits64(y) & 0x3ffffff);
-}
-
-static vmi_inline bool exact64(enum vmi_fpop op, double x, double y, double r)
-{
-	switch (op) {
-	case VMI_FP_ADD:
-		return exact_sum64(x, y, r);
-	case VMI_FP_SUB:
-		return exact_sum64(x, -y, r);
-	case VMI_FP_MUL:
-		return exact_product64(x, y);
-	default:
-		return exact_product64(r, y) && r * y == x;
-	}
-}
-
-static vmi_inline bool exact32(enum vmi_fpop op, float x, float y, float r)
-{
-	switch (op) {
-	case VMI_FP_ADD:
-		return exact_sum32(x, y, r);
-	case VMI_FP_SUB:
-		return exact_sum32(x, -y, r);
-	case VMI_FP_MUL:
-		return (double)r == (double)x * (double)y;
-	default:
-		return (double)r * (double)y == (double)x;
-	}
-}
-
 /* -- One lane ----------------------------------------------------------- */
-
-static vmi_inline double compute64(enum vmi_fpop op, double x, double y)
-{
-	switch (op) {
-	case VMI_FP_ADD:
-		return x + y;
-	case VMI_FP_SUB:
-		return x - y;
-	case VMI_FP_MUL:
-		return x * y;
-	default:
-		return x / y;
-	}
-}
-
-static vmi_inline float compute32(enum vmi_fpop op, float x, float y)
-{
-	switch (op) {
-	case VMI_FP_ADD:
-		return x + y;
-	case VMI_FP_SUB:
-		return x - y;
-	case VMI_FP_MUL:
-		return x * y;
-	default:
-		return x / y;
-	}
-}
-
-static vmi_inline bool suits(const struct sse_fp *f, uint32_t kind_op,
-	uint64_t a, uint64_t b)
-{
-	enum vmi_fpkind kind = (enum vmi_fpkind)(kind_op & 0xff);
-
-	return f->nearest && sse_plain(kind, a) && (kind_op >> 8 ==
-		VMI_FP_DIV ? sse_moderate(kind, b) : sse_plain(kind, b));
-}
 
 static vmi_inline uint64_t arith64(struct sse_fp *f, enum vmi_fpop op,
 	uint64_t a, uint64_t b)
 {
-	double x, y, r;
+	struct sse_quick q = sse_arith64(f->nearest, f->sticky, op,
+		vmi_simd_pair(a, b));
 
-	if (vmi_likely(suits(f, vmi_fp_sel(VMI_F64, op), a, b))) {
-		x = sse_f64(a);
-		y = sse_f64(b);
-		r = compute64(op, x, y);
-		if (f->sticky || exact64(op, x, y, r))
-			return sse_bits64(r);
-	}
-	return vmi_f64_arith(&f->env, op, a, b);
+	return vmi_likely(q.good) ? q.bits : vmi_f64_arith(&f->env, op, a, b);
 }
 
 static vmi_inline uint64_t arith32(struct sse_fp *f, enum vmi_fpop op,
 	uint64_t a, uint64_t b)
 {
-	float x, y, r;
+	struct sse_quick q = sse_arith32(f->nearest, f->sticky, op,
+		vmi_simd_pair(a, b));
 
-	if (vmi_likely(suits(f, vmi_fp_sel(VMI_F32, op), a, b))) {
-		x = sse_f32(a);
-		y = sse_f32(b);
-		r = compute32(op, x, y);
-		if (f->sticky || exact32(op, x, y, r))
-			return sse_bits32(r);
-	}
-	return vmi_f32_arith(&f->env, op, (uint32_t)a, (uint32_t)b);
+	return vmi_likely(q.good) ? q.bits :
+		vmi_f32_arith(&f->env, op, (uint32_t)a, (uint32_t)b);
 }
 
 typedef uint64_t lane_fn(struct sse_fp *f, enum vmi_fpkind kind, uint64_t a,

@@ -91,4 +91,126 @@ static vmi_inline bool sse_plain(enum vmi_fpkind kind, uint64_t v)
 	return sse_moderate(kind, v) || sse_zero(kind, v);
 }
 
+/* -- Whether a result that the host rounded is exact -------------------- */
+
+/* Knuth's two-sum: what a sum lost is itself a number. */
+static vmi_inline bool sse_exact_sum64(double x, double y, double r)
+{
+	double z = r - x;
+
+	return (x - (r - z)) + (y - z) == 0;
+}
+
+static vmi_inline bool sse_exact_sum32(float x, float y, float r)
+{
+	float z = r - x;
+
+	return (x - (r - z)) + (y - z) == 0;
+}
+
+/* 26 bits by 27 are at most 53. */
+static vmi_inline bool sse_exact_product64(double x, double y)
+{
+	return !(sse_bits64(x) & 0x7ffffff) && !(sse_bits64(y) & 0x3ffffff);
+}
+
+static vmi_inline bool sse_exact64(enum vmi_fpop op, double x, double y, double r)
+{
+	switch (op) {
+	case VMI_FP_ADD:
+		return sse_exact_sum64(x, y, r);
+	case VMI_FP_SUB:
+		return sse_exact_sum64(x, -y, r);
+	case VMI_FP_MUL:
+		return sse_exact_product64(x, y);
+	default:
+		return sse_exact_product64(r, y) && r * y == x;
+	}
+}
+
+static vmi_inline bool sse_exact32(enum vmi_fpop op, float x, float y, float r)
+{
+	switch (op) {
+	case VMI_FP_ADD:
+		return sse_exact_sum32(x, y, r);
+	case VMI_FP_SUB:
+		return sse_exact_sum32(x, -y, r);
+	case VMI_FP_MUL:
+		return (double)r == (double)x * (double)y;
+	default:
+		return (double)r * (double)y == (double)x;
+	}
+}
+
+/* -- What the host computes --------------------------------------------- */
+
+static vmi_inline double sse_compute64(enum vmi_fpop op, double x, double y)
+{
+	switch (op) {
+	case VMI_FP_ADD:
+		return x + y;
+	case VMI_FP_SUB:
+		return x - y;
+	case VMI_FP_MUL:
+		return x * y;
+	default:
+		return x / y;
+	}
+}
+
+static vmi_inline float sse_compute32(enum vmi_fpop op, float x, float y)
+{
+	switch (op) {
+	case VMI_FP_ADD:
+		return x + y;
+	case VMI_FP_SUB:
+		return x - y;
+	case VMI_FP_MUL:
+		return x * y;
+	default:
+		return x / y;
+	}
+}
+
+/* A result, if the host's is certainly the guest's; operands in a pair. */
+struct sse_quick {
+	bool good;
+	uint64_t bits;
+};
+
+static vmi_inline bool sse_suits(enum vmi_fpkind kind, enum vmi_fpop op,
+	struct vmi_xmm v)
+{
+	return sse_plain(kind, v.q[0]) && (op == VMI_FP_DIV ?
+		sse_moderate(kind, v.q[1]) : sse_plain(kind, v.q[1]));
+}
+
+static vmi_inline struct sse_quick sse_arith64(bool nearest, bool sticky,
+	enum vmi_fpop op, struct vmi_xmm v)
+{
+	struct sse_quick q = { false, 0 };
+	double x = sse_f64(v.q[0]), y = sse_f64(v.q[1]), r;
+
+	if (vmi_unlikely(!nearest || !sse_suits(VMI_F64, op, v)))
+		return q;
+	r = sse_compute64(op, x, y);
+	q.good = sticky || sse_exact64(op, x, y, r);
+	q.bits = sse_bits64(r);
+	return q;
+}
+
+static vmi_inline struct sse_quick sse_arith32(bool nearest, bool sticky,
+	enum vmi_fpop op, struct vmi_xmm v)
+{
+	struct sse_quick q = { false, 0 };
+	float x = sse_f32(v.q[0]), y = sse_f32(v.q[1]), r;
+
+	if (vmi_unlikely(!nearest || !sse_suits(VMI_F32, op, v)))
+		return q;
+	r = sse_compute32(op, x, y);
+	q.good = sticky || sse_exact32(op, x, y, r);
+	q.bits = sse_bits32(r);
+	return q;
+}
+
 #endif

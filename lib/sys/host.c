@@ -71,6 +71,13 @@ static ssize_t host_read(int fd, void *buffer, size_t bytes)
 	return n < 0 ? -errno : n;
 }
 
+static ssize_t host_pread(int fd, void *buffer, size_t bytes, uint64_t offset)
+{
+	ssize_t n = pread(fd, buffer, bytes, (off_t)offset);
+
+	return n < 0 ? -errno : n;
+}
+
 static ssize_t host_write(int fd, const void *buffer, size_t bytes)
 {
 	ssize_t n = write(fd, buffer, bytes);
@@ -308,6 +315,7 @@ const struct vmi_sys vmi_sys_host = {
 	.fstat = host_fstat,
 	.access_mode = host_access_mode,
 	.read = host_read,
+	.pread = host_pread,
 	.write = host_write,
 	.poll = host_poll,
 	.mmap = host_mmap,

@@ -33,6 +33,7 @@ struct vmi_sys {
 	int (*fstat)(int fd, struct stat *st);
 	int (*access_mode)(int fd); /* O_RDONLY, O_WRONLY or O_RDWR */
 	ssize_t (*read)(int fd, void *buffer, size_t bytes);
+	ssize_t (*pread)(int fd, void *buffer, size_t bytes, uint64_t offset);
 	ssize_t (*write)(int fd, const void *buffer, size_t bytes);
 	/* timeout_ns < 0: for ever */
 	int (*poll)(struct pollfd *fds, unsigned n, int64_t timeout_ns);

@@ -4,8 +4,7 @@
  *
  * It reads an operation's code, shape, size and bits, as a code generator
  * would, and computes with lib/soft/alu_ref.h: no laziness, no fusion, all
- * flags always, dead or not.  Where the code alone does not tell a helper's
- * form from a value operation's shape, `run` is compared, never called.
+ * flags always, dead or not.  What is a helper's it leaves to the helper.
  */
 #include "tests/engine/naive.h"
 
@@ -322,11 +321,11 @@ static enum next instruction(struct vmi_cpu *c, const struct vmi_op *op)
 
 static enum next helper(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	bool ends = op->run == vmi_h_helper_end;
+	bool ends = op->code & VMI_CODE_ENDS;
 
 	if (ends)
 		go(c, vmi_op_next_rip(c, op));
-	vmi_helpers[op->code](c, op);
+	vmi_helpers[vmi_op_exec(op)](c, op);
 	return ends ? LEFT : ON;
 }
 
@@ -335,7 +334,7 @@ static enum next operation(struct vmi_cpu *c, const struct vmi_op *op)
 	c->op = op;
 	if (op->code >= VMI_INNER_ENTER)
 		return inner(c, op);
-	if (op->run == vmi_h_helper || op->run == vmi_h_helper_end)
+	if (op->code & VMI_CODE_HELPER)
 		return helper(c, op);
 	return instruction(c, op);
 }

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers of the commonest vector instructions: quick.h. */
+#include "lib/soft/alu.h"
+#include "lib/soft/quick.h"
+#include "lib/soft/sse_fp.h"
+
+/* What vmi_simd_begin() refuses. */
+static vmi_inline bool refused(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	uint64_t why = (~c->cr4 & VMI_CR4_OSFXSR) |
+		(c->fpu.status & ~c->fpu.control & 0x3fu);
+
+	return (why & (op->imm >> 32)) |
+		(c->cr0 & (VMI_CR0_EM | VMI_CR0_TS));
+}
+
+static vmi_inline bool nearest(const struct vmi_cpu *c)
+{
+	return !(c->fpu.mxcsr & VMI_MXCSR_RC);
+}
+
+static vmi_inline bool sticky(const struct vmi_cpu *c)
+{
+	return !(~c->fpu.mxcsr & (VMI_MXCSR_PM | VMI_MXCSR_PE));
+}
+
+/* -- Arithmetic --------------------------------------------------------- */
+
+#define OP   add
+#define FPOP VMI_FP_ADD
+#include "lib/soft/sse_shapes.h"
+#define OP   sub
+#define FPOP VMI_FP_SUB
+#include "lib/soft/sse_shapes.h"
+#define OP   mul
+#define FPOP VMI_FP_MUL
+#include "lib/soft/sse_shapes.h"
+#define OP   div
+#define FPOP VMI_FP_DIV
+#include "lib/soft/sse_shapes.h"
+
+/* -- Comparisons -------------------------------------------------------- */
+
+static vmi_inline const struct vmi_op *compared(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t b)
+{
+	uint64_t a = c->fpu.xmm[op->reg & 15].q[0];
+	double x = sse_f64(a), y = sse_f64(b);
+
+	if (vmi_unlikely(!sse_plain(VMI_F64, a) || !sse_plain(VMI_F64, b) ||
+		refused(c, op)))
+		return vmi_h_helper(c, op, 0);
+	vmi_flags_set(c, (x < y ? VMI_FLAG_CF : 0) |
+		(x == y ? VMI_FLAG_ZF : 0));
+	return vmi_next(c, op, 0);
+}
+
+static const struct vmi_op *h_comisd_rr(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	(void)acc;
+	return compared(c, op, c->fpu.xmm[op->base & 15].q[0]);
+}
+
+static const struct vmi_op *h_comisd_rm(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t at = vmi_ea(c, op);
+	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
+
+	if (!vmi_may_read(e, at, 8))
+		return vmi_h_helper(c, op, acc);
+	return compared(c, op, vmi_host_load(vmi_tlb_host(e, at), 8));
+}
+
+/* -- Scalar moves: a load clears the rest, a copy leaves it -------------- */
+
+static const struct vmi_op *h_movsd_rr(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	if (vmi_unlikely(refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	c->fpu.xmm[op->reg & 15].q[0] = c->fpu.xmm[op->base & 15].q[0];
+	return vmi_next(c, op, acc);
+}
+
+static vmi_inline const struct vmi_op *load_scalar(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc, unsigned bytes)
+{
+	uint64_t at = vmi_ea(c, op);
+	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
+
+	if (!vmi_may_read(e, at, bytes) || refused(c, op))
+		return vmi_h_helper(c, op, acc);
+	c->fpu.xmm[op->reg & 15] = vmi_simd_pair(
+		vmi_host_load(vmi_tlb_host(e, at), bytes), 0);
+	return vmi_next(c, op, acc);
+}
+
+static vmi_inline const struct vmi_op *store_scalar(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc, unsigned bytes)
+{
+	uint64_t at = vmi_ea(c, op);
+	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
+
+	if (!vmi_may_write(e, at, bytes) || refused(c, op))
+		return vmi_h_helper(c, op, acc);
+	vmi_host_store(vmi_tlb_host(e, at), c->fpu.xmm[op->reg & 15].q[0],
+		bytes);
+	return vmi_next(c, op, acc);
+}
+
+static const struct vmi_op *h_load_8(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return load_scalar(c, op, acc, 8);
+}
+
+static const struct vmi_op *h_load_4(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return load_scalar(c, op, acc, 4);
+}
+
+static const struct vmi_op *h_store_8(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return store_scalar(c, op, acc, 8);
+}
+
+static const struct vmi_op *h_store_4(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	return store_scalar(c, op, acc, 4);
+}
+
+/* -- Moves of whole registers -------------------------------------------- */
+
+static vmi_inline bool misaligned(const struct vmi_op *op, uint64_t at)
+{
+	return (op->imm & VMI_SIMD_AL16) && (at & 15);
+}
+
+static const struct vmi_op *h_move_rr(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	if (vmi_unlikely(refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	c->fpu.xmm[op->reg & 15] = c->fpu.xmm[op->base & 15];
+	return vmi_next(c, op, acc);
+}
+
+static const struct vmi_op *h_load_16(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t at = vmi_ea(c, op);
+	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
+	const uint8_t *p;
+
+	if (!vmi_may_read(e, at, 16) || misaligned(op, at) || refused(c, op))
+		return vmi_h_helper(c, op, acc);
+	p = vmi_tlb_host(e, at);
+	c->fpu.xmm[op->reg & 15] = vmi_simd_pair(vmi_host_load(p, 8),
+		vmi_host_load(p + 8, 8));
+	return vmi_next(c, op, acc);
+}
+
+static const struct vmi_op *h_store_16(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t at = vmi_ea(c, op);
+	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
+	uint8_t *p;
+
+	if (!vmi_may_write(e, at, 16) || misaligned(op, at) || refused(c, op))
+		return vmi_h_helper(c, op, acc);
+	p = vmi_tlb_host(e, at);
+	vmi_host_store(p, c->fpu.xmm[op->reg & 15].q[0], 8);
+	vmi_host_store(p + 8, c->fpu.xmm[op->reg & 15].q[1], 8);
+	return vmi_next(c, op, acc);
+}
+
+/* -- Bits ---------------------------------------------------------------- */
+
+static const struct vmi_op *h_xor_rr(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	struct vmi_xmm *to = &c->fpu.xmm[op->reg & 15];
+	const struct vmi_xmm *from = &c->fpu.xmm[op->base & 15];
+	uint64_t high = to->q[1] ^ from->q[1];
+
+	if (vmi_unlikely(refused(c, op)))
+		return vmi_h_helper(c, op, acc);
+	to->q[0] ^= from->q[0];
+	to->q[1] = high;
+	return vmi_next(c, op, acc);
+}
+
+#define MM (VMI_SIMD_REG_MM | VMI_SIMD_RM_MM)
+#define ROW(name, handler, where, mask, is)                                    \
+	{ .run = h_##handler, .exec = VMI_EXEC_##name,                         \
+	  .form = VMI_QUICK_ANY, .bytes = VMI_QUICK_ANY, .bits = where,        \
+	  .imm = mask, .imm_is = is }
+#define BOTH(name, handler)                                                    \
+	ROW(name, handler##_rr, 0, 0, 0),                                      \
+	ROW(name, handler##_rm, VMI_OPF_MEM, 0, 0)
+#define ARITH(op)                                                              \
+	BOTH(op##sd, op##sd), BOTH(op##ss, op##ss), ROW(op##pd, op##pd_rr, 0, 0, 0)
+#define LOAD(name, b)                                                          \
+	ROW(name, load_##b, VMI_OPF_MEM, VMI_SIMD_STORE, 0)
+#define STORE(name, b)                                                         \
+	ROW(name, store_##b, VMI_OPF_MEM, VMI_SIMD_STORE, VMI_SIMD_STORE)
+#define MOVE(name)                                                             \
+	ROW(name, move_rr, 0, VMI_SIMD_STORE, 0), LOAD(name, 16),              \
+	STORE(name, 16)
+
+const struct vmi_quick vmi_quick_simd[] = {
+	ARITH(add), ARITH(sub), ARITH(mul), ARITH(div),
+	BOTH(comisd, comisd), BOTH(ucomisd, comisd),
+	ROW(movsd, movsd_rr, 0, VMI_SIMD_STORE, 0),
+	LOAD(movsd, 8), STORE(movsd, 8), LOAD(movss, 4), STORE(movss, 4),
+	LOAD(movq_xmm, 8), STORE(movq_xmm, 8),
+	MOVE(movaps), MOVE(movapd), MOVE(movups), MOVE(movupd),
+	MOVE(movdqa), MOVE(movdqu),
+	ROW(pxor, xor_rr, 0, MM, 0), ROW(xorps, xor_rr, 0, MM, 0),
+	ROW(xorpd, xor_rr, 0, MM, 0),
+	{ .run = NULL }
+};

@@ -149,6 +149,7 @@ AC_DEFUN([VMI_BACKENDS], [
 		])
 	AC_DEFINE_UNQUOTED([VMI_KVM], [$vmi_kvm],
 		[1 if the KVM backend is built])
+	AC_SUBST([VMI_KVM_ARCH], [$vmi_kvm_arch])
 	AM_CONDITIONAL([KVM], [test $vmi_kvm = 1])
 	AM_CONDITIONAL([KVM_X86], [test "x$vmi_kvm_arch" = xx86])
 	AM_CONDITIONAL([KVM_ARM64], [test "x$vmi_kvm_arch" = xarm64])

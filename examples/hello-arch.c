@@ -102,7 +102,7 @@ static enum said store(
 
 #define H_PUT_TERM_CHAR 0x58
 
-/* A call has r3 to r12 as its answer. */
+/* A call has r3 to r12 as its answer: success, and all else as it was. */
 static enum said hypercall(
 	struct vmapi_vcpu *vcpu, const struct vmapi_exit *exit, int *byte)
 {
@@ -113,6 +113,7 @@ static enum said hypercall(
 	if (exit->u.hypercall.number != H_PUT_TERM_CHAR)
 		return SAID_END;
 	*byte = (int)(exit->u.hypercall.args[2] >> 56);
+	memcpy(&answer[1], exit->u.hypercall.args, 9 * sizeof(answer[0]));
 	return vmapi_vcpu_complete(vcpu, answer, sizeof(answer))
 		? SAID_NONSENSE : SAID_BYTE;
 }

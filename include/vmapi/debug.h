@@ -16,7 +16,10 @@ struct vmapi_vcpu;
  * executed.  The application has put it into guest memory.
  */
 #define VMAPI_DEBUG_SOFTWARE  (1u << 1)
-/* No interrupt and no NMI is delivered meanwhile. */
+/*
+ * No interrupt and no NMI is delivered meanwhile, but one that
+ * vmapi_vcpu_interrupt() queued.
+ */
 #define VMAPI_DEBUG_BLOCK_IRQ (1u << 2)
 /*
  * Once: what the last VMAPI_EXIT_DEBUG stopped for is the guest's own and is

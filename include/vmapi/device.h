@@ -14,7 +14,20 @@ struct vmapi_irq;
 enum vmapi_device_type {
 	VMAPI_DEVICE_RTC = 1,	 /* MC146818 and 128 bytes of CMOS */
 	VMAPI_DEVICE_HPET = 2,	 /* IA-PC HPET 1.0a, three comparators */
-	VMAPI_DEVICE_ACPI_PM = 3 /* PM1 event block and 24-bit PM timer */
+	VMAPI_DEVICE_ACPI_PM = 3, /* PM1 event block and 24-bit PM timer */
+
+	/* The kernel's: 16 and its own number; see vmapi_attr(3). */
+	VMAPI_DEVICE_MPIC_20 = 17,  /* ppc: Freescale MPIC 2.0 */
+	VMAPI_DEVICE_MPIC_42 = 18,  /* ppc: Freescale MPIC 4.2 */
+	VMAPI_DEVICE_XICS = 19,	    /* ppc64: PAPR interrupt sources */
+	VMAPI_DEVICE_VFIO = 20,	    /* groups and files of VFIO in use */
+	VMAPI_DEVICE_VGIC_V2 = 21,  /* arm64 */
+	VMAPI_DEVICE_FLIC = 22,	    /* s390: floating interrupts */
+	VMAPI_DEVICE_VGIC_V3 = 23,  /* arm64 */
+	VMAPI_DEVICE_VGIC_ITS = 24, /* arm64: interrupt translation */
+	VMAPI_DEVICE_XIVE = 25,	    /* ppc64: POWER9 native interrupts */
+	VMAPI_DEVICE_PV_TIME = 26,  /* arm64: reserved by the kernel */
+	VMAPI_DEVICE_AIA = 27	    /* riscv */
 };
 
 /*
@@ -24,6 +37,9 @@ enum vmapi_device_type {
  *   RTC      port        0x70        [0] alarm and periodic (8)
  *   HPET     gpa         0xfed00000  none: it drives GSIs itself
  *   ACPI_PM  port        0x600       [0] SCI (9)
+ *
+ * One of the kernel's has neither: where it is and what it drives are
+ * attributes.
  *
  * The ports of ACPI_PM: +0 PM1_STS, +2 PM1_EN (16 bits each), +8 PM_TMR (32
  * bits).  +4, PM1_CNT, stays with the application.
@@ -40,7 +56,7 @@ struct vmapi_device_config {
 /*
  * Create a device; it answers its accesses from now on, without an exit.
  *   -EEXIST   its range overlaps another device or RAM; or the VM has an
- *             HPET already
+ *             HPET, or such a device of the kernel, already
  *   -ENOTSUP  not with this backend or irqchip
  *   -ENOMEM
  * No vcpu may be running.  Since 0.1.
@@ -48,6 +64,12 @@ struct vmapi_device_config {
 VMAPI_API int vmapi_device_create(struct vmapi_vm *vm,
 	const struct vmapi_device_config *config,
 	struct vmapi_device **device);
+
+/*
+ * Whether a VM could have a device of this type: 0; -ENODEV: no.  What the
+ * mask VMAPI_CAP_DEVICES of the VM says.  Any thread.  Since 0.1.
+ */
+VMAPI_API int vmapi_device_probe(struct vmapi_vm *vm, unsigned type);
 
 /* Unmap the device and drop it.  No vcpu may be running.  Since 0.1. */
 VMAPI_API void vmapi_device_destroy(struct vmapi_device *device);
@@ -61,9 +83,12 @@ enum vmapi_device_state {
 };
 
 /*
- * Get and set state.  *bytes is the room on entry of get and the size of the
+ * Get and set state.  A device of the kernel has VMAPI_DEVICE_STATE_ALL
+ * here, which walks its table, for the same device in another VM of equal
+ * configuration; single values are attributes.  *bytes is the room on entry of get and the size of the
  * state on return; -ENOSPC sets it as well.  -ENOENT: not of this device.
- * -EINVAL: the contents cannot be a state of it.  No vcpu running.
+ * -EINVAL: the contents cannot be a state of it.  -EBUSY: a vcpu runs (the
+ * kernel's).  No vcpu running.
  * Since 0.1.
  */
 VMAPI_API int vmapi_device_get(struct vmapi_device *device, unsigned state,

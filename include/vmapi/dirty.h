@@ -57,6 +57,9 @@ struct vmapi_dirty {
  *            bitmap, or n_runs is 0 with runs
  *   -ERANGE  outside the object
  *   -ENOMEM
+ *   -EOVERFLOW  the kernel went round a ring of dirty pages: some are lost,
+ *            and the VM's log is of no use any more; runs and commits that
+ *            need it say the same
  *
  * Any other error is the kernel's, and no page is lost.  Any thread.  Does
  * not block but for other readers, commits, and vcpus that have to leave

@@ -8,6 +8,7 @@
 VMAPI_DECLS_BEGIN
 
 struct vmapi_vm;
+struct vmapi_vcpu;
 struct vmapi_device;
 struct vmapi_irq; /* one input pin of an interrupt controller */
 
@@ -22,6 +23,7 @@ struct vmapi_irq_config {
 	uint32_t size;
 	uint32_t pin;		     /* of the device; GSI without one */
 	struct vmapi_device *device; /* NULL: the VM's own controllers */
+	struct vmapi_vcpu *vcpu;     /* a line of this vcpu alone, or NULL */
 };
 
 /*
@@ -30,7 +32,14 @@ struct vmapi_irq_config {
  * (GSI 0 is pin 2 there), 16-23 the IOAPIC's alone; vmapi_routes_set() can
  * lead them, and higher ones, elsewhere.
  *
- *   -ENXIO   the VM has no interrupt controllers
+ * `device` is an interrupt controller of the kernel; its inputs are numbered
+ * as it numbers them: SPIs of a GIC from 32, sources of a XICS, XIVE, MPIC
+ * or AIA from 0.  `vcpu` has lines of its own on arm64, 16 to 31 the private
+ * interrupts (PPIs) of a GIC, 0 and 1 IRQ and FIQ without one; on ppc and
+ * riscv, 0 the external interrupt.  At most one of the two is not NULL.
+ *
+ *   -ENXIO   the VM has no interrupt controllers, the vcpu no lines; or the
+ *            device is no interrupt controller
  *   -ERANGE  no such pin; a GSI is below VMAPI_CAP_GSIS
  *   -ENOMEM
  *

@@ -78,6 +78,98 @@ VMAPI_DECLS_BEGIN
 #define VMAPI_S390_PP	      VMAPI_S390_TAG(0, 3, 8)
 #define VMAPI_S390_GBEA	      VMAPI_S390_TAG(0, 3, 9)
 
+/* -- Interrupts --------------------------------------------------------- */
+
+struct vmapi_vm;
+struct vmapi_vcpu;
+
+/* Types, as the kernel numbers them; an I/O interrupt is below 0xfffe0000. */
+#define VMAPI_S390_SIGP_STOP	     0xfffe0000u
+#define VMAPI_S390_PROGRAM_INT	     0xfffe0001u
+#define VMAPI_S390_SIGP_SET_PREFIX   0xfffe0002u
+#define VMAPI_S390_RESTART	     0xfffe0003u
+#define VMAPI_S390_INT_PFAULT_INIT   0xfffe0004u
+#define VMAPI_S390_INT_PFAULT_DONE   0xfffe0005u
+#define VMAPI_S390_MCHK		     0xfffe1000u
+#define VMAPI_S390_INT_CLOCK_COMP    0xffff1004u
+#define VMAPI_S390_INT_CPU_TIMER     0xffff1005u
+#define VMAPI_S390_INT_EMERGENCY     0xffff1201u
+#define VMAPI_S390_INT_EXTERNAL_CALL 0xffff1202u
+#define VMAPI_S390_INT_SERVICE	     0xffff2401u
+#define VMAPI_S390_INT_VIRTIO	     0xffff2603u
+
+/* The type of an I/O interrupt: an adapter's, or a subchannel's. */
+#define VMAPI_S390_INT_IO(adapter, cssid, ssid, subchannel)                    \
+	((uint32_t)(adapter) << 26 | (uint32_t)(cssid) << 18 |                 \
+		(uint32_t)(ssid) << 16 | (uint32_t)(subchannel))
+
+struct vmapi_s390_io {
+	uint32_t subchannel_id; /* 16 bits */
+	uint32_t subchannel;	/* 16 bits */
+	uint32_t parameter;
+	uint32_t word; /* the interruption's identification */
+};
+
+/* VIRTIO, SERVICE, PFAULT_ */
+struct vmapi_s390_external {
+	uint32_t parameter;
+	uint32_t reserved;
+	uint64_t parameter64;
+};
+
+struct vmapi_s390_program {
+	uint64_t translation; /* exception code */
+	uint64_t monitor_code;
+	uint64_t per_address;
+	uint32_t data_code;
+	uint16_t code;
+	uint16_t monitor_class;
+	uint8_t per_code;
+	uint8_t per_atmid;
+	uint8_t access_id;
+	uint8_t per_access_id;
+	uint8_t operand_access_id;
+	uint8_t flags; /* instruction length, as the kernel has it */
+	uint8_t reserved[2];
+};
+
+struct vmapi_s390_machine_check {
+	uint64_t cr14;
+	uint64_t code; /* interruption code */
+	uint64_t failing_address;
+	uint32_t damage_code;
+	uint32_t reserved;
+	uint8_t logout[16];
+};
+
+union vmapi_s390_irq_detail {
+	struct vmapi_s390_io io;
+	struct vmapi_s390_external external;
+	struct vmapi_s390_program program;
+	struct vmapi_s390_machine_check machine_check;
+	uint32_t stop_flags; /* SIGP_STOP: 1 stores status */
+	uint32_t prefix;     /* SIGP_SET_PREFIX */
+	uint32_t source;     /* EXTERNAL_CALL, EMERGENCY: the CPU's address */
+	uint8_t raw[64];
+};
+
+struct vmapi_s390_irq {
+	uint32_t size;
+	uint32_t type; /* VMAPI_S390_INT_ and so on */
+	union vmapi_s390_irq_detail u;
+};
+
+/*
+ * Make an interrupt pending: a local one of `vcpu`, or, where that is NULL,
+ * a floating one of the VM.
+ *   -EINVAL   no such type of that kind; the vcpu is of another VM
+ *   -EBUSY    one of its kind is pending that cannot be twice
+ *   -ENOTSUP  the VM is not of s390
+ * Any thread.  Does not block.  Since 0.1.
+ */
+VMAPI_API int vmapi_s390_inject(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu,
+	const struct vmapi_s390_irq *irq);
+
 VMAPI_DECLS_END
 
 #endif

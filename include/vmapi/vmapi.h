@@ -16,6 +16,7 @@
 #include <vmapi/regs.h>
 #include <vmapi/irq.h>
 #include <vmapi/device.h>
+#include <vmapi/attr.h>
 #include <vmapi/event.h>
 #include <vmapi/arm64.h>
 #include <vmapi/ppc.h>

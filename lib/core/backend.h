@@ -43,6 +43,20 @@ struct vmi_one {
 	int32_t status; /* out: 0 or -errno */
 };
 
+/* One use of an attribute: of the device `fd`, else vcpu, vm or ctx. */
+enum vmi_attr_verb { VMI_ATTR_GET, VMI_ATTR_SET, VMI_ATTR_HAS };
+
+struct vmi_attr_call {
+	enum vmi_attr_verb verb;
+	int fd; /* -1: none */
+	struct vmapi_vcpu *vcpu;
+	struct vmapi_vm *vm;
+	struct vmapi *ctx;
+	uint32_t group;
+	uint64_t number;
+	void *data;
+};
+
 struct vmi_backend {
 	const char *name;
 	size_t ctx_size, vm_size, vcpu_size;
@@ -166,8 +180,27 @@ struct vmi_backend {
 	int (*line_count)(struct vmapi_vm *vm, unsigned *n); /* GSIs */
 	int (*line_set)(struct vmapi_vm *vm, unsigned gsi, bool level,
 		int *delivery);
+	/* A line of one vcpu: is there such a pin (-ENXIO, -ERANGE); set it. */
+	int (*vcpu_line_check)(struct vmapi_vcpu *vcpu, unsigned pin);
+	int (*vcpu_line)(struct vmapi_vcpu *vcpu, unsigned pin, bool level);
+	/* vcpu NULL: a floating one. */
+	int (*s390_inject)(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu,
+		const struct vmapi_s390_irq *irq);
 	int (*msi_send)(struct vmapi_vm *vm, const struct vmapi_msi *msi,
 		int *delivery);
+	/*
+	 * Devices of the kernel: enum vmapi_device_type.  -ENODEV: it has no
+	 * such type.  A descriptor is core's to close.  NULL: it has none.
+	 */
+	int (*device_probe)(struct vmapi_vm *vm, unsigned type);
+	int (*device_open)(struct vmapi_vm *vm, unsigned type, int *fd);
+	/*
+	 * The table (enum vmi_attr_owner) of the system, of a VM and of a vcpu,
+	 * and a use of an attribute, checked by it.  A get may return a count.
+	 * -ENXIO: the kernel has it not; -EPERM: not now.  NULL: none.
+	 */
+	const unsigned *attr_owners;
+	int (*attr)(const struct vmi_attr_call *call);
 	/*
 	 * The whole table, in order of GSI, or nothing: says what it has not.
 	 * Core has checked what is true everywhere.  Chipset locked.  NULL:

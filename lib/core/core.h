@@ -258,6 +258,15 @@ void vmi_as_put(struct vmapi_as *as);
 /* A capability's value, 0 where it is absent; vm may be NULL. */
 int64_t vmi_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id);
 
+/* -- lib/core/vm.c ------------------------------------------------------ */
+
+/*
+ * Take every vcpu, so that none runs until they are released; -EBUSY.  Under
+ * vm->lock.
+ */
+int vmi_vm_claim(struct vmapi_vm *vm);
+void vmi_vm_release(struct vmapi_vm *vm);
+
 /* -- lib/core/vcpu.c ---------------------------------------------------- */
 
 /*

@@ -19,7 +19,7 @@ static const struct vmi_device_type *type_of(unsigned id)
 	for (i = 0; i < vmi_array_len(types); i++)
 		if (types[i]->id == id)
 			return types[i];
-	return NULL;
+	return vmi_device_native(id);
 }
 
 /* -- Wiring ------------------------------------------------------------- */
@@ -115,6 +115,9 @@ static int check_config(struct vmapi_vm *vm,
 		return vmi_fail(-ENOTSUP, (*type)->name,
 			"the %s backend has no such device",
 			vm->ctx->be->name);
+	if (!(*type)->init && c->base)
+		return vmi_fail(-EINVAL, (*type)->name,
+			"its place is an attribute");
 	return check_irqs(vm, *type, c);
 }
 
@@ -242,13 +245,14 @@ int vmapi_device_create(struct vmapi_vm *vm,
 		return vmi_fail(-ENOMEM, "vm", "no memory");
 	device->vm = vm;
 	device->type = type;
+	device->fd = -1;
 	vmi_vm_get(vm);
 	for (i = 0; i < type->n_irqs; i++) {
 		device->irq[i] = c.irq[i];
 		if (c.irq[i])
 			vmi_irq_get(c.irq[i]);
 	}
-	err = build(device, c.base);
+	err = type->init ? build(device, c.base) : vmi_native_open(device);
 	if (err)
 		free_device(device);
 	else
@@ -260,10 +264,28 @@ void vmapi_device_destroy(struct vmapi_device *device)
 {
 	if (!device || vmi_enter(device->vm->ctx, __func__))
 		return;
-	vmi_chipset_remove(device->vm, &device->client);
-	remove_windows(device);
-	take_apart(device);
+	if (device->fd >= 0) {
+		vmi_native_close(device);
+	} else {
+		vmi_chipset_remove(device->vm, &device->client);
+		remove_windows(device);
+		take_apart(device);
+	}
 	free_device(device);
+}
+
+int vmapi_device_probe(struct vmapi_vm *vm, unsigned type)
+{
+	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
+	uint64_t mask;
+
+	if (err)
+		return err;
+	mask = (uint64_t)vmi_cap(vm->ctx, vm, VMAPI_CAP_DEVICES);
+	if (type < 63 && mask >> type & 1)
+		return 0;
+	return vmi_fail(-ENODEV, "vm", "the %s backend has no device type %u",
+		vm->ctx->be->name, type);
 }
 
 /* -- State and commands ------------------------------------------------- */
@@ -291,6 +313,8 @@ int vmapi_device_get(struct vmapi_device *device, unsigned state, void *data,
 		return err;
 	if (!bytes || (*bytes && !data))
 		return vmi_null(bytes ? "data" : "bytes");
+	if (device->fd >= 0 && state == VMAPI_DEVICE_STATE_ALL)
+		return vmi_native_save(device, data, bytes);
 	slot = slot_of(device, state);
 	if (!slot)
 		return -ENOENT;
@@ -315,6 +339,8 @@ int vmapi_device_set(struct vmapi_device *device, unsigned state,
 		return err;
 	if (!data)
 		return vmi_null("data");
+	if (device->fd >= 0 && state == VMAPI_DEVICE_STATE_ALL)
+		return vmi_native_restore(device, data, bytes);
 	slot = slot_of(device, state);
 	if (!slot)
 		return -ENOENT;
@@ -342,7 +368,7 @@ int vmapi_device_command(struct vmapi_device *device, unsigned command,
 			"command %u takes no argument", command);
 	err = -ENOENT;
 	now = vmi_chipset_lock(device->vm);
-	if (command == VMAPI_DEVICE_RESET) {
+	if (command == VMAPI_DEVICE_RESET && device->type->reset) {
 		device->type->reset(device, now);
 		err = 0;
 	} else if (device->type->command) {

@@ -24,6 +24,7 @@ struct vmapi_device {
 	struct vmi_device_window windows[VMI_DEVICE_WINDOWS];
 	unsigned n_windows;
 	struct vmapi_irq *irq[4]; /* referenced; NULL: not wired */
+	int fd; /* the kernel's: device_native.c; else -1 */
 };
 
 /* One state that can be got and set, by the number in <vmapi/device.h>. */
@@ -71,6 +72,17 @@ struct vmi_device_type {
 extern const struct vmi_device_type vmi_device_rtc;
 extern const struct vmi_device_type vmi_device_hpet;
 extern const struct vmi_device_type vmi_device_acpi_pm;
+
+/* -- The kernel's devices: device_native.c ------------------------------ */
+
+/* NULL: no such type.  Of its fields name, id and size are set. */
+const struct vmi_device_type *vmi_device_native(unsigned id);
+int vmi_native_open(struct vmapi_device *device);
+void vmi_native_close(struct vmapi_device *device);
+/* The whole state, as vmapi_device_get() and _set() have it. */
+int vmi_native_save(struct vmapi_device *device, void *data, size_t *bytes);
+int vmi_native_restore(struct vmapi_device *device, const void *data,
+	size_t bytes);
 
 /* A chip's output that drives device->irq[pin]. */
 struct vmi_line vmi_device_line(struct vmapi_device *device, unsigned pin);

@@ -11,6 +11,7 @@
 
 #include "lib/core/backend.h"
 #include "lib/core/chipset.h"
+#include "lib/core/device.h"
 #include "lib/core/irq.h"
 #include "lib/sys/sys.h"
 
@@ -22,14 +23,25 @@ void vmi_irq_link(struct vmapi_irq *irq)
 	irq->vm->irqs = irq;
 }
 
-static bool line_level(const struct vmapi_vm *vm, unsigned pin)
+static bool is_high(const struct vmapi_irq *line)
 {
 	const struct vmapi_irq *irq;
 
-	for (irq = vm->irqs; irq; irq = irq->next)
-		if (irq->pin == pin && irq->level)
+	for (irq = line->vm->irqs; irq; irq = irq->next)
+		if (irq->pin == line->pin && irq->vcpu == line->vcpu &&
+			irq->level)
 			return true;
 	return false;
+}
+
+static int set_line(const struct vmapi_irq *irq, bool level, int *delivery)
+{
+	const struct vmi_backend *be = irq->vm->ctx->be;
+
+	if (!irq->vcpu)
+		return be->line_set(irq->vm, irq->pin, level, delivery);
+	*delivery = level;
+	return be->vcpu_line(irq->vcpu, irq->pin, level);
 }
 
 /*
@@ -38,14 +50,13 @@ static bool line_level(const struct vmapi_vm *vm, unsigned pin)
  */
 int vmi_irq_drive(struct vmapi_irq *irq, bool level, int *delivery)
 {
-	const struct vmi_backend *be = irq->vm->ctx->be;
 	bool was = irq->level;
 
 	*delivery = VMAPI_IRQ_COALESCED;
 	irq->level = level;
-	if (!level && (!was || line_level(irq->vm, irq->pin)))
+	if (!level && (!was || is_high(irq)))
 		return 0;
-	return be->line_set(irq->vm, irq->pin, level, delivery);
+	return set_line(irq, level, delivery);
 }
 
 void vmi_irq_unlink(struct vmapi_irq *irq)
@@ -61,20 +72,69 @@ void vmi_irq_unlink(struct vmapi_irq *irq)
 
 /* -- Handles ------------------------------------------------------------ */
 
-static int check_pin(struct vmapi_vm *vm, const struct vmapi_irq_config *c)
+static unsigned count_gsis(struct vmapi_vm *vm)
 {
 	const struct vmi_backend *be = vm->ctx->be;
 	unsigned n = 0;
+
+	if (!be->line_count || !be->line_set || be->line_count(vm, &n))
+		return 0;
+	return n;
+}
+
+/* Inputs of a controller are GSIs, which its kind numbers in its own way. */
+static int check_device(struct vmapi_irq_config *c)
+{
+	unsigned first = 0;
+
+	switch (c->device->type->id) {
+	case VMAPI_DEVICE_VGIC_V2:
+	case VMAPI_DEVICE_VGIC_V3: first = 32; break;
+	case VMAPI_DEVICE_XICS:
+	case VMAPI_DEVICE_XIVE:
+	case VMAPI_DEVICE_MPIC_20:
+	case VMAPI_DEVICE_MPIC_42:
+	case VMAPI_DEVICE_AIA: break;
+	default:
+		return vmi_fail(-ENXIO, c->device->type->name,
+			"it has no inputs");
+	}
+	if (c->pin < first)
+		return vmi_fail_range(-ERANGE, c->pin, 0,
+			"its inputs begin with %u", first);
+	c->pin -= first;
+	return 0;
+}
+
+static int check_vcpu(const struct vmapi_vm *vm,
+	const struct vmapi_irq_config *c)
+{
+	const struct vmi_backend *be = vm->ctx->be;
+
+	if (c->vcpu->vm != vm)
+		return vmi_fail(-EINVAL, "vm", "the vcpu is of another VM");
+	if (!be->vcpu_line_check)
+		return vmi_fail(-ENXIO, "vm", "its vcpus have no lines");
+	return be->vcpu_line_check(c->vcpu, c->pin);
+}
+
+static int check_pin(struct vmapi_vm *vm, struct vmapi_irq_config *c)
+{
+	unsigned n = count_gsis(vm);
 	int err = 0;
 
+	if (c->device && (c->vcpu || c->device->vm != vm))
+		return vmi_fail(-EINVAL, "vm",
+			"the device is of another VM, or one too many");
+	if (c->vcpu)
+		return check_vcpu(vm, c);
 	if (c->device)
-		return vmi_fail(-ERANGE, "vm",
-			"the device has no input pin %" PRIu32, c->pin);
-	if (be->line_count && be->line_set)
-		err = be->line_count(vm, &n);
-	if (err || !n)
-		return vmi_fail(-ENXIO, "vm",
-			"the VM has no interrupt controller with lines");
+		err = check_device(c);
+	if (err)
+		return err;
+	if (!n)
+		return vmi_fail(
+			-ENXIO, "vm", "the VM has no interrupt controllers");
 	if (c->pin >= n)
 		return vmi_fail_range(-ERANGE, c->pin, 0,
 			"GSI %" PRIu32 " is not below %u", c->pin, n);
@@ -92,7 +152,8 @@ int vmapi_irq_create(struct vmapi_vm *vm, const struct vmapi_irq_config *config,
 		return err;
 	if (!config || !out)
 		return vmi_null(config ? "irq" : "config");
-	err = vmi_config_copy(&c, sizeof(c), config, sizeof(c));
+	err = vmi_config_copy(&c, sizeof(c), config,
+		offsetof(struct vmapi_irq_config, vcpu));
 	if (!err)
 		err = check_pin(vm, &c);
 	if (err)
@@ -102,6 +163,7 @@ int vmapi_irq_create(struct vmapi_vm *vm, const struct vmapi_irq_config *config,
 		return vmi_fail(-ENOMEM, "vm", "no memory");
 	irq->vm = vm;
 	irq->pin = c.pin;
+	irq->vcpu = c.vcpu;
 	atomic_init(&irq->refs, 1);
 	vmi_vm_get(vm);
 	vmi_chipset_lock(vm);
@@ -177,7 +239,7 @@ int vmapi_msi_send(
 			m.flags & ~VMAPI_MSI_DEVID);
 	if (!vm->ctx->be->msi_send)
 		return vmi_unsupported(vm->ctx);
-	if (vm->config.irqchip == VMAPI_IRQCHIP_NONE)
+	if (!count_gsis(vm))
 		return vmi_fail(-ENXIO, "vm",
 			"the VM has no interrupt controller");
 	err = vm->ctx->be->msi_send(vm, &m, &what);

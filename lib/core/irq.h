@@ -9,7 +9,8 @@ struct vmapi_irq {
 	struct vmapi_vm *vm;
 	struct vmapi_irq *next; /* of vm->irqs, under the chipset's lock */
 	atomic_uint refs;
-	unsigned pin; /* GSI */
+	unsigned pin; /* GSI, or of the vcpu */
+	struct vmapi_vcpu *vcpu; /* NULL: a GSI */
 	bool level;
 };
 

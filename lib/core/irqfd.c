@@ -112,6 +112,9 @@ static int check_config(
 			-EINVAL, "irqfd", "the line belongs to another VM");
 	if (!vmi_cap(vm->ctx, vm, VMAPI_CAP_IRQFD))
 		return vmi_unsupported(vm->ctx);
+	if (c->irq->vcpu)
+		return vmi_fail(-ENOTSUP, "irqfd",
+			"no eventfd drives a line of one vcpu");
 	if ((c->flags & VMAPI_IRQFD_RESAMPLE) &&
 		vm->config.irqchip == VMAPI_IRQCHIP_SPLIT)
 		return vmi_fail(-ENOTSUP, "irqfd",

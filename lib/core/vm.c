@@ -225,8 +225,7 @@ void vmapi_vm_destroy(struct vmapi_vm *vm)
 
 /* -- Reset -------------------------------------------------------------- */
 
-/* Nobody runs any vcpu from here on; on failure all are given back. */
-static int claim_all(struct vmapi_vm *vm)
+int vmi_vm_claim(struct vmapi_vm *vm)
 {
 	struct vmapi_vcpu *vcpu, *taken;
 
@@ -238,6 +237,14 @@ static int claim_all(struct vmapi_vm *vm)
 		return vmi_fail(-EBUSY, vmi_vcpu_label(vcpu), "it runs");
 	}
 	return 0;
+}
+
+void vmi_vm_release(struct vmapi_vm *vm)
+{
+	struct vmapi_vcpu *vcpu;
+
+	for (vcpu = vm->vcpus; vcpu; vcpu = vcpu->next)
+		vmi_vcpu_release(vcpu);
 }
 
 static int reset_all(struct vmapi_vm *vm)
@@ -255,17 +262,15 @@ static int reset_all(struct vmapi_vm *vm)
 int vmapi_vm_reset(struct vmapi_vm *vm)
 {
 	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
-	struct vmapi_vcpu *vcpu;
 
 	if (err)
 		return err;
 	vmi_posted_deliver(vm);
 	pthread_mutex_lock(&vm->lock);
-	err = claim_all(vm);
+	err = vmi_vm_claim(vm);
 	if (!err) {
 		err = reset_all(vm);
-		for (vcpu = vm->vcpus; vcpu; vcpu = vcpu->next)
-			vmi_vcpu_release(vcpu);
+		vmi_vm_release(vm);
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return err;

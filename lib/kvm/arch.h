@@ -84,10 +84,17 @@ int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
 int vmi_kvm_arch_x86_exits(
 	struct vmapi_vm *vm, const struct vmapi_x86_exits *exits);
+
+/* enum vmi_attr_owner of the system, of a VM, of a vcpu. */
+extern const unsigned vmi_kvm_arch_owners[3];
+
 /* What this VM has no chip for: 0, -EINVAL, -ENXIO or -ENOTSUP. */
 int vmi_kvm_arch_route_check(
 	const struct vmapi_vm *vm, const struct vmapi_route *route);
-int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n);
+/* A GSI as KVM_IRQ_LINE numbers it. */
+uint32_t vmi_kvm_arch_line_word(unsigned gsi);
+/* Set a line of one vcpu; level -1: say whether it has it. */
+int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level);
 void vmi_kvm_arch_legacy_cut(struct vmapi_vm *vm, bool cut);
 
 /* -- block.c, onereg.c: those that move state by tables and ONE_REG ------- */

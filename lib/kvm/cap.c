@@ -44,7 +44,8 @@ static int impaired(struct vmi_kvm *kvm)
 }
 
 /* Those that no single number of the kernel's answers. */
-static int other(struct vmi_kvm *kvm, unsigned id, struct vmapi_cap *cap)
+static int other(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
+	struct vmapi_cap *cap)
 {
 	switch (id) {
 	case VMAPI_CAP_PAGE_SIZE:
@@ -59,11 +60,13 @@ static int other(struct vmi_kvm *kvm, unsigned id, struct vmapi_cap *cap)
 	case VMAPI_CAP_ICOUNT:
 	case VMAPI_CAP_RUN_LIMIT:
 	case VMAPI_CAP_DETERMINISTIC: put(cap, 0, VMAPI_ORIGIN_NONE); return 0;
-	case VMAPI_CAP_DEVICES: /* the library's own */
+	case VMAPI_CAP_DEVICES: /* the library's own, then the kernel's */
 		put(cap,
 			1 << VMAPI_DEVICE_RTC | 1 << VMAPI_DEVICE_HPET |
 				1 << VMAPI_DEVICE_ACPI_PM,
 			VMAPI_ORIGIN_EMULATED);
+		if (vm)
+			cap->value |= (int64_t)vmi_kvm_devices(vm);
 		return 0;
 	default: return -ENOENT;
 	}
@@ -77,6 +80,8 @@ int vmi_kvm_cap(struct vmapi *ctx, struct vmapi_vm *core, unsigned id,
 	size_t i;
 	int value;
 
+	if (vmi_kvm_arch_cap(kvm, vm, id, cap) == 0)
+		return 0;
 	for (i = 0; i < vmi_array_len(rows); i++) {
 		if (rows[i].id != id)
 			continue;
@@ -86,9 +91,7 @@ int vmi_kvm_cap(struct vmapi *ctx, struct vmapi_vm *core, unsigned id,
 			vm ? VMAPI_ORIGIN_VM : VMAPI_ORIGIN_KERNEL);
 		return 0;
 	}
-	if (vmi_kvm_arch_cap(kvm, vm, id, cap) == 0)
-		return 0;
-	return other(kvm, id, cap);
+	return other(kvm, vm, id, cap);
 }
 
 int vmi_kvm_cap_raw(

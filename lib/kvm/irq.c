@@ -1,17 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines and messages of the VM's own controllers, with what became of them. */
-#include "lib/kvm/kvm.h"
+#include "lib/kvm/arch.h"
 
+/* Where the kernel has no routes, and a controller all the same. */
+#define GSIS_UNROUTED 1024
+
+int vmi_kvm_line_count(struct vmapi_vm *core, unsigned *n)
+{
+	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
+	int gsis = vmi_kvm_vm_check(vm, KVM_CAP_IRQ_ROUTING);
+
+	*n = 0;
+	if (vm->has_controller)
+		*n = gsis > 0 ? (unsigned)gsis : GSIS_UNROUTED;
+	return 0;
+}
+
+/* Not every kernel tells what became of it (KVM_CAP_IRQ_INJECT_STATUS). */
 int vmi_kvm_line_set(
 	struct vmapi_vm *core, unsigned gsi, bool level, int *delivery)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
-	struct kvm_irq_level line = { .irq = gsi, .level = level };
-	int rc;
+	struct kvm_irq_level line = {
+		.irq = vmi_kvm_arch_line_word(gsi),
+		.level = level,
+	};
+	unsigned long request =
+		vm->tells_delivery ? KVM_IRQ_LINE_STATUS : KVM_IRQ_LINE;
+	int rc = vmi_kvm_vm_ioctl(vm, request, &line);
 
-	rc = vmi_kvm_vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
 	if (rc < 0)
-		return vmi_kvm_vm_refused(rc, KVM_IRQ_LINE_STATUS);
+		return vmi_kvm_vm_refused(rc, request);
+	if (!vm->tells_delivery)
+		line.status = 1;
 	if (!level || line.status == 0)
 		*delivery = VMAPI_IRQ_COALESCED;
 	else
@@ -35,9 +56,6 @@ int vmi_kvm_msi_send(
 	};
 	int rc;
 
-	if (core->config.irqchip == VMAPI_IRQCHIP_NONE)
-		return vmi_fail(-ENXIO, "vm",
-			"the VM has no interrupt controller to take a message");
 	if (msi->flags & VMAPI_MSI_DEVID) {
 		arg.flags = KVM_MSI_VALID_DEVID;
 		arg.devid = msi->device_id;
@@ -47,4 +65,14 @@ int vmi_kvm_msi_send(
 		return vmi_kvm_vm_refused(rc, KVM_SIGNAL_MSI);
 	*delivery = rc < 0 ? VMAPI_IRQ_MASKED : rc;
 	return 0;
+}
+
+int vmi_kvm_vcpu_line_check(struct vmapi_vcpu *core, unsigned pin)
+{
+	return vmi_kvm_arch_vcpu_line(vmi_kvm_vcpu_of(core), pin, -1);
+}
+
+int vmi_kvm_vcpu_line(struct vmapi_vcpu *core, unsigned pin, bool level)
+{
+	return vmi_kvm_arch_vcpu_line(vmi_kvm_vcpu_of(core), pin, level);
 }

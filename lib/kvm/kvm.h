@@ -40,6 +40,7 @@ struct vmi_kvm_slots {
 struct vmi_kvm_log {
 	enum vmapi_dirty_kind kind;
 	bool bitmap_too;     /* beside rings, for writes of no vcpu */
+	bool overrun;	     /* the kernel went round a ring */
 	uint32_t ring_bytes; /* 0: no rings */
 	uint8_t *scratch;    /* a slot's bitmap, under ctx->log_lock */
 	uint64_t scratch_bytes;
@@ -61,6 +62,8 @@ struct vmi_kvm_vm {
 	unsigned n_spaces;
 	struct vmi_kvm_slots slots[VMI_KVM_SPACES];
 	struct vmi_kvm_log log;
+	bool has_controller; /* in the kernel: lines, messages, routes */
+	bool tells_delivery; /* KVM_CAP_IRQ_INJECT_STATUS */
 	/* the ring of posted writes, of the first vcpu's area: event.c */
 	struct kvm_coalesced_mmio_ring *_Atomic ring;
 	struct vmi_kvm_vm_arch *arch;
@@ -231,6 +234,14 @@ int vmi_kvm_dirty_fetch(struct vmi_logged *logged,
 
 /* -- irq.c --------------------------------------------------------------- */
 
+/* -- attr.c -------------------------------------------------------------- */
+
+int vmi_kvm_device_probe(struct vmapi_vm *vm, unsigned type);
+int vmi_kvm_device_open(struct vmapi_vm *vm, unsigned type, int *fd);
+int vmi_kvm_attr(const struct vmi_attr_call *call);
+/* A mask of 1 << enum vmapi_device_type. */
+uint64_t vmi_kvm_devices(struct vmi_kvm_vm *vm);
+
 /* -- route.c ------------------------------------------------------------- */
 
 /* Pure: one route in the kernel's layout; -ENOTSUP: it has none. */
@@ -238,6 +249,17 @@ int vmi_kvm_route_encode(
 	struct kvm_irq_routing_entry *to, const struct vmapi_route *from);
 int vmi_kvm_routes_set(
 	struct vmapi_vm *vm, const struct vmapi_route *routes, size_t n);
+
+/* -- s390irq.c ----------------------------------------------------------- */
+
+/* Pure: -EINVAL where there is no such interrupt, local or floating. */
+int vmi_kvm_s390_encode(
+	struct kvm_s390_irq *to, const struct vmapi_s390_irq *from);
+int vmi_kvm_s390_encode_floating(
+	struct kvm_s390_interrupt *to, const struct vmapi_s390_irq *from);
+bool vmi_kvm_s390_is_io(uint32_t type);
+int vmi_kvm_s390_inject(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu,
+	const struct vmapi_s390_irq *irq);
 
 /* -- event.c ------------------------------------------------------------- */
 
@@ -255,6 +277,9 @@ void vmi_kvm_ring_unmap(struct vmi_kvm_vm *vm);
 
 int vmi_kvm_line_set(
 	struct vmapi_vm *vm, unsigned gsi, bool level, int *delivery);
+int vmi_kvm_line_count(struct vmapi_vm *vm, unsigned *n);
+int vmi_kvm_vcpu_line_check(struct vmapi_vcpu *vcpu, unsigned pin);
+int vmi_kvm_vcpu_line(struct vmapi_vcpu *vcpu, unsigned pin, bool level);
 int vmi_kvm_msi_send(
 	struct vmapi_vm *vm, const struct vmapi_msi *msi, int *delivery);
 

@@ -16,7 +16,10 @@
  *    that they name, so rings are emptied before a slot's number is used
  *    again, which is before any slot is deleted.  A full ring is an exit.
  *    What the processor itself still holds back comes out at the next exit
- *    of its vcpu; an exact read makes one.  Where a kernel has writes of no
+ *    of its vcpu; an exact read makes one.  A kernel leaves room for what
+ *    comes between "full" and the exit; one that does not, and goes round
+ *    the ring, has lost entries and its place in it, for good: from then on
+ *    each use of the VM's log says so.  Where a kernel has writes of no
  *    vcpu (arm64's ITS) it keeps a bitmap beside the rings for those.
  *
  * In all cases a page is protected before its bit is in the object's log.
@@ -141,10 +144,15 @@ static _Atomic(uint32_t) *flags_of(struct kvm_dirty_gfn *entry)
 	return (_Atomic(uint32_t) *)&entry->flags;
 }
 
+static uint32_t ring_entries(const struct vmi_kvm_vm *vm)
+{
+	return vm->log.ring_bytes / (uint32_t)sizeof(struct kvm_dirty_gfn);
+}
+
 /* Harvest one ring: how many entries there were. */
 static unsigned harvest(struct vmi_kvm_vm *vm, struct vmi_kvm_ring *ring)
 {
-	uint32_t n = vm->log.ring_bytes / (uint32_t)sizeof(*ring->entries);
+	uint32_t n = ring_entries(vm);
 	unsigned found = 0;
 
 	while (ring->entries && found < n) {
@@ -163,28 +171,49 @@ static unsigned harvest(struct vmi_kvm_vm *vm, struct vmi_kvm_ring *ring)
 	return found;
 }
 
-/*
- * Pages of what was harvested are marked before they are protected again;
- * that is no harm, since whoever takes the marks has the log's lock.
- */
-static int reset(struct vmi_kvm_vm *vm)
+static int overrun(struct vmi_kvm_vm *vm)
 {
-	int rc = vmi_kvm_vm_ioctl(vm, KVM_RESET_DIRTY_RINGS, NULL);
+	vm->log.overrun = true;
+	return vmi_fail(-EOVERFLOW, "vm",
+		"the kernel went round a vcpu's ring of dirty pages: some are "
+		"lost");
+}
 
-	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_RESET_DIRTY_RINGS) : 0;
+/*
+ * Protect the pages of `found` entries.  They are marked already; that is no
+ * harm, since whoever takes the marks has the log's lock.  A signal makes
+ * the kernel stop early; entries that it does not take at all were written
+ * over.
+ */
+static int reset(struct vmi_kvm_vm *vm, unsigned found)
+{
+	unsigned done = 0, idle = 0;
+	int rc;
+
+	while (done < found && idle < 8) {
+		rc = vmi_kvm_vm_ioctl(vm, KVM_RESET_DIRTY_RINGS, NULL);
+		if (rc < 0 && rc != -EINTR)
+			return vmi_kvm_vm_refused(rc, KVM_RESET_DIRTY_RINGS);
+		idle = rc > 0 ? 0 : idle + 1;
+		done += rc > 0 ? (unsigned)rc : 0;
+	}
+	return done == found ? 0 : overrun(vm);
 }
 
 /* The list of vcpus stays as it is under the gate's lock. */
 static int empty_rings(struct vmi_kvm_vm *vm)
 {
 	struct vmapi_vcpu *vcpu;
-	unsigned found = 0;
+	unsigned found = 0, n;
 
 	pthread_mutex_lock(&vm->core.gate_lock);
-	for (vcpu = vm->core.vcpus; vcpu; vcpu = vcpu->next)
-		found += harvest(vm, &vmi_kvm_vcpu_of(vcpu)->ring);
+	for (vcpu = vm->core.vcpus; vcpu; vcpu = vcpu->next) {
+		n = harvest(vm, &vmi_kvm_vcpu_of(vcpu)->ring);
+		vm->log.overrun |= n == ring_entries(vm);
+		found += n;
+	}
 	pthread_mutex_unlock(&vm->core.gate_lock);
-	return found ? reset(vm) : 0;
+	return vm->log.overrun ? overrun(vm) : reset(vm, found);
 }
 
 int vmi_kvm_rings_empty(struct vmi_kvm_vcpu *vcpu)
@@ -230,8 +259,7 @@ void vmi_kvm_ring_fini(struct vmi_kvm_vcpu *vcpu)
 	if (!vcpu->ring.entries)
 		return;
 	pthread_mutex_lock(&vm->core.ctx->log_lock);
-	if (harvest(vm, &vcpu->ring))
-		(void)reset(vm);
+	(void)reset(vm, harvest(vm, &vcpu->ring));
 	pthread_mutex_unlock(&vm->core.ctx->log_lock);
 	vmi_sys->munmap(vcpu->ring.entries, vm->log.ring_bytes);
 	vcpu->ring.entries = NULL;

@@ -164,15 +164,18 @@ static bool region_answers(struct vmi_kvm_vcpu *vcpu)
 /*
  * KVM_RUN, and what its result says about the shared area.  The kernel
  * leaves the old reason there when it returns an error, so that it is
- * cleared before; one exit comes with an error (api.rst, KVM_EXIT_MEMORY_
- * FAULT: EFAULT or EHWPOISON).  Returns 0 with an exit, AGAIN or -errno.
+ * cleared before, unless an instruction is to be finished: arm64 and riscv
+ * look there for which.  One exit comes with an error (api.rst, KVM_EXIT_
+ * MEMORY_FAULT: EFAULT or EHWPOISON); it leaves nothing to finish.  Returns
+ * 0 with an exit, AGAIN or -errno.
  */
 static int enter(struct vmi_kvm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	int rc;
 
-	run->exit_reason = KVM_EXIT_UNKNOWN;
+	if (!vcpu->pending)
+		run->exit_reason = KVM_EXIT_UNKNOWN;
 	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_RUN, NULL);
 	vcpu->ran = true;
 	vcpu->run_valid = true;
@@ -277,7 +280,15 @@ static int stay_in_guest(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 /*
  * A full ring is emptied outside of the guest: whoever has the log's lock may
  * be waiting for this vcpu to leave.
- *
+ */
+static int empty_rings(struct vmi_kvm_vcpu *vcpu)
+{
+	int rc = vmi_kvm_rings_empty(vcpu);
+
+	return rc ? rc : AGAIN;
+}
+
+/*
  * The byte is cleared before the gate lets this vcpu count as in the guest:
  * a prod comes only after that, and must not be wiped out.
  */
@@ -292,7 +303,7 @@ static int go_round(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 		rc = stay_in_guest(vcpu, exit);
 		vmi_gate_leave(&vcpu->core);
 		if (rc == RING_FULL)
-			rc = vmi_kvm_rings_empty(vcpu) ? -EIO : AGAIN;
+			rc = empty_rings(vcpu);
 	} while (rc == AGAIN);
 	vmi_posted_deliver(vcpu->core.vm);
 	return rc;

@@ -45,6 +45,8 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 	rc = vmi_kvm_log_init(vm);
 	if (rc < 0)
 		goto close;
+	vm->tells_delivery =
+		vmi_kvm_vm_check(vm, KVM_CAP_IRQ_INJECT_STATUS) > 0;
 	rc = vmi_kvm_slots_init(vm);
 	if (rc < 0)
 		goto close;

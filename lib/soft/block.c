@@ -398,6 +398,7 @@ struct fetch {
 	struct vmapi_ram *ram;
 	uint64_t page;
 	size_t avail; /* to the end of the page or of the segment */
+	size_t room;  /* to the end of the segment, if that is near */
 };
 
 static uint64_t fetch_linear(struct vmi_cpu *c, uint64_t rip)
@@ -409,12 +410,11 @@ static uint64_t fetch_linear(struct vmi_cpu *c, uint64_t rip)
 	return (rip + c->seg[VMI_CS].base) & 0xffffffff;
 }
 
-static size_t fetch_avail(const struct vmi_cpu *c, uint64_t linear)
+static size_t fetch_room(const struct vmi_cpu *c)
 {
-	size_t page = 0x1000 - (linear & 0xfff);
 	uint64_t room = (uint64_t)c->seg[VMI_CS].limit - c->rip + 1;
 
-	return c->mode == 64 || room > page ? page : (size_t)room;
+	return c->mode == 64 || room > 0x2000 ? 0x2000 : (size_t)room;
 }
 
 static struct vmi_codeblock *lookup(struct vmi_cpu *c, const uint8_t *host)
@@ -559,7 +559,10 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 		else
 			memset(bytes + avail, 0xff, VMI_INSN_MAX);
 		avail += VMI_INSN_MAX;
-		vmi_translate(c, b, bytes, avail, 1);
+		if (avail > f->room)
+			avail = f->room;
+		if (vmi_translate(c, b, bytes, avail, 1)) /* beyond CS */
+			vmi_raise_code(c, VMI_GP, 0);
 	}
 	trace(c, b, bytes, avail);
 	return b->ops;
@@ -571,7 +574,10 @@ static struct fetch fetch_at(struct vmi_cpu *c)
 	struct fetch f;
 
 	f.host = vmi_fetch_page(c, linear, &f.ram, &f.page);
-	f.avail = fetch_avail(c, linear);
+	f.room = fetch_room(c);
+	f.avail = 0x1000 - (linear & 0xfff);
+	if (f.avail > f.room)
+		f.avail = f.room;
 	return f;
 }
 
@@ -725,6 +731,35 @@ static bool leaves_page(const struct vmi_codeblock *from, int64_t distance)
 	return at < 0 || at > 0xfff;
 }
 
+/* As it was before the compare is over: the jump behind it faults. */
+static void between_fused(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	const struct vmi_codeblock *b = block_of(c->enter);
+	struct vmi_insn compare;
+
+	if (vmi_decode(b->host + op->ip, op->len, c->mode, &compare))
+		return; /* patched since */
+	c->rip = vmi_op_rip(c, op) + compare.len;
+	c->budget += (int64_t)c->enter->imm - op->n - 1;
+	c->op = NULL;
+}
+
+/*
+ * A target that is not canonical faults in the branch: SDM 2A JMP, Jcc.  It
+ * is outside the branch's page, so it is only here that one is met; CALL has
+ * looked already.
+ */
+static void check_target(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	if (vmi_likely(c->mode != 64 || vmi_canonical(c->r[VMI_R_BLOCK])))
+		return;
+	c->r[VMI_R_BLOCK] -= (uint64_t)(int64_t)op->disp;
+	c->op = op;
+	if (op->code == VMI_INNER_CMPJCC)
+		between_fused(c, op);
+	vmi_raise_code(c, VMI_GP, 0);
+}
+
 const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 	const struct vmi_op *op, unsigned k)
 {
@@ -735,8 +770,11 @@ const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
 	const struct vmi_op *next;
 
 	/* Page tables decide: such branches are never linked. */
-	if (leaves_page(from, distance))
+	if (leaves_page(from, distance)) {
+		if (k == 0)
+			check_target(c, op);
 		return jump_again(c);
+	}
 	next = vmi_block_jump(c);
 	if (next->run != vmi_h_enter ||
 		flushes != c->cache->flushes)

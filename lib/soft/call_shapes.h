@@ -22,6 +22,8 @@ static vmi_inline const struct vmi_op *H(call_at)(struct vmi_cpu *c,
 	uint64_t sp = vmi_trunc(from - BYTES, BYTES);
 	const struct vmi_tlb_entry *e = vmi_tlb(c, sp);
 
+	if (BYTES == 8 && is_odd_way(c, op))
+		return odd_target(c, op);
 	if (!vmi_may_write(e, sp, BYTES))
 		return H(call_slow)(c, op, 0);
 	vmi_host_store(vmi_tlb_host(e, sp), vmi_op_next_rip(c, op), BYTES);

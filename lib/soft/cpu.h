@@ -232,7 +232,7 @@ struct vmi_cpu {
 	uint8_t sipi_vector;
 	bool fault_pending; /* `fault` is to be delivered */
 	bool delivering;    /* an event is being delivered: `previous` */
-	bool delivered;	    /* an event was; the run loop clears it */
+	bool delivered;	    /* TF when the instruction began does not count */
 	bool shutdown;
 	bool trap_pending;  /* #DB with dr6_pending after this instruction */
 	uint64_t dr6_pending;
@@ -274,6 +274,12 @@ vmi_noreturn void vmi_raise_page(struct vmi_cpu *c, uint32_t code,
 static inline bool vmi_long_mode(const struct vmi_cpu *c)
 {
 	return c->efer & VMI_EFER_LMA;
+}
+
+/* A linear address of 48 bits: SDM 1 3.3.7.1. */
+static vmi_inline bool vmi_canonical(uint64_t a)
+{
+	return (uint64_t)((int64_t)(a << 16) >> 16) == a;
 }
 
 static inline bool vmi_protected(const struct vmi_cpu *c)

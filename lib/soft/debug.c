@@ -236,7 +236,7 @@ void vmi_debug_delivered(struct vmi_cpu *c)
 	commit_hits(c);
 }
 
-static void single_step(struct vmi_cpu *c)
+void vmi_debug_single_step(struct vmi_cpu *c)
 {
 	c->trap_pending = true;
 	c->dr6_pending |= VMI_DR6_BS;
@@ -298,7 +298,7 @@ void vmi_debug_done(struct vmi_cpu *c, bool tf)
 	d->inject = false;
 	commit_hits(c);
 	if (tf)
-		single_step(c);
+		vmi_debug_single_step(c);
 	if (d->flags & VMAPI_DEBUG_STEP)
 		stop(d, VMAPI_STOP_STEP);
 }
@@ -311,7 +311,7 @@ void vmi_debug_element_done(struct vmi_cpu *c)
 	c->rflags |= VMI_FLAG_RF;
 	commit_hits(c);
 	if (c->rflags & VMI_FLAG_TF)
-		single_step(c);
+		vmi_debug_single_step(c);
 	if (d->flags & VMAPI_DEBUG_STEP)
 		stop(d, VMAPI_STOP_STEP);
 }

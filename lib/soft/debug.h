@@ -85,6 +85,8 @@ bool vmi_debug_stops(struct vmi_cpu *c);
 void vmi_debug_begin(struct vmi_cpu *c);
 void vmi_debug_done(struct vmi_cpu *c, bool tf);
 void vmi_debug_element_done(struct vmi_cpu *c);
+/* The trap of TF. */
+void vmi_debug_single_step(struct vmi_cpu *c);
 /* An event was delivered. */
 void vmi_debug_delivered(struct vmi_cpu *c);
 /* It was left undone. */

@@ -268,7 +268,17 @@ vmi_handler *const vmi_h_cmov[4][16] = {
  */
 static vmi_inline bool is_odd(uint64_t rip)
 {
-	return (uint64_t)((int64_t)(rip << 16) >> 16) != rip;
+	return !vmi_canonical(rip);
+}
+
+/* A way that is linked stays in a page, which is canonical as a whole. */
+static vmi_inline bool is_odd_way(const struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	const struct vmi_links *links = (const void *)(op + 1);
+
+	return !links->to[0] && vmi_unlikely(is_odd(
+		c->r[VMI_R_BLOCK] + (uint64_t)(int64_t)op->disp));
 }
 
 vmi_noinline static const struct vmi_op *odd_target(struct vmi_cpu *c,

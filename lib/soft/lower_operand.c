@@ -204,6 +204,7 @@ bool vmi_operand_unchecked(const struct vmi_insn *i)
 	case VMI_EXEC_lidt:
 	case VMI_EXEC_lmsw:
 	case VMI_EXEC_invlpg:
+	case VMI_EXEC_invpcid:
 		return true;
 	default:
 		return false;

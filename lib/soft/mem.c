@@ -76,8 +76,7 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 
 static bool canonical(const struct vmi_cpu *c, uint64_t linear)
 {
-	return !vmi_long_mode(c) ||
-		(uint64_t)((int64_t)(linear << 16) >> 16) == linear;
+	return !vmi_long_mode(c) || vmi_canonical(linear);
 }
 
 static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,

@@ -200,7 +200,13 @@ static bool is_blocked(const struct vmi_cpu *c)
 
 static bool can_interrupt(const struct vmi_cpu *c)
 {
-	return (c->rflags & VMI_FLAG_IF) && !c->shadow && !is_blocked(c);
+	return (c->rflags & VMI_FLAG_IF) && !c->shadow;
+}
+
+/* One waits: queued by the application, or a controller's. */
+static bool has_interrupt(const struct vmi_cpu *c)
+{
+	return c->injected >= 0 || (c->irq_pending && !is_blocked(c));
 }
 
 /* MOV SS holds off debug traps too: SDM 3A 6.8.3. */
@@ -293,11 +299,11 @@ static void deliver_pending(struct soft_vcpu *v)
 		vmi_deliver(c, &e);
 		return;
 	}
-	if (!can_interrupt(c))
+	if (!can_interrupt(c) || !has_interrupt(c))
 		return;
 	vector = c->injected;
 	c->injected = -1;
-	if (vector < 0 && c->irq_pending)
+	if (vector < 0)
 		vector = vmi_pc_acknowledge(v);
 	if (vector < 0)
 		return;
@@ -310,7 +316,7 @@ static void deliver_pending(struct soft_vcpu *v)
 static bool wants_delivery(const struct vmi_cpu *c)
 {
 	return c->fault_pending || can_trap(c) || can_nmi(c) ||
-		((c->injected >= 0 || c->irq_pending) && can_interrupt(c));
+		(has_interrupt(c) && can_interrupt(c));
 }
 
 /* -- Instructions ------------------------------------------------------- */
@@ -344,26 +350,19 @@ struct before {
 /*
  * Whether a single-step trap follows: if the instruction began with TF (SDM
  * 3B 17.3.1.4), but not if it was INT n, which cleared TF on its way into the
- * handler, nor if it was MOV SS.  SYSCALL and SYSRET count by the TF that
- * they leave (APM 3 "SYSCALL").
+ * handler, nor if it was MOV SS.
  */
-static bool is_traced(const struct vmi_cpu *c, const struct before *was,
-	unsigned code)
+static bool is_traced(const struct vmi_cpu *c, const struct before *was)
 {
-	bool tf = was->tf;
-
-	if (code == VMI_EXEC_syscall || code == VMI_EXEC_sysret)
-		tf = c->rflags & VMI_FLAG_TF;
-	return tf && !(c->shadow & 1) && !c->delivered;
+	return was->tf && !(c->shadow & 1) && !c->delivered;
 }
 
-static void after_step(struct vmi_cpu *c, const struct before *was,
-	unsigned code)
+static void after_step(struct vmi_cpu *c, const struct before *was)
 {
 	if (c->shadow == was->shadow)
 		c->shadow = 0;
 	vmi_dev_done(c);
-	vmi_debug_done(c, is_traced(c, was, code));
+	vmi_debug_done(c, is_traced(c, was));
 }
 
 /* A repeated instruction stopped after an element: a boundary as others. */
@@ -378,7 +377,6 @@ static int step(struct vmi_cpu *c)
 	struct before was = { .tf = c->rflags & VMI_FLAG_TF,
 		.shadow = c->shadow };
 	const struct vmi_op *op;
-	unsigned code;
 
 	if (vmi_debug_stops(c))
 		return WENT_ON;
@@ -393,10 +391,9 @@ static int step(struct vmi_cpu *c)
 	c->budget = 0;
 	c->enter = op;
 	c->delivered = false;
-	code = vmi_op_exec(&op[1]);
 	vmi_debug_begin(c);
 	execute(c, op + 1);
-	after_step(c, &was, code);
+	after_step(c, &was);
 	return WENT_ON;
 }
 

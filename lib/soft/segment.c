@@ -162,6 +162,14 @@ void vmi_seg_null(struct vmi_cpu *c, unsigned n, uint16_t selector)
 	vmi_seg_set(c, n, &s);
 }
 
+void vmi_seg_base(struct vmi_cpu *c, unsigned n, uint64_t base)
+{
+	struct vmapi_x86_segment s = c->seg[n];
+
+	s.base = base;
+	vmi_seg_set(c, n, &s);
+}
+
 /*
  * SDM 3A 20.1.1 and 20.2.1.  Real-address mode leaves the limit and the
  * default size that protected mode loaded.
@@ -202,26 +210,32 @@ void vmi_seg_stack(struct vmi_cpu *c, uint16_t selector, struct vmi_desc *d)
 	vmi_seg_set(c, VMI_SS, &s);
 }
 
+static bool stays(uint32_t attributes, unsigned cpl)
+{
+	const uint32_t both = VMI_SEG_CODE | VMI_SEG_CONFORM;
+
+	return (attributes & both) == both || VMI_SEG_DPL(attributes) >= cpl;
+}
+
 /*
- * A return to an outer level takes what that level may not have, and of null
- * selectors the RPL; a base in 64-bit mode stays (SDM 2A "IRET").
+ * A return to an outer level makes null what that level may not have, and
+ * clears the RPL of null selectors (SDM 2A "IRET").  Only the selector goes:
+ * the bases of FS and GS are those of 64-bit mode still.
  */
 void vmi_seg_drop(struct vmi_cpu *c)
 {
 	static const uint8_t order[] = { VMI_ES, VMI_FS, VMI_GS, VMI_DS };
 	unsigned i;
+	uint64_t base;
 	uint32_t a;
 
 	for (i = 0; i < vmi_array_len(order); i++) {
 		a = c->seg[order[i]].attributes;
-		if (a & VMAPI_X86_SEG_UNUSABLE) {
-			c->seg[order[i]].selector = 0;
+		if (!(a & VMAPI_X86_SEG_UNUSABLE) && stays(a, c->cpl))
 			continue;
-		}
-		if ((a & VMI_SEG_CODE) && (a & VMI_SEG_CONFORM))
-			continue;
-		if (VMI_SEG_DPL(a) < c->cpl)
-			vmi_seg_null(c, order[i], 0);
+		base = c->seg[order[i]].base;
+		vmi_seg_null(c, order[i], 0);
+		vmi_seg_base(c, order[i], base);
 	}
 }
 

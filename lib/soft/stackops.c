@@ -13,14 +13,9 @@
 
 /* -- Branches ----------------------------------------------------------- */
 
-static bool canonical(uint64_t a)
-{
-	return ((a + (1ull << 47)) >> 48) == 0;
-}
-
 void vmi_check_near(struct vmi_cpu *c, uint64_t rip)
 {
-	if (c->mode == 64 ? !canonical(rip) : rip > c->seg[VMI_CS].limit)
+	if (c->mode == 64 ? !vmi_canonical(rip) : rip > c->seg[VMI_CS].limit)
 		vmi_raise_code(c, VMI_GP, 0);
 }
 

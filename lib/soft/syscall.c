@@ -36,6 +36,18 @@ static void need_syscall(struct vmi_cpu *c)
 		vmi_raise(c, VMI_UD);
 }
 
+/*
+ * These two are traced by the TF that they leave, not by that with which they
+ * began, so that SFMASK can spare the kernel the trap, and that a debugger
+ * of the program finds itself behind SYSCALL (APM 3 "SYSCALL", "SYSRET").
+ */
+static void trace_by_new_tf(struct vmi_cpu *c)
+{
+	c->delivered = true;
+	if (c->rflags & VMI_FLAG_TF)
+		vmi_debug_single_step(c);
+}
+
 void vmi_do_syscall(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint32_t base = (uint32_t)(c->star >> 32) & 0xfffc;
@@ -47,6 +59,7 @@ void vmi_do_syscall(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_rflags_set(c, 0, VMI_FLAG_RF);
 	flat_pair(c, base, (base + 8) & 0xffff, true);
 	c->rip = c->lstar;
+	trace_by_new_tf(c);
 }
 
 void vmi_do_sysret(struct vmi_cpu *c, const struct vmi_op *op)
@@ -64,6 +77,7 @@ void vmi_do_sysret(struct vmi_cpu *c, const struct vmi_op *op)
 	flat_pair(c, ((wide ? base + 16 : base) & 0xffff) | 3,
 		((base + 8) & 0xffff) | 3, wide);
 	c->rip = wide ? rip : (uint32_t)rip;
+	trace_by_new_tf(c);
 }
 
 void vmi_do_sysenter(struct vmi_cpu *c, const struct vmi_op *op)
@@ -97,14 +111,6 @@ void vmi_do_sysexit(struct vmi_cpu *c, const struct vmi_op *op)
 	c->rip = wide ? rip : (uint32_t)rip;
 }
 
-static void set_base(struct vmi_cpu *c, unsigned n, uint64_t base)
-{
-	struct vmapi_x86_segment s = c->seg[n];
-
-	s.base = base;
-	vmi_seg_set(c, n, &s);
-}
-
 void vmi_do_swapgs(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t base = c->seg[VMI_GS].base;
@@ -113,7 +119,7 @@ void vmi_do_swapgs(struct vmi_cpu *c, const struct vmi_op *op)
 	if (c->mode != 64)
 		vmi_raise(c, VMI_UD);
 	vmi_need_cpl0(c);
-	set_base(c, VMI_GS, c->kernel_gs_base);
+	vmi_seg_base(c, VMI_GS, c->kernel_gs_base);
 	c->kernel_gs_base = base;
 }
 
@@ -142,7 +148,7 @@ static void write_base(struct vmi_cpu *c, const struct vmi_op *op, unsigned n)
 	need_fsgsbase(c);
 	if (!vmi_canonical(v))
 		vmi_raise_code(c, VMI_GP, 0);
-	set_base(c, n, v);
+	vmi_seg_base(c, n, v);
 }
 
 void vmi_do_wrfsbase(struct vmi_cpu *c, const struct vmi_op *op)

@@ -218,7 +218,7 @@ void vmi_do_invlpg(struct vmi_cpu *c, const struct vmi_op *op)
 /* SDM 2 "INVPCID"; without CR4.PCIDE there is one context, PCID 0. */
 void vmi_do_invpcid(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	uint64_t at = vmi_ea(c, op), pcid, linear, type;
+	uint64_t at, pcid, linear, type;
 	uint32_t out[4];
 
 	vmi_cpuid(c, 7, 0, out);
@@ -226,6 +226,7 @@ void vmi_do_invpcid(struct vmi_cpu *c, const struct vmi_op *op)
 		undefined(c);
 	vmi_need_cpl0(c);
 	type = vmi_reg(c, op->reg, c->mode == 64 ? 8 : 4);
+	at = vmi_linear_beyond(c, 0, 16, VMI_MEM_READ);
 	pcid = vmi_read(c, at, 8);
 	linear = vmi_read(c, (at + 8) & c->amask, 8);
 	if (type > 3 || (type < 2 && pcid))

@@ -86,11 +86,6 @@ static inline bool vmi_desc_long(const struct vmi_cpu *c,
 	return vmi_long_mode(c) && (d->hi & 0x200000u);
 }
 
-static inline bool vmi_canonical(uint64_t a)
-{
-	return ((a + (1ull << 47)) >> 48) == 0;
-}
-
 /* Linear addresses of system structures are 32 bits outside IA-32e mode. */
 static inline uint64_t vmi_sys_linear(const struct vmi_cpu *c, uint64_t a)
 {
@@ -153,6 +148,7 @@ struct vmapi_x86_segment vmi_desc_segment(const struct vmi_desc *d,
 void vmi_seg_set(struct vmi_cpu *c, unsigned n,
 	const struct vmapi_x86_segment *s);
 void vmi_seg_null(struct vmi_cpu *c, unsigned n, uint16_t selector);
+void vmi_seg_base(struct vmi_cpu *c, unsigned n, uint64_t base);
 /* As real-address mode and virtual-8086 mode load it. */
 void vmi_seg_real(struct vmi_cpu *c, unsigned n, uint16_t selector);
 /* A checked code or stack descriptor into CS (RPL becomes cpl) or SS. */

@@ -343,7 +343,7 @@ static void two_bases(void)
 static void compatibility(void)
 {
 	static const uint8_t code[] = { 0x0f, 0x0b }; /* ud2 */
-	const uint64_t high = 0xffff800000000000;
+	const uint64_t high = 0xffff800080000000, pdpt = 0x108000;
 	const uint64_t tss = ENGINE_DATA + 0xff8;
 	struct vmapi_x86_segment cs = { .selector = ENGINE_UCODE32,
 		.limit = 0xffffffff, .attributes = 0xc0fb };
@@ -358,7 +358,10 @@ static void compatibility(void)
 	engine_about("a fault in compatibility mode");
 	engine_open(&e, VMAPI_IRQCHIP_NONE);
 	engine_user(&e, e.vcpu, 64);
-	engine_poke(&e, ENGINE_PML4 + 8 * 256, (ENGINE_PML4 + 0x1000) | 7, 8);
+	/* There is nothing where the low halves of addresses lead. */
+	engine_poke(&e, ENGINE_PML4 + 8 * 256, pdpt | 7, 8);
+	engine_poke(&e, pdpt + 8 * 2, (ENGINE_PML4 + 0x2000) | 7, 8);
+	engine_poke(&e, ENGINE_PML4 + 0x1000 + 8 * 2, 0, 8);
 	engine_poke(&e, tss + 4, high + ENGINE_STACK, 8);
 	engine_must(vmapi_regs_set(e.vcpu, regs, 2, NULL, 0));
 	engine_load(&e, CODE(code));

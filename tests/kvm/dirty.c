@@ -399,6 +399,34 @@ static void vcpu_goes(void)
 	close_board(&b);
 }
 
+/* A kernel that goes round its ring is found out, and not believed again. */
+static void overrun(void)
+{
+	struct vmapi_vm_config c = { .size = sizeof(c),
+		.dirty = VMAPI_DIRTY_RING, .dirty_ring = 16 };
+	uint8_t bits[(PAGES + 63) / 64 * 8];
+	struct vmapi_dirty good = { .size = sizeof(good),
+		.bytes = PAGES * 4096, .bitmap = bits }, d;
+	struct board b;
+	uint64_t gpas[20];
+	unsigned i, n;
+
+	for (n = 12; n <= 20; n += 8) {
+		scripted_begin(4096);
+		scripted.has_ring = scripted.goes_round = true;
+		if (!open_board(&b, &c))
+			return;
+		for (i = 0; i < n; i++)
+			gpas[i] = (BASE + i) * 4096;
+		run_writes(&b, 0, gpas, n);
+		d = good;
+		GIVES(vmapi_dirty_read(b.ram, &d), n > 16 ? -EOVERFLOW : 0);
+		d = good;
+		GIVES(vmapi_dirty_read(b.ram, &d), n > 16 ? -EOVERFLOW : 0);
+		close_board(&b);
+	}
+}
+
 /* -- Refusals ----------------------------------------------------------- */
 
 /* A hole, a piece elsewhere, a log that ends: seven calls of the kernel. */
@@ -504,6 +532,7 @@ int main(void)
 	clear_by_count();
 	unseen_writes();
 	vcpu_goes();
+	overrun();
 	for (n = 1; refused_at(n); n++)
 		;
 	CHECK(n > 6);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/kvm/arch.h"
+#include "lib/kvm/x86/x86.h"
 #include "tests/kvm/check.h"
 
 #define AREA 8192
@@ -215,7 +215,59 @@ static void debug(void)
 	CHECK(out.reason == VMAPI_EXIT_DEBUG && out.u.debug.exception == 3);
 	CHECK(out.u.debug.address == 0x7c00);
 	CHECK(out.u.debug.dr6 == 0xffff0ff1 && out.u.debug.dr7 == 0x401);
+	CHECK(out.u.debug.why == VMAPI_STOP_SOFTWARE);
 	CHECK(!vmi_kvm_exit_unfinished(run));
+	run->debug.arch.exception = 1;
+	decode();
+	CHECK(out.u.debug.why == VMAPI_STOP_POINT && out.u.debug.points == 1);
+	run->debug.arch.dr6 = 0xffff4ffa;
+	decode();
+	CHECK(out.u.debug.why == (VMAPI_STOP_POINT | VMAPI_STOP_STEP));
+	CHECK(out.u.debug.points == 10);
+	run->debug.arch.dr6 = 0xffff2ff0; /* MOV DR that was not to be */
+	decode();
+	CHECK(out.u.debug.why == VMAPI_STOP_GUEST && !out.u.debug.points);
+}
+
+/* What KVM_SET_GUEST_DEBUG is given: api.rst 4.35, SDM 3B 17.2.4. */
+static void debug_encode(void)
+{
+	static const struct vmapi_debug_point points[] = {
+		{ 0x7c00, VMAPI_POINT_EXEC, 0 },
+		{ 0x1000, VMAPI_POINT_WRITE, 2 },
+		{ 0x2000, VMAPI_POINT_ACCESS, 8 },
+		{ 0x3000, VMAPI_POINT_WRITE, 4 },
+		{ 0x4000, VMAPI_POINT_READ, 1 },
+	};
+	struct vmapi_debug d = { .points = points };
+	struct kvm_guest_debug out_debug;
+
+	CHECK(vmi_kvm_x86_debug_encode(&d, 1, &out_debug) == 0);
+	CHECK(out_debug.control == 0);
+	d.flags = VMAPI_DEBUG_STEP;
+	CHECK(vmi_kvm_x86_debug_encode(&d, 1, &out_debug) == 0);
+	CHECK(out_debug.control == 3 && out_debug.arch.debugreg[7] == 0);
+	d.flags = VMAPI_DEBUG_SOFTWARE | VMAPI_DEBUG_INJECT;
+	CHECK(vmi_kvm_x86_debug_encode(&d, 3, &out_debug) == 0);
+	CHECK(out_debug.control == 0x90001);
+	CHECK(vmi_kvm_x86_debug_encode(&d, 1, &out_debug) == 0);
+	CHECK(out_debug.control == 0x50001);
+	d.flags = VMAPI_DEBUG_BLOCK_IRQ;
+	d.n_points = 4;
+	CHECK(vmi_kvm_x86_debug_encode(&d, 1, &out_debug) == 0);
+	CHECK(out_debug.control == 0x120001);
+	CHECK(out_debug.arch.debugreg[0] == 0x7c00);
+	CHECK(out_debug.arch.debugreg[3] == 0x3000);
+	CHECK(out_debug.arch.debugreg[7] == 0xdb5006aa);
+	d.n_points = 5;
+	CHECK(vmi_kvm_x86_debug_encode(&d, 1, &out_debug) == -ENOSPC);
+	d.points += 4;
+	d.n_points = 1;
+	CHECK(vmi_kvm_x86_debug_encode(&d, 1, &out_debug) == -ENOTSUP);
+	CHECK(vmi_kvm_x86_debug_flags(0, 0x1f0003) == 0);
+	CHECK(vmi_kvm_x86_debug_flags(1, 0) == (VMAPI_DEBUG_STEP |
+		VMAPI_DEBUG_SOFTWARE | VMAPI_DEBUG_INJECT));
+	CHECK(vmi_kvm_x86_debug_flags(1, 0x1f0003) & VMAPI_DEBUG_BLOCK_IRQ);
 }
 
 static void system_event(void)
@@ -375,6 +427,7 @@ int main(void)
 	hypercalls();
 	msrs();
 	debug();
+	debug_encode();
 	system_event();
 	internal();
 	fault();

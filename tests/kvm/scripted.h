@@ -23,6 +23,7 @@ struct scripted {
 	/* The script. */
 	size_t page_size;
 	bool has_clear, has_ring, has_ring_bitmap;
+	bool goes_round; /* a full ring is written over */
 	unsigned refuse_from; /* SET_USER_MEMORY_REGION number n, from 1 */
 	unsigned refuse_count; /* and so many; 0: one */
 	int refuse_code;

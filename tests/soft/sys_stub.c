@@ -119,6 +119,11 @@ void vmi_debug_changed(struct vmi_cpu *c)
 	(void)c;
 }
 
+void vmi_debug_single_step(struct vmi_cpu *c)
+{
+	c->trap_pending = true;
+}
+
 bool vmi_debug_takes_int3(struct vmi_cpu *c)
 {
 	(void)c;

@@ -203,10 +203,16 @@ static void long_frames(void)
 	expect("64 rip", cpu.rip, 0xffff800000004000ull);
 	vmi_seg_null(&cpu, VMI_FS, 3);
 	cpu.seg[VMI_FS].base = 0x12345678;
+	cpu.seg[VMI_GS].base = 0x87654321;
+	cpu.seg[VMI_GS].attributes &= ~0x60u; /* DPL 0 */
 	expect_fault("iretq", stub_run(vmi_do_iret, (struct vmi_op){
 		SIZE(3) }), -1, 0);
 	expect("iretq null fs", cpu.seg[VMI_FS].selector, 0);
 	expect("iretq null fs base", cpu.seg[VMI_FS].base, 0x12345678);
+	expect("iretq gs", cpu.seg[VMI_GS].selector, 0);
+	expect("iretq gs base", cpu.seg[VMI_GS].base, 0x87654321);
+	expect("iretq gs gone", !!(cpu.seg[VMI_GS].attributes &
+		VMAPI_X86_SEG_UNUSABLE), 1);
 	expect("iretq rsp", cpu.r[VMI_RSP], USTACK + 5);
 	expect("iretq cpl", cpu.cpl, 3);
 	/* Same level: aligned, SS:RSP pushed all the same. */

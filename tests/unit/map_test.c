@@ -3,9 +3,11 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/null.h"
 
@@ -426,6 +428,85 @@ START_TEST(commits_beside_running_vcpus)
 }
 END_TEST
 
+/* A vcpu that waits for a device, which is us, lets a commit through. */
+static atomic_int device_state; /* 1: asked, 2: answered, 3: seen */
+
+static int ask_device(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit)
+{
+	ck_assert(vmi_gate_enter(vcpu));
+	vmi_gate_block(vcpu);
+	atomic_store(&device_state, 1);
+	while (atomic_load(&device_state) != 2)
+		sched_yield();
+	exit->reason = VMAPI_EXIT_KICK;
+	if (!vmi_gate_unblock(vcpu))
+		return -EIO;
+	atomic_store(&device_state, 3);
+	vmi_gate_leave(vcpu);
+	return 0;
+}
+
+static void *answer(void *vm_arg)
+{
+	(void)vm_arg;
+	atomic_store(&device_state, 2);
+	return NULL;
+}
+
+START_TEST(blocked_counts_as_outside)
+{
+	pthread_t runner, device;
+	struct vmapi_vcpu *vcpu;
+
+	null_knobs.run = ask_device;
+	atomic_store(&device_state, 0);
+	add_and_commit(0, 4 * PAGE, 0);
+	ck_assert_int_eq(vmapi_vcpu_create(vm, NULL, &vcpu), 0);
+	pthread_create(&runner, NULL, run_until_kicked, vcpu);
+	while (!atomic_load(&device_state))
+		sched_yield();
+	ck_assert_int_eq(remove_and_commit(PAGE, PAGE), 0);
+	ck_assert(null_knobs.gate_was_closed);
+	ck_assert(vmi_gate_is_quiet(vm));
+	/* Behind a closed gate it comes back only when that opens. */
+	vmi_gate_close(vm);
+	pthread_create(&device, NULL, answer, vm);
+	pthread_join(device, NULL);
+	usleep(20000);
+	ck_assert_int_eq(atomic_load(&device_state), 2);
+	vmi_gate_open(vm);
+	pthread_join(runner, NULL);
+	ck_assert_int_eq(atomic_load(&device_state), 3);
+	vmapi_vcpu_destroy(vcpu);
+}
+END_TEST
+
+static void *run_broken(void *vcpu)
+{
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	ck_assert_int_eq(vmapi_vcpu_run(vcpu, &exit), -EIO);
+	return NULL;
+}
+
+/* One that runs when the map breaks stops, and does not come in again. */
+START_TEST(broken_map_turns_away)
+{
+	struct vmapi_vcpu *vcpu;
+	pthread_t runner;
+
+	ck_assert_int_eq(vmapi_vcpu_create(vm, NULL, &vcpu), 0);
+	add_and_commit(0, 4 * PAGE, 0);
+	pthread_create(&runner, NULL, run_broken, vcpu);
+	while (vmi_gate_is_quiet(vm))
+		sched_yield();
+	null_knobs.apply_error = -EIO;
+	ck_assert_int_eq(remove_and_commit(0, PAGE), -EIO);
+	pthread_join(runner, NULL);
+	vmapi_vcpu_destroy(vcpu);
+}
+END_TEST
+
 START_TEST(ten_thousand_ranges)
 {
 	struct vmapi_map *map = begin();
@@ -511,6 +592,8 @@ int main(void)
 	tcase_add_test(t, memory_across_entries);
 	tcase_add_test(t, watches_hear_writes);
 	tcase_add_test(t, commits_beside_running_vcpus);
+	tcase_add_test(t, blocked_counts_as_outside);
+	tcase_add_test(t, broken_map_turns_away);
 	tcase_add_test(t, ten_thousand_ranges);
 	tcase_add_test(t, model);
 	tcase_set_timeout(t, 20);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/arch/attr.h"
 #include "lib/arch/x86_regs.h"
 #include "lib/core/chipset.h"
 #include "lib/sys/sys.h"
@@ -93,8 +94,13 @@ static int null_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 	case VMAPI_CAP_PAGE_SIZE: cap->value = 4096; return 0;
 	case VMAPI_CAP_PHYS_BITS: cap->value = 40; return 0;
 	case VMAPI_CAP_READONLY: cap->value = 1; return 0;
+	case VMAPI_CAP_DIRTY_LOG:
+		cap->value = null_knobs.dirty_log;
+		return 0;
 	case VMAPI_CAP_IRQCHIPS: cap->value = 4; return 0;
-	case VMAPI_CAP_DEVICES: cap->value = 0xe; return 0;
+	case VMAPI_CAP_DEVICES:
+		cap->value = (int64_t)(0xe | null_knobs.devices);
+		return 0;
 	case VMAPI_CAP_XSAVE_SIZE: cap->value = NULL_XSAVE; return 0;
 	default: return -ENOENT;
 	}
@@ -152,9 +158,10 @@ static void null_vcpu_fini(struct vmapi_vcpu *vcpu)
 	null_knobs.vcpus--;
 }
 
-static void stay(struct null_vcpu *v)
+static bool stay(struct null_vcpu *v)
 {
-	vmi_gate_enter(&v->vcpu);
+	if (!vmi_gate_enter(&v->vcpu))
+		return false;
 	atomic_store(&v->inside, true);
 	atomic_store(&v->prodded, 0);
 	while (!atomic_load(&v->kicked) && !atomic_load(&v->prodded) &&
@@ -165,6 +172,7 @@ static void stay(struct null_vcpu *v)
 			sched_yield();
 	atomic_store(&v->inside, false);
 	vmi_gate_leave(&v->vcpu);
+	return true;
 }
 
 static int null_run(
@@ -176,7 +184,8 @@ static int null_run(
 	if (null_knobs.run)
 		return null_knobs.run(vcpu, exit);
 	while (!atomic_exchange(&v->kicked, 0))
-		stay(v);
+		if (!stay(v))
+			return -EIO;
 	exit->reason = VMAPI_EXIT_KICK;
 	return 0;
 }
@@ -477,6 +486,30 @@ struct null_line null_line(struct vmapi_vm *vm, unsigned gsi)
 	return line;
 }
 
+/* -- Devices and attributes of a kernel --------------------------------- */
+
+static const unsigned null_owners[3] = { VMI_OWNER_X86_SYSTEM,
+	VMI_OWNER_S390_VM, VMI_OWNER_ARM64_VCPU };
+
+static int null_device_probe(struct vmapi_vm *vm, unsigned type)
+{
+	(void)vm;
+	return null_knobs.devices >> type & 1 ? 0 : -ENODEV;
+}
+
+static int null_device_open(struct vmapi_vm *vm, unsigned type, int *fd)
+{
+	(void)vm;
+	(void)type;
+	*fd = vmi_sys->eventfd(0, 0);
+	return *fd < 0 ? vmi_fail(*fd, "vm", "no descriptor") : 0;
+}
+
+static int null_attr(const struct vmi_attr_call *call)
+{
+	return null_knobs.attr ? null_knobs.attr(call) : -ENXIO;
+}
+
 const struct vmi_backend null_backend = {
 	.name = "null",
 	.ctx_size = sizeof(struct vmapi),
@@ -504,6 +537,10 @@ const struct vmi_backend null_backend = {
 	.one_list = null_one_list,
 	.map_apply = null_map_apply,
 	.map_changed = null_map_changed,
+	.device_probe = null_device_probe,
+	.device_open = null_device_open,
+	.attr_owners = null_owners,
+	.attr = null_attr,
 	.line_count = null_line_count,
 	.line_set = null_line_set,
 };

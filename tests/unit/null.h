@@ -17,6 +17,7 @@ struct null_knobs {
 	int probe_status;
 	bool impaired;
 	int open_error, vm_error, vcpu_error; /* what the inits return */
+	int dirty_log;	 /* the capability: no log at first */
 	int apply_error; /* what the next map_apply returns */
 	unsigned applies, changed_calls;
 	bool gate_was_closed; /* at the last map_apply */
@@ -29,6 +30,9 @@ struct null_knobs {
 	/* What a run does; NULL: spin in the guest until kicked. */
 	int (*run)(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
 	int (*settle)(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
+	/* A device of the kernel's, and attributes; NULL: the kernel has none. */
+	int (*attr)(const struct vmi_attr_call *call);
+	uint64_t devices; /* mask of types */
 	/* In the guest, between enter and leave; may be NULL. */
 	void (*inside)(struct vmapi_vcpu *vcpu);
 };

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every row of the instruction table on the software processor, against
- * outcomes recorded on an x86 processor.
+ * Every row of the instruction table on the software processor, in every
+ * mode, against somebody who knows.
  *
- * The generator makes the same cases everywhere, so only outcomes are
- * recorded: a digest of each block of cases, of every register, flag and byte
- * of memory that the manual defines, and of the fault.  Where the host is an
- * x86-64 that can execute the row, a sample of the blocks is executed on it
- * in every run, and a case that differs is printed in full.
+ * What user mode can execute was recorded on an x86 processor.  The generator
+ * makes the same cases everywhere, so only outcomes are recorded: a digest of
+ * each block of cases, of every register, flag and byte of memory that the
+ * manual defines, and of the fault.  Where the host is an x86-64 that can
+ * execute the row, a sample of the blocks is executed on it in every run, and
+ * a case that differs is printed in full.
+ *
+ * Real and virtual-8086 mode are compared with what 16-bit protected mode
+ * made of the same case, since with segments of 64 KiB all three agree, but
+ * for what is about segments and privilege.  That, and privilege level 0, is
+ * judged by a model (vec_model.c).
  *
  * test_vectors record      write vectors.def anew (on standard output)
  * Where $EMULATOR names what runs the test, it executes an eighth.
@@ -19,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/vectors/vec_system.h"
+#include "tests/vectors/vec_model.h"
 
 /* One block in so many is executed on the host as well. */
 #define SAMPLE 4
@@ -39,14 +45,17 @@ static const struct recorded recorded[] = {
 };
 
 static struct {
-	unsigned long cases, on_host, faults;
+	unsigned long cases, on_host, modelled, alike;
 	unsigned differ, blocks, bad_blocks, unrecorded;
-	unsigned succeeded, faulted, unlisted; /* rows */
+	unsigned rows[VEC_MODES], succeeded[VEC_MODES], faulted[VEC_MODES];
+	unsigned unlisted; /* rows */
 	unsigned stride; /* between blocks */
 } count;
 
+/* Cases of a row. */
 struct tally {
-	unsigned ok, fault, shown;
+	unsigned ok[VEC_MODES], fault[VEC_MODES], shown;
+	bool has[VEC_MODES];
 };
 
 struct block {
@@ -57,13 +66,81 @@ struct block {
 };
 
 static struct vec_case now;
-static struct vec_out of_host, of_soft;
+static struct vec_out of_host, of_soft, of_other;
 
-static void differ(struct tally *t)
+static void differ(struct tally *t, const struct vec_out *right,
+	const struct vec_out *wrong)
 {
 	count.differ++;
 	if (t->shown++ < SHOWN)
-		vec_print(&now, &of_host, &of_soft);
+		vec_print(&now, right, wrong);
+}
+
+static void tell(struct tally *t, unsigned world, const struct vec_out *out)
+{
+	enum vec_mode mode = vec_worlds[world].mode;
+
+	t->has[mode] = true;
+	if (out->vector == VEC_NO_FAULT)
+		t->ok[mode]++;
+	else
+		t->fault[mode]++;
+}
+
+/*
+ * Real mode has no page faults, no alignment checks, and no way to deliver
+ * an exception on a stack whose end is nearer than its frame; code segments
+ * can be written to in both.
+ */
+static bool is_alike(unsigned world)
+{
+	uint16_t sp = (uint16_t)now.in.r[VEC_SP];
+	bool fault = of_soft.vector != VEC_NO_FAULT;
+
+	if (now.insn.seg == VMI_CS && of_soft.vector == 13)
+		return false;
+	return world == VEC_V86 || !(of_soft.vector == 14 ||
+		of_soft.vector == 17 || (fault && sp < 6 && (sp & 1)));
+}
+
+/* What of_soft holds is what 16-bit protected mode does. */
+static void check_alike(unsigned world, struct tally *t)
+{
+	static struct vec_out shall;
+
+	if (!vec_model_alike(now.row, world) || !is_alike(world))
+		return;
+	vec_soft_run(&now, world, &of_other);
+	vec_canonical(&now, &of_other);
+	count.alike++;
+	shall = of_soft;
+	if (world == VEC_R16 && (shall.vector != VEC_NO_FAULT ||
+		shall.state.rip > 0xffff)) {
+		/* A frame has 16 bits of RFLAGS and RIP. */
+		shall.state.rip &= 0xffff;
+		of_other.state.rip &= 0xffff;
+		shall.state.rflags &= 0xffff;
+		of_other.state.rflags &= 0xffff;
+	}
+	if (world == VEC_V86 && shall.vector == 14) /* no NX: SDM 3A 4.7 */
+		shall.code &= 15;
+	tell(t, world, &of_other);
+	if (vec_equal(&now, &shall, &of_other))
+		return;
+	if (t->shown < SHOWN)
+		printf("in %s:\n", vec_worlds[world].name);
+	differ(t, &shall, &of_other);
+}
+
+static void run_soft(struct tally *t)
+{
+	vec_soft_run(&now, now.world, &of_soft);
+	vec_canonical(&now, &of_soft);
+	count.cases++;
+	if (now.world != VEC_W16)
+		return;
+	check_alike(VEC_R16, t);
+	check_alike(VEC_V86, t);
 }
 
 /* Execute a block; false when the generator has no cases of it. */
@@ -79,26 +156,61 @@ static bool run_block(struct block *b, struct tally *t)
 
 		if (!vec_make(&now, b->row, b->world, &r))
 			return false;
-		if (b->soft) {
-			vec_soft_run(&now, &of_soft);
-			vec_canonical(&now, &of_soft);
-			count.cases++;
-		}
+		if (b->soft)
+			run_soft(t);
 		if (b->host) {
 			vec_host_run(&now, &of_host);
 			vec_canonical(&now, &of_host);
 			count.on_host++;
 		}
 		if (b->host && b->soft && !vec_equal(&now, &of_host, &of_soft))
-			differ(t);
-		if (out->vector == VEC_NO_FAULT)
-			t->ok++;
-		else
-			t->fault++;
+			differ(t, &of_host, &of_soft);
+		tell(t, b->world, out);
 		h = vec_digest(&now, out, h);
 	}
 	b->digest = (uint32_t)(h ^ h >> 32);
 	return true;
+}
+
+/* -- The model ---------------------------------------------------------- */
+
+static bool check_case(const struct vec_row *row, unsigned world,
+	struct vec_random *r, struct tally *t)
+{
+	const char *broken;
+
+	if (!vec_make(&now, row, world, r))
+		return false;
+	vec_soft_run(&now, world, &of_soft);
+	vec_model_run(&now, &of_soft, &of_other, &broken);
+	vec_canonical(&now, &of_soft);
+	vec_canonical(&now, &of_other);
+	count.modelled++;
+	tell(t, world, &of_soft);
+	if (!broken && vec_equal(&now, &of_other, &of_soft) &&
+		vec_model_equal(&of_soft, &of_other, false))
+		return true;
+	if (t->shown < SHOWN)
+		printf("%s\n", broken ? broken : "the model has it otherwise");
+	if (t->shown < SHOWN)
+		vec_model_equal(&of_soft, &of_other, true);
+	differ(t, &of_other, &of_soft);
+	return true;
+}
+
+static void check_model(const struct vec_row *row, unsigned world,
+	struct tally *t)
+{
+	unsigned blocks = 25, block, i;
+	struct vec_random r;
+
+	for (block = vec_row_key(row) % count.stride; block < blocks;
+		block += count.stride) {
+		vec_seed(&r, row, world, block);
+		for (i = 0; i < VEC_CASES; i++)
+			if (!check_case(row, world, &r, t))
+				return;
+	}
 }
 
 static const struct recorded *find(const struct vec_row *row, unsigned world)
@@ -155,7 +267,7 @@ static int record(void)
 	printf("/* SPDX-License-Identifier: MIT */\n");
 	printf("/* Written by \"test_vectors record\" on an x86-64. */\n");
 	for (i = 0; i < vec_nrows; i++)
-		for (w = 0; w < VEC_WORLDS; w++)
+		for (w = 0; w < VEC_RECORDED; w++)
 			if (vec_row_has(&vec_rows[i], w) &&
 				vec_host_can(&vec_rows[i], w))
 				record_row(&vec_rows[i], w);
@@ -191,7 +303,10 @@ static void check_world(const struct vec_row *row, unsigned world, bool all,
 			bad++;
 	}
 	if (!r) {
-		count.unrecorded += can;
+		printf("%s %s,%s,%s %s: not recorded\n", row->name,
+			row->op[0], row->op[1], row->op[2],
+			vec_worlds[world].name);
+		count.unrecorded++;
 		return;
 	}
 	count.bad_blocks += bad;
@@ -212,18 +327,27 @@ static struct {
 
 #define NFAULTING (sizeof(faulting) / sizeof(faulting[0]))
 
+static bool any(const unsigned n[VEC_MODES])
+{
+	unsigned i, sum = 0;
+
+	for (i = 0; i < VEC_MODES; i++)
+		sum += n[i];
+	return sum;
+}
+
 /* A row of which nothing succeeded is to be listed with the reason. */
 static void check_faulting(const struct vec_row *row, const struct tally *t)
 {
 	size_t i;
 
 	for (i = 0; i < NFAULTING; i++) {
-		if (!strcmp(faulting[i].exec, row->exec) && t->fault) {
+		if (!strcmp(faulting[i].exec, row->exec) && any(t->fault)) {
 			faulting[i].seen = true;
 			return;
 		}
 	}
-	printf("%s %s: %s\n", row->map, row->name, t->fault ?
+	printf("%s %s: %s\n", row->map, row->name, any(t->fault) ?
 		"never succeeds" : "no vector");
 	count.unlisted++;
 }
@@ -243,45 +367,61 @@ static void check_listed(void)
 
 static void check_row(const struct vec_row *row, bool all)
 {
-	struct tally t = { 0 };
-	unsigned w;
+	struct tally t = { .shown = 0 };
+	unsigned w, m;
 
-	for (w = 0; w < VEC_WORLDS; w++)
-		if (vec_row_has(row, w))
+	for (w = 0; w < VEC_WORLDS; w++) {
+		if (!vec_row_has(row, w))
+			continue;
+		if (vec_model_of(row, w))
+			check_model(row, w, &t);
+		else if (w < VEC_RECORDED)
 			check_world(row, w, all, &t);
-	if (!t.ok && count.stride == 1)
+	}
+	if (!any(t.ok) && count.stride == 1)
 		check_faulting(row, &t);
-	count.succeeded += t.ok != 0;
-	count.faulted += t.fault != 0;
+	for (m = 0; m < VEC_MODES; m++) {
+		count.rows[m] += t.has[m];
+		count.succeeded[m] += t.ok[m] != 0;
+		count.faulted[m] += t.fault[m] != 0;
+	}
 	if (t.shown)
 		printf("%s %s %s,%s,%s: %u cases differ\n", row->map,
 			row->name, row->op[0], row->op[1], row->op[2],
 			t.shown);
 }
 
+static void summary(void)
+{
+	static const char *const modes[VEC_MODES] = { "64-bit mode",
+		"32-bit mode", "16-bit mode", "real mode",
+		"virtual-8086 mode" };
+	unsigned m;
+
+	printf("%lu cases against the record, %lu of them on the host as "
+		"well; %lu against 16-bit mode; %lu against the model: %u "
+		"differ\n", count.cases, count.on_host, count.alike,
+		count.modelled, count.differ);
+	printf("%u blocks: %u differ from those recorded, %u rows and modes "
+		"not recorded\n", count.blocks, count.bad_blocks,
+		count.unrecorded);
+	for (m = 0; m < VEC_MODES; m++)
+		printf("%s: %u rows succeeded, %u faulted, of %u\n", modes[m],
+			count.succeeded[m], count.faulted[m], count.rows[m]);
+	printf("%zu rows; %zu operations are listed as never succeeding\n",
+		vec_nrows, NFAULTING);
+}
+
 static int check(bool all, const char *only)
 {
-	unsigned rows = 0;
 	size_t i;
 
 	for (i = 0; i < vec_nrows; i++)
 		if (!only || !strcmp(only, vec_rows[i].exec))
 			check_row(&vec_rows[i], all);
-	if (!only) {
-		if (count.stride == 1)
-			check_listed();
-		/* Last, as it leaves model-specific registers changed. */
-		count.differ += vec_system_check(&rows);
-	}
-	printf("%lu cases, %lu of them on the host as well: %u differ\n",
-		count.cases, count.on_host, count.differ);
-	printf("%u blocks: %u differ from those recorded, %u rows and modes "
-		"not recorded\n", count.blocks, count.bad_blocks,
-		count.unrecorded);
-	printf("rows: %u succeeded, %u faulted, of %zu; %zu operations are "
-		"listed as faulting in user mode, %u rows succeeded at "
-		"privilege level 0\n", count.succeeded, count.faulted,
-		vec_nrows, NFAULTING, rows);
+	if (!only && count.stride == 1)
+		check_listed();
+	summary();
 	return count.differ || count.bad_blocks || count.unrecorded ||
 		count.unlisted;
 }

@@ -33,12 +33,30 @@ enum vec_page { VEC_PAGE_DATA, VEC_PAGE_FIXED, VEC_PAGE_STACK, VEC_PAGES };
 #define VEC_CS32 0x23u
 #define VEC_SS	 0x2bu
 #define VEC_CS64 0x33u
+/* And of privilege level 0. */
+#define VEC_KERNEL_CS32 0x08u
+#define VEC_KERNEL_CS64 0x10u
+#define VEC_KERNEL_SS	0x18u
 
 #define VEC_CASES  8  /* cases of a block: one digest */
 #define VEC_BLOCKS 32 /* blocks of a row in a world, at most */
 
-/* Where cases run: user mode, flat or with segments that have limits. */
-enum { VEC_W64, VEC_W32, VEC_W16, VEC_L32, VEC_L16, VEC_WORLDS };
+/*
+ * Where cases run: user mode, flat or with segments that have limits, which
+ * is recorded; then real and virtual-8086 mode, and privilege level 0.
+ */
+enum {
+	VEC_W64, VEC_W32, VEC_W16, VEC_L32, VEC_L16, VEC_RECORDED,
+	VEC_R16 = VEC_RECORDED, VEC_V86, VEC_S64, VEC_S32, VEC_WORLDS
+};
+
+enum vec_kind { VEC_USER, VEC_REAL, VEC_VM86, VEC_SYSTEM };
+
+/* Modes that rows are counted in. */
+enum vec_mode {
+	VEC_MODE_64, VEC_MODE_32, VEC_MODE_16, VEC_MODE_REAL, VEC_MODE_VM86,
+	VEC_MODES
+};
 
 struct vec_world {
 	const char *name;
@@ -46,9 +64,37 @@ struct vec_world {
 	uint8_t blocks; /* of cases for each row */
 	uint8_t seed;
 	bool limits;
+	enum vec_kind kind;
+	enum vec_mode mode;
 };
 
 extern const struct vec_world vec_worlds[VEC_WORLDS];
+
+/*
+ * What there is of a processor beside struct vec_state, where a case looks
+ * at it: tables as selector, base and limit.
+ */
+enum {
+	VEC_SYS_CR0, VEC_SYS_CR2, VEC_SYS_CR3, VEC_SYS_CR4, VEC_SYS_CR8,
+	VEC_SYS_EFER, VEC_SYS_XCR0,
+	VEC_SYS_DR0, VEC_SYS_DR1, VEC_SYS_DR2, VEC_SYS_DR3, VEC_SYS_DR6,
+	VEC_SYS_DR7,
+	VEC_SYS_GDT_BASE, VEC_SYS_GDT_LIMIT, VEC_SYS_IDT_BASE,
+	VEC_SYS_IDT_LIMIT, VEC_SYS_LDT, VEC_SYS_LDT_BASE, VEC_SYS_LDT_LIMIT,
+	VEC_SYS_TR, VEC_SYS_TR_BASE, VEC_SYS_TR_LIMIT,
+	VEC_SYS_FS, VEC_SYS_FS_BASE,
+	VEC_SYS_SYSENTER_CS, VEC_SYS_SYSENTER_ESP, VEC_SYS_SYSENTER_EIP,
+	VEC_SYS_PAT, VEC_SYS_STAR, VEC_SYS_LSTAR, VEC_SYS_CSTAR,
+	VEC_SYS_SFMASK, VEC_SYS_KERNEL_GS, VEC_SYS_TSC_AUX,
+	VEC_SYS_CS_ATTRIBUTES, VEC_SYS_SS_ATTRIBUTES, VEC_SYS_CS_BASE,
+	VEC_SYS_SS_BASE,
+	VEC_SYS_IO,	/* a digest of what ports were asked, in order */
+	VEC_SYS_HALTED, /* by the instruction */
+	VEC_SYS_BUSY,	/* type of the free task state's descriptor */
+	VEC_SYS_ITEMS
+};
+#define VEC_SYS_MSR_FIRST VEC_SYS_SYSENTER_CS
+#define VEC_SYS_MSR_LAST  VEC_SYS_TSC_AUX
 
 /* A processor between two instructions. */
 struct vec_state {
@@ -68,6 +114,7 @@ struct vec_case {
 	uint8_t bytes[VMI_INSN_MAX + 1];
 	unsigned len;
 	struct vec_state in;
+	uint64_t sys[VEC_SYS_ITEMS];
 	uint8_t mem[VEC_PAGES][VEC_PAGE];
 };
 
@@ -78,6 +125,7 @@ struct vec_out {
 	uint8_t vector;		/* VEC_NO_FAULT: executed */
 	uint32_t code;
 	uint64_t cr2;
+	uint64_t sys[VEC_SYS_ITEMS]; /* of cases that the model judges */
 	uint8_t mem[VEC_PAGES][VEC_PAGE];
 };
 
@@ -127,7 +175,9 @@ bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned world,
 /* 0, or -errno with a sentence printed. */
 int vec_soft_open(void);
 void vec_soft_close(void);
-void vec_soft_run(const struct vec_case *c, struct vec_out *out);
+/* In another world than the case's, what is the same there. */
+void vec_soft_run(const struct vec_case *c, unsigned world,
+	struct vec_out *out);
 
 /* The processor that the test runs on; -ENOTSUP where it is no x86-64. */
 int vec_host_open(void);

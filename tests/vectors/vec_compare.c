@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/vectors/vec_segment.h"
+#include "tests/vectors/vec_model.h"
 
 #define FLAGS_COMPARED UINT64_C(0x254dd5) /* arithmetic, DF, NT, RF, AC, ID */
 
@@ -221,6 +221,12 @@ void vec_canonical(const struct vec_case *c, struct vec_out *out)
 	/* As for the condition codes. */
 	if (is_exec(c, comparisons) && (out->state.fx[VEC_FX_FSW] & 0x80))
 		flags &= ~(uint64_t)VMI_F_ARITH;
+	if (vec_model_of(c->row, c->world))
+		flags |= M_IF | M_IOPL;
+	/* A frame of real mode has 16 bits of them. */
+	if (vec_worlds[c->world].kind == VEC_REAL &&
+		out->vector != VEC_NO_FAULT)
+		flags &= 0xffff;
 	out->state.rflags &= flags;
 	canonical_fx(c, out->state.fx);
 	if (c->insn.mode != 64) {

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "tests/vectors/vec.h"
+#include "tests/vectors/vec_model.h"
 
 #define ABSENT(map, opcode, reason)
 #define INSN(map, opcode, pfx, mod, reg, rm, size, mode, name, op1, op2, op3,  \
@@ -105,9 +105,14 @@ bool vec_row_has(const struct vec_row *c, unsigned world)
 		is(c->size, "o64") || is(c->size, "a64") ||
 		(is(c->mod, "_") && is(c->rm, "1"));
 
+	if (world >= VEC_RECORDED && vec_worlds[world].bits != 16 &&
+		!vec_model_of(c, world))
+		return false;
 	if (vec_worlds[world].bits == 64)
 		return !is(c->mode, "I64") && !is(c->size, "a16");
-	return !long_only && (!vec_worlds[world].limits || has_limits(c));
+	if (vec_worlds[world].limits)
+		return !long_only && has_limits(c) && !vec_model_only(c);
+	return !long_only;
 }
 
 /* -- Bytes -------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/vectors/vec_segment.h"
+#include "tests/vectors/vec_model.h"
 
 /*
  * AddressSanitizer keeps pages of its own where cases expect to fault, so the
@@ -294,17 +294,7 @@ static bool is_intel(void)
 
 bool vec_host_can(const struct vec_row *row, unsigned world)
 {
-	/* System calls, what Linux emulates, and the host's own FS. */
-	static const char *const never[] = { "syscall", "sysenter", "vmcall",
-		"vmmcall", "sgdt", "sidt", "smsw", "sldt", "str", "rdfsbase",
-		"wrfsbase", "lfs", "cpuid", "rdtsc", "rdtscp", "rdpmc",
-		"rdrand", "xgetbv", "int1", "invpcid" };
-	unsigned i;
-
-	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++)
-		if (!strcmp(row->exec, never[i]))
-			return false;
-	if (!strcmp(row->op[0], "FS") ||
+	if (vec_model_only(row) || world >= VEC_RECORDED ||
 		!has_feature(vec_table(row)->feature))
 		return false;
 	if (world == VEC_W64)

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "tests/vectors/vec_segment.h"
+#include "tests/vectors/vec_model.h"
 
 #define FLAGS_ARITH 0x08d5u
 #define FLAG_DF	    0x0400u
@@ -58,14 +58,19 @@ static uint64_t mask_of(unsigned bytes)
 	return bytes >= 8 ? ~0ull : (1ull << (8 * bytes)) - 1;
 }
 
+static bool is_modelled(const struct vec_case *c)
+{
+	return vec_model_of(c->row, c->world) != NULL;
+}
+
 /*
- * Rows that are not to fault in memory: UD0, of which processors differ in
- * whether they look there, and x87 ones that may raise an exception of their
- * own instead.
+ * Rows that are not to fault in memory: those that the model judges, UD0, of
+ * which processors differ in whether they look there, and x87 ones that may
+ * raise an exception of their own instead.
  */
 static bool is_plain(const struct vec_case *c)
 {
-	return !strcmp(c->row->exec, "ud0") ||
+	return is_modelled(c) || !strcmp(c->row->exec, "ud0") ||
 		!strncmp(c->row->exec, "maskmov", 7) ||
 		((c->insn.row->attr & VMI_A_FPUOP) &&
 		(~c->in.fx[VEC_FX_FCW] & 0x3f));
@@ -208,9 +213,17 @@ static void aim_branch(struct vec_case *c, struct vec_random *r)
 
 static unsigned pick_selector(const struct vec_case *c, struct vec_random *r)
 {
+	static const uint16_t tables[] = { VEC_SEL_TSS, VEC_SEL_LDT,
+		VEC_SEL_FREE, VEC_SEL_ABSENT, VEC_SEL_LDT, VEC_SEL_FREE };
 	static const uint16_t selectors[] = { 0, 3, VEC_SS, VEC_CS32, VEC_CS64,
 		0x10, 0x18, 0x08, 0x2a, 0x21, 0x33, 0x23, 0x2b, 0xfff8, 0x87 };
 
+	if (vec_worlds[c->world].kind == VEC_SYSTEM && vec_below(r, 4))
+		return tables[vec_below(r, 6)] | (vec_below(r, 4) ? 0 :
+			vec_below(r, 8));
+	if (vec_worlds[c->world].kind == VEC_REAL ||
+		vec_worlds[c->world].kind == VEC_VM86)
+		return (uint16_t)vec_random(r);
 	if (vec_segment(c->in.cs) && vec_below(r, 4))
 		return vec_any_selector(r);
 	/* CALL to 64-bit code pushes where RSP is without a segment. */
@@ -234,6 +247,14 @@ static void poke(struct vec_case *c, uint64_t address, uint64_t v,
 					(uint8_t)v;
 }
 
+static uint16_t code_selector(const struct vec_case *c)
+{
+	enum vec_kind kind = vec_worlds[c->world].kind;
+
+	return kind == VEC_REAL || kind == VEC_VM86 ?
+		vec_real_selector(c->in.cs) : c->in.cs;
+}
+
 /* A far pointer, or what IRET pops. */
 static void poke_far(struct vec_case *c, uint64_t address,
 	struct vec_random *r)
@@ -244,12 +265,13 @@ static void poke_far(struct vec_case *c, uint64_t address,
 
 	poke(c, address, page_ip(c) + (c->in.rip + 32 + vec_below(r, 4000)) %
 		VEC_PAGE, step);
-	poke(c, address + step, vec_below(r, 3) ? c->in.cs :
+	poke(c, address + step, vec_below(r, 3) ? code_selector(c) :
 		pick_selector(c, r), pops ? step : 2);
 	if (!pops)
 		return;
 	/* Not AC: Linux takes what it may raise for a split lock and sleeps. */
-	poke(c, address + 2 * step, (vec_random(r) & 0x200cd5) | 2, step);
+	poke(c, address + 2 * step, (vec_random(r) &
+		(is_modelled(c) ? 0x203ed5 : 0x200cd5)) | 2, step);
 	poke(c, address + 3 * step, VEC_STACK + 0x800 + vec_below(r, 16),
 		step);
 	poke(c, address + 4 * step, vec_below(r, 3) ? VEC_SS :
@@ -264,7 +286,8 @@ static const char *const far[] = { "call_far", "jmp_far", "ret_far", "iret",
 	NULL };
 static const char *const selected[] = { "mov_sreg_r", "pop_sreg", "lar",
 	"lsl", "verr", "verw", "arpl", "lds", "les", "lfs", "lgs", "lss",
-	NULL };
+	"lldt", "ltr", NULL };
+static const char *const tables[] = { "lgdt", "lidt", NULL };
 static const char *const stack_flags[] = { "popf", NULL };
 static const char *const images[] = { "fxsave", "fxrstor", "xsave",
 	"xsaveopt", "xrstor", NULL };
@@ -337,6 +360,9 @@ static void mend_values(struct vec_case *c, uint64_t at,
 		if (!strcmp(c->row->op[1], "Mp"))
 			poke(c, at + c->insn.opsize, pick_selector(c, r), 2);
 	}
+	if (is_exec(c, tables) && is_modelled(c) && one_in(r, 2))
+		poke(c, at + 2, vec_below(r, 2) ? VEC_HIGH64 + AT_GDT :
+			vec_random(r) & 0x7fffffffffff, 8);
 	/* Neither TF nor, which the host's kernel minds, NT. */
 	if (is_exec(c, stack_flags))
 		poke(c, sp, vec_random(r) & ~UINT64_C(0x4100), 8);
@@ -357,6 +383,9 @@ static void make_stack(struct vec_case *c, struct vec_random *r)
 			(vec_edge(r) & 0xffff0000);
 	if (c->in.ss == VEC_LDT(VEC_S_ENDS16) && one_in(r, 4))
 		c->in.r[VEC_SP] = (vec_below(r, 40) - 20u) & 0xffff;
+	/* So that a fault can be delivered. */
+	if (vec_worlds[c->world].kind == VEC_REAL)
+		c->in.r[VEC_SP] &= ~UINT64_C(1);
 }
 
 static void make_registers(struct vec_case *c, struct vec_random *r)
@@ -369,6 +398,8 @@ static void make_registers(struct vec_case *c, struct vec_random *r)
 	c->in.r[VEC_SP] = VEC_STACK + 0x400 + (vec_below(r, 0x800) & ~7u);
 	if (has_limits(c))
 		c->in.r[VEC_SP] = vec_near_limit(c, VMI_SS, r);
+	else if (is_modelled(c))
+		c->in.r[VEC_SP] += vec_below(r, 8);
 	else if (one_in(r, 8))
 		c->in.r[VEC_SP] += vec_below(r, 8);
 	else if (one_in(r, 16))
@@ -380,7 +411,7 @@ static void make_registers(struct vec_case *c, struct vec_random *r)
 	if (one_in(r, 16))
 		c->in.rflags |= FLAG_AC;
 	c->in.rip = VEC_CODE + 0x700 + vec_below(r, 256);
-	if (one_in(r, 32))
+	if (one_in(r, 32) && !is_modelled(c))
 		c->in.rip = VEC_CODE + VEC_PAGE - 1 - vec_below(r, 16);
 	c->in.rip -= vec_base_of(c, VMI_CS);
 	if (!has_limits(c))
@@ -525,6 +556,15 @@ static bool is_vague(const struct vec_case *c)
 	if (c->insn.seg_override && (!strcmp(c->row->exec, "ud0") ||
 		!strcmp(c->row->exec, "arpl")))
 		return true;
+	/* The model has no page where those lead to. */
+	if (is_modelled(c) && c->insn.addrsize == 2 &&
+		(c->world == VEC_W32 || c->world == VEC_S32) &&
+		(c->insn.has_modrm ? c->insn.mod != 3 :
+			(c->insn.row->attr & VMI_A_STR) != 0))
+		return true;
+	if (is_modelled(c) && (c->insn.seg == VMI_CS ||
+		(c->insn.seg == VMI_GS && c->insn.mode != 16)))
+		return true;
 	/* EDX:EAX chooses components, of which the host has more. */
 	if (is_exec(c, areas))
 		return (c->insn.addrsize == 2 && c->world == VEC_W32) ||
@@ -586,8 +626,17 @@ bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned world,
 	truncate_registers(c);
 	mend_count(c);
 	mend_values(c, at, r);
+	vec_guest_system(world, c->sys);
+	if (is_modelled(c))
+		vec_model_prepare(c, r);
 	if (has_kind(c, VMI_OPK_REL))
 		aim_branch(c, r);
+	/* A fault needs a stack. */
+	if (c->world == VEC_S32 &&
+		c->in.r[VEC_SP] - VEC_STACK - 0x20 >= VEC_PAGE - 0x40)
+		return vec_make(c, row, world, r);
+	if (is_modelled(c)) /* with what was mended since */
+		vmi_decode(c->bytes, c->len, c->insn.mode, &c->insn);
 	if (one_in(r, 40))
 		add_lock(c);
 	return true;

@@ -10,11 +10,21 @@
 #include "tests/vectors/vec_segment.h"
 
 const struct vec_world vec_worlds[VEC_WORLDS] = {
-	[VEC_W64] = { "64-bit", 64, 32, 64, false },
-	[VEC_W32] = { "32-bit", 32, 32, 32, false },
-	[VEC_W16] = { "16-bit", 16, 32, 16, false },
-	[VEC_L32] = { "32-bit with limits", 32, 8, 132, true },
-	[VEC_L16] = { "16-bit with limits", 16, 8, 116, true },
+	[VEC_W64] = { "64-bit", 64, 32, 64, false, VEC_USER, VEC_MODE_64 },
+	[VEC_W32] = { "32-bit", 32, 32, 32, false, VEC_USER, VEC_MODE_32 },
+	[VEC_W16] = { "16-bit", 16, 32, 16, false, VEC_USER, VEC_MODE_16 },
+	[VEC_L32] = { "32-bit with limits", 32, 8, 132, true, VEC_USER,
+		VEC_MODE_32 },
+	[VEC_L16] = { "16-bit with limits", 16, 8, 116, true, VEC_USER,
+		VEC_MODE_16 },
+	[VEC_R16] = { "real mode", 16, 25, 17, false, VEC_REAL,
+		VEC_MODE_REAL },
+	[VEC_V86] = { "virtual-8086", 16, 25, 18, false, VEC_VM86,
+		VEC_MODE_VM86 },
+	[VEC_S64] = { "64-bit supervisor", 64, 25, 65, false, VEC_SYSTEM,
+		VEC_MODE_64 },
+	[VEC_S32] = { "32-bit supervisor", 32, 25, 33, false, VEC_SYSTEM,
+		VEC_MODE_32 },
 };
 
 /* SDM 3A table 3-1: types, with the accessed bit. */
@@ -70,6 +80,13 @@ uint64_t vec_descriptor(const struct vec_segment *s)
 	d |= (uint64_t)(s->limit >> 16 & 15) << 48;
 	d |= (uint64_t)((s->big ? 4u : 0) | (s->pages ? 8u : 0)) << 52;
 	return d | (uint64_t)(s->base >> 24) << 56;
+}
+
+uint16_t vec_real_selector(uint16_t selector)
+{
+	const struct vec_segment *s = vec_segment(selector);
+
+	return s ? (uint16_t)((s->base - VEC_BASE + VEC_LOW) >> 4) : selector;
 }
 
 uint16_t vec_selector_of(const struct vec_state *s, unsigned seg)
@@ -149,6 +166,11 @@ void vec_choose_segments(struct vec_case *c, struct vec_random *r)
 	s->cs = c->insn.mode == 64 ? VEC_CS64 : VEC_CS32;
 	s->ss = s->ds = s->es = VEC_SS;
 	s->gs = 0;
+	if (vec_worlds[c->world].kind == VEC_SYSTEM) {
+		s->cs = c->insn.mode == 64 ? VEC_KERNEL_CS64 :
+			VEC_KERNEL_CS32;
+		s->ss = s->ds = s->es = VEC_KERNEL_SS;
+	}
 	if (c->insn.mode != 16)
 		return;
 	s->cs = VEC_LDT(vec_below(r, 4) ? VEC_S_CODE16 : VEC_S_CODE16_END);

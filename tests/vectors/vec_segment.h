@@ -30,6 +30,13 @@ const struct vec_segment *vec_segment(uint16_t selector);
 uint32_t vec_segment_limit(const struct vec_segment *s);
 uint64_t vec_descriptor(const struct vec_segment *s);
 
+/*
+ * Real and virtual-8086 mode have the pages of a case at VEC_LOW, and instead
+ * of a selector the base that the segment has there.
+ */
+#define VEC_LOW 0x10000u
+uint16_t vec_real_selector(uint16_t selector);
+
 /* Of a case's segment register, as enum vmi_seg numbers them. */
 uint16_t vec_selector_of(const struct vec_state *s, unsigned seg);
 uint64_t vec_base_of(const struct vec_case *c, unsigned seg);

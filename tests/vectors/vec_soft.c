@@ -2,10 +2,10 @@
 /*
  * Cases on the software processor.
  *
- * A guest in IA-32e mode: the pages of a case at their addresses for user
- * mode, and high up, for the supervisor alone, all RAM.  Each vector's handler
- * is one HLT, so that a case ends after its instruction or, if that faults,
- * in the handler with what delivery has pushed.
+ * A case ends after its instruction or, if that faults, in the handler of the
+ * vector, which is one HLT, with what delivery has pushed: on a stack of its
+ * own where the processor changes stacks, and otherwise below the case's,
+ * from where it is taken away again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,24 +14,13 @@
 
 #include "lib/arch/x86_state.h"
 #include "lib/soft/state.h"
-#include "tests/vectors/vec_system.h"
-#include "tests/vectors/vec_segment.h"
+#include "tests/vectors/vec_guest.h"
+#include "tests/vectors/vec_model.h"
 
-#define RAM    0x200000u
-#define KERNEL UINT64_C(0xffff800000000000)
-
-/* Guest-physical addresses. */
-enum {
-	AT_PML4 = 0x1000, AT_PDPT = 0x2000, AT_PD = 0x3000, AT_PT = 0x4000,
-	AT_PDPT_HIGH = 0x5000, AT_PD_HIGH = 0x6000, AT_GDT = 0x7000,
-	AT_IDT = 0x8000, AT_TSS = 0x9000, AT_KSTACK_END = 0xb000,
-	AT_HANDLERS = 0xb000, AT_LDT = 0xc000, AT_CODE = 0x10000, AT_DATA = 0x11000
-};
-
-#define HANDLER_BYTES 16
-#define HLT	      0xf4
-#define CS_KERNEL     0x10u
-#define XSAVE_BYTES   576
+#define XSAVE_BYTES 576
+#define FLAG_RF	    0x10000u
+#define FLAG_VM	    0x20000u
+#define FLAG_IOPL   0x3000u
 
 static struct {
 	struct vmapi *ctx;
@@ -40,14 +29,12 @@ static struct {
 	struct vmapi_ram *ram;
 	struct vmapi_vcpu *vcpu;
 	uint8_t *mem;
-	struct vmi_x86_system system; /* that all cases have */
+	struct vmi_x86_system system; /* as it was found */
+	uint64_t defaults[VEC_WORLDS][VEC_SYS_ITEMS];
+	uint64_t sys[VEC_SYS_ITEMS]; /* what is loaded */
 } soft;
 
-static void put(uint32_t at, uint64_t v, unsigned bytes)
-{
-	for (; bytes--; v >>= 8)
-		soft.mem[at++] = (uint8_t)v;
-}
+static const uint32_t page_at[VEC_PAGES] = { AT_DATA, AT_FIXED, AT_STACK };
 
 static uint64_t get(uint32_t at, unsigned bytes)
 {
@@ -56,45 +43,6 @@ static uint64_t get(uint32_t at, unsigned bytes)
 	while (bytes--)
 		v = v << 8 | soft.mem[at + bytes];
 	return v;
-}
-
-static void make_tables(void)
-{
-	/* Linux's: kernel code and data, user 32-bit code, data, code. */
-	static const uint64_t gdt[] = { 0, UINT64_C(0x00cf9b000000ffff),
-		UINT64_C(0x00af9b000000ffff), UINT64_C(0x00cf93000000ffff),
-		UINT64_C(0x00cffb000000ffff), UINT64_C(0x00cff3000000ffff),
-		UINT64_C(0x00affb000000ffff) };
-	unsigned i;
-
-	put(AT_PML4, AT_PDPT | 7, 8);
-	put(AT_PML4 + 8 * 256, AT_PDPT_HIGH | 3, 8);
-	put(AT_PDPT, AT_PD | 7, 8);
-	put(AT_PD + 8 * (VEC_BASE >> 21), AT_PT | 7, 8);
-	put(AT_PT + 8 * 0x00, AT_CODE | 5, 8);
-	put(AT_PT + 8 * 0x10, (AT_DATA + 0 * VEC_PAGE) | 7, 8);
-	put(AT_PT + 8 * 0x12, (AT_DATA + 1 * VEC_PAGE) | 5, 8);
-	put(AT_PT + 8 * 0x20, (AT_DATA + 2 * VEC_PAGE) | 7, 8);
-	put(AT_PDPT_HIGH, AT_PD_HIGH | 3, 8);
-	put(AT_PD_HIGH, 0x83, 8);
-	for (i = 0; i < sizeof(gdt) / sizeof(gdt[0]); i++)
-		put(AT_GDT + 8 * i, gdt[i], 8);
-	for (i = 0; i < VEC_SEGMENTS; i++)
-		if (i != VEC_S_NONE)
-			put(AT_LDT + 8 * i, vec_descriptor(&vec_segments[i]),
-				8);
-	put(AT_TSS + 4, KERNEL + AT_KSTACK_END, 8);
-	put(AT_TSS + 102, 104, 2); /* no I/O permission map */
-	memset(soft.mem + AT_HANDLERS, HLT, 256 * HANDLER_BYTES);
-	memset(soft.mem + AT_CODE, VEC_FILLER, VEC_PAGE);
-	for (i = 0; i < 256; i++) {
-		uint64_t to = KERNEL + AT_HANDLERS + i * HANDLER_BYTES;
-		unsigned dpl = i == 3 || i == 4 ? 0xee : 0x8e;
-
-		put(AT_IDT + 16 * i, (to & 0xffff) | CS_KERNEL << 16 |
-			(uint64_t)dpl << 40 | (to >> 16 & 0xffff) << 48, 8);
-		put(AT_IDT + 16 * i + 8, to >> 32, 8);
-	}
 }
 
 static int fail(const char *what)
@@ -121,63 +69,11 @@ static void get_block(enum vmi_block block, void *data, size_t bytes)
 		"reading registers");
 }
 
-static struct vmapi_x86_segment segment(unsigned selector,
-	unsigned attributes)
-{
-	return (struct vmapi_x86_segment){ .selector = (uint16_t)selector,
-		.limit = UINT32_MAX, .attributes = attributes };
-}
-
-/* What a segment register holds after it was loaded. */
-static struct vmapi_x86_segment loaded(unsigned selector)
-{
-	const struct vec_segment *s = vec_segment((uint16_t)selector);
-	struct vmapi_x86_segment x;
-
-	if (!s)
-		return segment(selector, selector == VEC_CS64 ? 0xa0fb :
-			selector == VEC_CS32 ? 0xc0fb : selector == VEC_SS ?
-			0xc0f3 : VMAPI_X86_SEG_UNUSABLE);
-	x = segment(selector, (unsigned)(vec_descriptor(s) >> 40 & 0xf0ff));
-	x.base = s->base;
-	x.limit = vec_segment_limit(s);
-	return x;
-}
-
-static void load_segments(const struct vec_state *s)
-{
-	struct vmi_x86_system x = soft.system;
-	unsigned i;
-
-	for (i = VMI_ES; i <= VMI_GS; i++)
-		x.segments[i] = loaded(vec_selector_of(s, i));
-	if (s->gs == 0)
-		x.segments[VMI_GS].base = s->gs_base;
-	set_block(VMI_BLOCK_SYSTEM, &x, sizeof(x));
-}
-
-static void make_system(struct vmi_x86_system *s)
-{
-	s->segments[6] = segment(0x50, 0x82);
-	s->segments[6].base = KERNEL + AT_LDT;
-	s->segments[6].limit = 8 * VEC_SEGMENTS - 1;
-	s->segments[7] = segment(0x40, 0x8b);
-	s->segments[7].base = KERNEL + AT_TSS;
-	s->segments[7].limit = 103;
-	s->segments[8].base = KERNEL + AT_GDT;
-	s->segments[8].limit = 127;
-	s->segments[9].base = KERNEL + AT_IDT;
-	s->segments[9].limit = 4095;
-	s->cr0 = 0x80050033; /* PG AM WP NE ET MP PE */
-	s->cr3 = AT_PML4;
-	/* PAE OSFXSR OSXMMEXCPT UMIP FSGSBASE OSXSAVE */
-	s->cr4 = 0x20 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
-	s->efer = 0xd01; /* NXE LMA LME SCE */
-}
+/* -- Opening ------------------------------------------------------------ */
 
 static int map_all(void)
 {
-	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = RAM,
+	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = VEC_RAM,
 		.ram = soft.ram };
 	struct vmapi_map *map;
 
@@ -188,8 +84,8 @@ static int map_all(void)
 
 int vec_soft_open(void)
 {
-	struct vmapi_ram_config c = { .size = sizeof(c), .bytes = RAM };
-	uint64_t xcr0 = 3;
+	struct vmapi_ram_config c = { .size = sizeof(c), .bytes = VEC_RAM };
+	unsigned w;
 	void *p;
 
 	if (vmapi_open("soft", 0, &soft.ctx) ||
@@ -200,13 +96,10 @@ int vec_soft_open(void)
 		vmapi_vcpu_create(soft.vm, NULL, &soft.vcpu) || map_all())
 		return fail("the software processor");
 	soft.mem = p;
-	make_tables();
-	if (vmi_soft_block_get(soft.vcpu, VMI_BLOCK_SYSTEM,
-		&soft.system, &(size_t){ sizeof(soft.system) }) ||
-		vmi_soft_block_set(soft.vcpu, VMI_BLOCK_XCRS,
-		&xcr0, sizeof(xcr0)))
-		return fail("registers of the software processor");
-	make_system(&soft.system);
+	vec_guest_tables(soft.mem);
+	get_block(VMI_BLOCK_SYSTEM, &soft.system, sizeof(soft.system));
+	for (w = 0; w < VEC_WORLDS; w++)
+		vec_guest_system(w, soft.defaults[w]);
 	return 0;
 }
 
@@ -219,11 +112,198 @@ void vec_soft_close(void)
 	vmapi_close(soft.ctx);
 }
 
+/* -- Registers beside those of all cases --------------------------------- */
+
+static const uint32_t msrs[] = { 0x174, 0x175, 0x176, 0x277, 0xc0000081,
+	0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102, 0xc0000103 };
+#define MSRS (sizeof(msrs) / sizeof(msrs[0]))
+
+static void set_msrs(const uint64_t *sys)
+{
+	struct vmi_one m[MSRS];
+	uint64_t v[MSRS];
+	unsigned i;
+
+	for (i = 0; i < MSRS; i++) {
+		v[i] = sys[VEC_SYS_MSR_FIRST + i];
+		m[i] = (struct vmi_one){ .tag = VMAPI_X86_MSR(msrs[i]),
+			.data = &v[i], .bytes = sizeof(v[i]) };
+	}
+	must(vmi_soft_ones_set(soft.vcpu, m, MSRS), "setting MSRs");
+}
+
+static void get_msrs(uint64_t *sys)
+{
+	struct vmi_one m[MSRS];
+	unsigned i;
+
+	for (i = 0; i < MSRS; i++)
+		m[i] = (struct vmi_one){ .tag = VMAPI_X86_MSR(msrs[i]),
+			.data = &sys[VEC_SYS_MSR_FIRST + i],
+			.bytes = sizeof(*sys) };
+	must(vmi_soft_ones_get(soft.vcpu, m, MSRS), "reading MSRs");
+}
+
+/* MSRs, debug registers and XCR0 are rarely other than in the last case. */
+static void set_rare(const uint64_t *sys)
+{
+	struct vmi_x86_debug d = { .dr = { sys[VEC_SYS_DR0], sys[VEC_SYS_DR1],
+		sys[VEC_SYS_DR2], sys[VEC_SYS_DR3], 0, 0, sys[VEC_SYS_DR6],
+		sys[VEC_SYS_DR7] } };
+
+	if (!memcmp(sys, soft.sys, sizeof(soft.sys)))
+		return;
+	memcpy(soft.sys, sys, sizeof(soft.sys));
+	set_msrs(sys);
+	set_block(VMI_BLOCK_DEBUG, &d, sizeof(d));
+	set_block(VMI_BLOCK_XCRS, &sys[VEC_SYS_XCR0], sizeof(uint64_t));
+	vec_guest_free_task(soft.mem);
+}
+
+static void get_rare(uint64_t *sys)
+{
+	struct vmi_x86_debug d;
+
+	get_msrs(sys);
+	get_block(VMI_BLOCK_DEBUG, &d, sizeof(d));
+	sys[VEC_SYS_DR0] = d.dr[0];
+	sys[VEC_SYS_DR1] = d.dr[1];
+	sys[VEC_SYS_DR2] = d.dr[2];
+	sys[VEC_SYS_DR3] = d.dr[3];
+	sys[VEC_SYS_DR6] = d.dr[6];
+	sys[VEC_SYS_DR7] = d.dr[7];
+	get_block(VMI_BLOCK_XCRS, &sys[VEC_SYS_XCR0], sizeof(uint64_t));
+	sys[VEC_SYS_BUSY] = soft.mem[AT_GDT + VEC_SEL_FREE + 5] & 0x1f;
+	memset(soft.sys, 0, sizeof(soft.sys)); /* not known any more */
+}
+
+static void get_system(uint64_t *sys, const struct vmi_x86_system *x)
+{
+	const struct vmapi_x86_segment *s = x->segments;
+
+	sys[VEC_SYS_CR0] = x->cr0;
+	sys[VEC_SYS_CR2] = x->cr2;
+	sys[VEC_SYS_CR3] = x->cr3;
+	sys[VEC_SYS_CR4] = x->cr4;
+	sys[VEC_SYS_CR8] = x->cr8;
+	sys[VEC_SYS_EFER] = x->efer;
+	sys[VEC_SYS_LDT] = s[6].selector;
+	sys[VEC_SYS_LDT_BASE] = s[6].base;
+	sys[VEC_SYS_LDT_LIMIT] = s[6].limit;
+	sys[VEC_SYS_TR] = s[7].selector;
+	sys[VEC_SYS_TR_BASE] = s[7].base;
+	sys[VEC_SYS_TR_LIMIT] = s[7].limit;
+	sys[VEC_SYS_GDT_BASE] = s[8].base;
+	sys[VEC_SYS_GDT_LIMIT] = s[8].limit;
+	sys[VEC_SYS_IDT_BASE] = s[9].base;
+	sys[VEC_SYS_IDT_LIMIT] = s[9].limit;
+	sys[VEC_SYS_FS] = s[VMI_FS].selector;
+	sys[VEC_SYS_FS_BASE] = s[VMI_FS].base;
+	sys[VEC_SYS_CS_ATTRIBUTES] = s[VMI_CS].attributes;
+	sys[VEC_SYS_SS_ATTRIBUTES] = s[VMI_SS].attributes;
+	sys[VEC_SYS_CS_BASE] = s[VMI_CS].base;
+	sys[VEC_SYS_SS_BASE] = s[VMI_SS].base;
+}
+
+/* -- Segments ----------------------------------------------------------- */
+
+static struct vmapi_x86_segment segment(unsigned selector,
+	unsigned attributes)
+{
+	return (struct vmapi_x86_segment){ .selector = (uint16_t)selector,
+		.limit = UINT32_MAX, .attributes = attributes };
+}
+
+/* What a segment register holds after it was loaded. */
+static struct vmapi_x86_segment loaded(unsigned selector)
+{
+	static const struct {
+		uint16_t selector, attributes;
+	} flat[] = { { VEC_CS64, 0xa0fb }, { VEC_CS32, 0xc0fb },
+		{ VEC_SS, 0xc0f3 }, { VEC_KERNEL_CS32, 0xc09b },
+		{ VEC_KERNEL_CS64, 0xa09b }, { VEC_KERNEL_SS, 0xc093 } };
+	const struct vec_segment *s = vec_segment((uint16_t)selector);
+	struct vmapi_x86_segment x;
+	size_t i;
+
+	for (i = 0; i < sizeof(flat) / sizeof(flat[0]); i++)
+		if (flat[i].selector == selector)
+			return segment(selector, flat[i].attributes);
+	if (!s)
+		return segment(selector, VMAPI_X86_SEG_UNUSABLE);
+	x = segment(selector, (unsigned)(vec_descriptor(s) >> 40 & 0xf0ff));
+	x.base = s->base;
+	x.limit = vec_segment_limit(s);
+	return x;
+}
+
+/* SDM 3A 20.1.1 and 20.2.1. */
+static struct vmapi_x86_segment real(unsigned selector, unsigned attributes)
+{
+	struct vmapi_x86_segment x = segment(selector, attributes);
+
+	x.base = (uint64_t)x.selector << 4;
+	x.limit = 0xffff;
+	return x;
+}
+
+static struct vmapi_x86_segment table(const uint64_t *sys, unsigned item)
+{
+	struct vmapi_x86_segment x = segment((unsigned)sys[item], 0);
+
+	x.base = sys[item + 1];
+	x.limit = (uint32_t)sys[item + 2];
+	return x;
+}
+
+static void load_segments(const struct vec_state *s, unsigned world,
+	struct vmi_x86_system *x, const uint64_t *sys)
+{
+	enum vec_kind kind = vec_worlds[world].kind;
+	unsigned i;
+
+	for (i = VMI_ES; i <= VMI_GS; i++) {
+		unsigned selector = vec_selector_of(s, i);
+
+		x->segments[i] = kind == VEC_REAL || kind == VEC_VM86 ?
+			real(vec_real_selector((uint16_t)selector),
+				kind == VEC_REAL ? 0x93 : 0xf3) :
+			loaded(selector);
+	}
+	if (s->gs == 0 && kind != VEC_REAL && kind != VEC_VM86)
+		x->segments[VMI_GS].base = s->gs_base;
+	if (sys[VEC_SYS_FS_BASE])
+		x->segments[VMI_FS].base = sys[VEC_SYS_FS_BASE];
+}
+
+static void load_system(const struct vec_state *s, unsigned world,
+	const uint64_t *sys)
+{
+	struct vmi_x86_system x = soft.system;
+
+	load_segments(s, world, &x, sys);
+	x.segments[6] = table(sys, VEC_SYS_LDT);
+	x.segments[6].attributes = 0x82;
+	x.segments[7] = table(sys, VEC_SYS_TR);
+	x.segments[7].attributes = 0x8b;
+	x.segments[8].base = sys[VEC_SYS_GDT_BASE];
+	x.segments[8].limit = (uint32_t)sys[VEC_SYS_GDT_LIMIT];
+	x.segments[9].base = sys[VEC_SYS_IDT_BASE];
+	x.segments[9].limit = (uint32_t)sys[VEC_SYS_IDT_LIMIT];
+	x.cr0 = sys[VEC_SYS_CR0];
+	x.cr2 = sys[VEC_SYS_CR2];
+	x.cr3 = sys[VEC_SYS_CR3];
+	x.cr4 = sys[VEC_SYS_CR4];
+	x.cr8 = sys[VEC_SYS_CR8];
+	x.efer = sys[VEC_SYS_EFER];
+	set_block(VMI_BLOCK_SYSTEM, &x, sizeof(x));
+}
+
 /* -- A case ------------------------------------------------------------- */
 
-static void write_code(uint64_t rip, const uint8_t *bytes, unsigned n)
+static void write_code(uint64_t ip, const uint8_t *bytes, unsigned n)
 {
-	uint32_t at = (uint32_t)(rip - VEC_CODE);
+	uint32_t at = (uint32_t)(ip - VEC_CODE);
 
 	if (at + n > VEC_PAGE)
 		n = VEC_PAGE - at;
@@ -234,31 +314,38 @@ static void write_code(uint64_t rip, const uint8_t *bytes, unsigned n)
 	must(vmapi_ram_written(soft.ram, AT_CODE + at, n), "written");
 }
 
-static void load(const struct vec_case *c)
+static void load(const struct vec_case *c, unsigned world)
 {
+	const uint64_t *sys = world == c->world ? c->sys :
+		soft.defaults[world];
 	struct vmapi_x86_events events = { 0 };
 	struct vmi_x86_gprs g = { .rip = c->in.rip, .rflags = c->in.rflags };
 	uint8_t xsave[XSAVE_BYTES] = { 0 };
+	unsigned i;
 
-	memcpy(soft.mem + AT_DATA, c->mem, sizeof(c->mem));
+	for (i = 0; i < VEC_PAGES; i++)
+		memcpy(soft.mem + page_at[i], c->mem[i], VEC_PAGE);
 	write_code(vec_linear_ip(&c->in), c->bytes, c->len);
 	memcpy(g.r, c->in.r, sizeof(g.r));
+	if (vec_worlds[world].kind == VEC_VM86)
+		g.rflags |= FLAG_VM | (world == c->world ? 0 : FLAG_IOPL);
 	set_block(VMI_BLOCK_EVENTS, &events, sizeof(events));
+	set_rare(sys);
 	set_block(VMI_BLOCK_GPRS, &g, sizeof(g));
-	load_segments(&c->in);
+	load_system(&c->in, world, sys);
 	memcpy(xsave, c->in.fx, sizeof(c->in.fx));
 	memset(xsave + 464, 0, 48);
 	xsave[512] = 3;
 	set_block(VMI_BLOCK_XSAVE, xsave, sizeof(xsave));
 }
 
-/* The handler's stack: SDM 3A figure 6-8. */
-static void take_frame(struct vec_out *out, const struct vmi_x86_gprs *g)
-{
-	uint64_t handler = g->rip - (KERNEL + AT_HANDLERS);
-	uint32_t sp = (uint32_t)(g->r[VEC_SP] - KERNEL);
+/* -- What delivery pushed ------------------------------------------------ */
 
-	out->vector = (uint8_t)(handler / HANDLER_BYTES);
+/* The handler's stack in IA-32e mode: SDM 3A figure 6-8. */
+static void take_frame_64(struct vec_out *out)
+{
+	uint32_t sp = (uint32_t)(out->state.r[VEC_SP] - VEC_HIGH64);
+
 	if (AT_KSTACK_END - sp == 48) {
 		out->code = (uint32_t)get(sp, 8);
 		sp += 8;
@@ -270,120 +357,188 @@ static void take_frame(struct vec_out *out, const struct vmi_x86_gprs *g)
 	out->state.ss = (uint16_t)get(sp + 32, 8);
 }
 
-static void store(struct vec_out *out)
+/* Out of virtual-8086 mode: SDM 3A figure 20-5. */
+static void take_frame_86(struct vec_out *out)
+{
+	uint32_t sp = (uint32_t)(out->state.r[VEC_SP] - VEC_HIGH32);
+
+	if (AT_KSTACK_END - sp == 40) {
+		out->code = (uint32_t)get(sp, 4);
+		sp += 4;
+	}
+	out->state.rip = get(sp, 4);
+	out->state.cs = (uint16_t)get(sp + 4, 4);
+	out->state.rflags = get(sp + 8, 4);
+	out->state.r[VEC_SP] = get(sp + 12, 4);
+	out->state.ss = (uint16_t)get(sp + 16, 4);
+	out->state.es = (uint16_t)get(sp + 20, 4);
+	out->state.ds = (uint16_t)get(sp + 24, 4);
+	out->state.gs = (uint16_t)get(sp + 32, 4);
+}
+
+/* A value pushed on the case's own stack, which is as it was before. */
+static uint64_t take(const struct vec_case *c, struct vec_out *out,
+	uint64_t base, unsigned bytes)
+{
+	uint64_t mask = bytes == 2 ? 0xffff : UINT32_MAX, v = 0, sp, at;
+	unsigned i, n;
+
+	sp = out->state.r[VEC_SP];
+	for (i = 0; i < bytes; i++) {
+		at = base + ((sp + i) & mask);
+		v |= get((uint32_t)at, 1) << (8 * i);
+		for (n = 0; n < VEC_PAGES; n++)
+			if (at - page_at[n] < VEC_PAGE)
+				out->mem[n][at - page_at[n]] =
+					c->mem[n][at - page_at[n]];
+	}
+	out->state.r[VEC_SP] = (sp & ~mask) | ((sp + bytes) & mask);
+	return v;
+}
+
+/* Without a change of stacks: SDM 3A figure 6-4, 20.1.4. */
+static void take_frame_here(const struct vec_case *c, struct vec_out *out,
+	const struct vmi_x86_system *s)
+{
+	bool is_real = vec_worlds[c->world].bits == 16;
+	unsigned bytes = is_real ? 2 : 4;
+	uint64_t base = s->segments[VMI_SS].base, high = out->state.rflags;
+
+	if (!is_real)
+		base -= VEC_BASE - VEC_LOW;
+	if (!is_real && strcmp(c->row->exec, "int") &&
+		(0x27d00u >> out->vector & 1))
+		out->code = (uint32_t)take(c, out, base, bytes);
+	out->state.rip = take(c, out, base, bytes);
+	out->state.cs = (uint16_t)take(c, out, base, bytes);
+	out->state.rflags = take(c, out, base, bytes);
+	if (is_real)
+		out->state.rflags |= high & ~UINT64_C(0xffff);
+}
+
+static bool in_handler(const struct vec_state *s, unsigned world,
+	const struct vmi_x86_system *x, uint8_t *vector)
+{
+	uint64_t at = x->segments[VMI_CS].base + s->rip - AT_HANDLERS;
+
+	if (vec_worlds[world].kind == VEC_USER || world == VEC_S64)
+		at -= VEC_HIGH64;
+	else if (vec_worlds[world].kind != VEC_REAL)
+		at -= VEC_HIGH32;
+	/* Before its HLT or behind it. */
+	if (at >= 256 * VEC_HANDLER_BYTES || at % VEC_HANDLER_BYTES > 1)
+		return false;
+	*vector = (uint8_t)(at / VEC_HANDLER_BYTES);
+	return vec_worlds[world].kind != VEC_REAL || s->rip <= 1;
+}
+
+/* What a base stands for in this case. */
+static uint16_t symbolic(const struct vec_case *c, uint16_t selector)
+{
+	unsigned i;
+
+	for (i = VMI_ES; i <= VMI_GS; i++)
+		if (i != VMI_FS && vec_real_selector(vec_selector_of(&c->in,
+			i)) == selector)
+			return vec_selector_of(&c->in, i);
+	return selector;
+}
+
+static void name_segments(const struct vec_case *c, struct vec_state *s)
+{
+	s->cs = symbolic(c, s->cs);
+	s->ss = symbolic(c, s->ss);
+	s->ds = symbolic(c, s->ds);
+	s->es = symbolic(c, s->es);
+	s->gs = symbolic(c, s->gs);
+}
+
+static void store_state(struct vec_out *out, const struct vmi_x86_system *s)
 {
 	struct vmi_x86_gprs g;
-	struct vmi_x86_system s;
 	uint8_t xsave[XSAVE_BYTES];
+	unsigned i;
 
 	get_block(VMI_BLOCK_GPRS, &g, sizeof(g));
-	get_block(VMI_BLOCK_SYSTEM, &s, sizeof(s));
 	get_block(VMI_BLOCK_XSAVE, xsave, sizeof(xsave));
 	memcpy(out->state.r, g.r, sizeof(g.r));
 	out->state.rip = g.rip;
 	out->state.rflags = g.rflags;
-	out->state.cs = s.segments[VMI_CS].selector;
-	out->state.ss = s.segments[VMI_SS].selector;
-	out->state.ds = s.segments[VMI_DS].selector;
-	out->state.es = s.segments[VMI_ES].selector;
-	out->state.gs = s.segments[VMI_GS].selector;
-	out->state.gs_base = s.segments[VMI_GS].base;
+	out->state.cs = s->segments[VMI_CS].selector;
+	out->state.ss = s->segments[VMI_SS].selector;
+	out->state.ds = s->segments[VMI_DS].selector;
+	out->state.es = s->segments[VMI_ES].selector;
+	out->state.gs = s->segments[VMI_GS].selector;
+	out->state.gs_base = s->segments[VMI_GS].base;
 	memcpy(out->state.fx, xsave, sizeof(out->state.fx));
 	out->vector = VEC_NO_FAULT;
 	out->code = 0;
 	out->cr2 = 0;
-	memcpy(out->mem, soft.mem + AT_DATA, sizeof(out->mem));
-	if (out->state.cs != CS_KERNEL)
-		return;
-	take_frame(out, &g);
-	if (out->vector == 14)
-		out->cr2 = s.cr2;
+	for (i = 0; i < VEC_PAGES; i++)
+		memcpy(out->mem[i], soft.mem + page_at[i], VEC_PAGE);
 }
 
-void vec_soft_run(const struct vec_case *c, struct vec_out *out)
+static void store(const struct vec_case *c, unsigned world,
+	struct vec_out *out)
 {
-	struct vmapi_exit exit = { .size = sizeof(exit) };
+	enum vec_kind kind = vec_worlds[world].kind;
+	struct vmi_x86_system s;
+	uint8_t vector;
 
-	load(c);
-	must(vmapi_vcpu_run_limit(soft.vcpu, 1, &exit), "running");
-	if (exit.reason != VMAPI_EXIT_LIMIT && exit.reason != VMAPI_EXIT_HALT)
-		printf("%s: exit %s\n", c->row->name,
-			vmapi_exit_name(exit.reason));
-	store(out);
-	write_code(vec_linear_ip(&c->in), NULL, c->len);
-}
-
-/* -- Privilege level 0 -------------------------------------------------- */
-
-void vec_soft_system_items(uint64_t item[VEC_SYS_ITEMS])
-{
-	memset(item, 0, VEC_SYS_ITEMS * sizeof(*item));
-	item[VEC_SYS_RFLAGS] = 2;
-	item[VEC_SYS_CR0] = soft.system.cr0;
-	item[VEC_SYS_GDTR] = KERNEL + AT_GDT;
-	item[VEC_SYS_IDTR] = KERNEL + AT_IDT;
-	item[VEC_SYS_GS_BASE] = VEC_GS;
-}
-
-static void system_load(const struct vec_system *s)
-{
-	struct vmapi_x86_events events = { 0 };
-	struct vmi_x86_gprs g = { .rip = VEC_CODE,
-		.rflags = s->item[VEC_SYS_RFLAGS] };
-	struct vmi_x86_system sys = soft.system;
-
-	memset(soft.mem + AT_DATA, 0, VEC_PAGE);
-	put(AT_DATA, s->item[VEC_SYS_MEMORY], 8);
-	write_code(VEC_CODE, s->bytes, s->len);
-	g.r[0] = s->item[VEC_SYS_RAX];
-	g.r[VEC_CX] = s->item[VEC_SYS_RCX];
-	g.r[VEC_DX] = s->item[VEC_SYS_RDX];
-	g.r[VEC_BX] = VEC_DATA;
-	g.r[VEC_SP] = KERNEL + AT_KSTACK_END - 0x100;
-	sys.segments[VMI_CS] = segment(CS_KERNEL, 0xa09b);
-	sys.segments[VMI_SS] = segment(0x18, 0xc093);
-	sys.segments[VMI_GS] = segment(0, VMAPI_X86_SEG_UNUSABLE);
-	sys.segments[VMI_GS].base = s->item[VEC_SYS_GS_BASE];
-	sys.cr0 = s->item[VEC_SYS_CR0];
-	sys.cr2 = s->item[VEC_SYS_CR2];
-	set_block(VMI_BLOCK_EVENTS, &events, sizeof(events));
-	set_block(VMI_BLOCK_GPRS, &g, sizeof(g));
-	set_block(VMI_BLOCK_SYSTEM, &sys, sizeof(sys));
-}
-
-static void system_store(struct vec_system *s)
-{
-	struct vmi_x86_gprs g;
-	struct vmi_x86_system sys;
-
-	get_block(VMI_BLOCK_GPRS, &g, sizeof(g));
-	get_block(VMI_BLOCK_SYSTEM, &sys, sizeof(sys));
-	s->rip = g.rip;
-	s->item[VEC_SYS_RAX] = g.r[0];
-	s->item[VEC_SYS_RCX] = g.r[VEC_CX];
-	s->item[VEC_SYS_RDX] = g.r[VEC_DX];
-	s->item[VEC_SYS_RFLAGS] = g.rflags;
-	s->item[VEC_SYS_CR0] = sys.cr0;
-	s->item[VEC_SYS_CR2] = sys.cr2;
-	s->item[VEC_SYS_GDTR] = sys.segments[8].base;
-	s->item[VEC_SYS_IDTR] = sys.segments[9].base;
-	s->item[VEC_SYS_GS_BASE] = sys.segments[VMI_GS].base;
-	s->item[VEC_SYS_MEMORY] = get(AT_DATA, 8);
-}
-
-void vec_soft_system(struct vec_system *s)
-{
-	static const uint8_t answer[4] = { 0x5a, 0x5a, 0x5a, 0x5a };
-	struct vmapi_exit exit = { .size = sizeof(exit) };
-
-	system_load(s);
-	must(vmapi_vcpu_run_limit(soft.vcpu, 1, &exit), "running");
-	if (exit.reason == VMAPI_EXIT_IO) {
-		if (exit.flags & VMAPI_EXIT_ANSWER)
-			must(vmapi_vcpu_complete(soft.vcpu, answer,
-				exit.u.io.width), "answering");
-		must(vmapi_vcpu_settle(soft.vcpu, &exit), "settling");
+	get_block(VMI_BLOCK_SYSTEM, &s, sizeof(s));
+	store_state(out, &s);
+	get_system(out->sys, &s);
+	if (in_handler(&out->state, world, &s, &vector)) {
+		out->vector = vector;
+		if (kind == VEC_USER || world == VEC_S64)
+			take_frame_64(out);
+		else if (kind == VEC_VM86)
+			take_frame_86(out);
+		else
+			take_frame_here(c, out, &s);
+		out->cr2 = out->vector == 14 ? s.cr2 : 0;
 	}
-	system_store(s);
-	write_code(VEC_CODE, NULL, s->len);
+	if (kind == VEC_REAL || kind == VEC_VM86) {
+		name_segments(c, &out->state);
+		out->state.gs_base = c->in.gs_base;
+		if (out->vector == 14)
+			out->cr2 = (uint32_t)(out->cr2 + VEC_BASE - VEC_LOW);
+	}
+}
+
+/* Ports answer with their number; what they are asked is noted. */
+static void answer(struct vmapi_exit *exit, uint64_t *noted)
+{
+	const struct vmapi_exit_io *io = &exit->u.io;
+	uint8_t *p = io->data, data[64];
+	unsigned n, bytes = io->width * io->count;
+
+	for (n = 0; n < io->count; n++)
+		vec_port(noted, &(struct vec_port){ (uint16_t)io->port,
+			io->width, io->is_write, p + n * io->width });
+	for (n = 0; n < bytes && n < sizeof(data); n++)
+		data[n] = vec_port_byte((uint16_t)io->port, n % io->width);
+	if (exit->flags & VMAPI_EXIT_ANSWER)
+		must(vmapi_vcpu_complete(soft.vcpu, data, bytes), "answering");
+	must(vmapi_vcpu_settle(soft.vcpu, exit), "settling");
+}
+
+void vec_soft_run(const struct vec_case *c, unsigned world,
+	struct vec_out *out)
+{
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+	bool modelled = vec_model_of(c->row, world) != NULL;
+	uint64_t noted = 0;
+
+	load(c, world);
+	must(vmapi_vcpu_run_limit(soft.vcpu, 1, &exit), "running");
+	while (exit.reason == VMAPI_EXIT_IO)
+		answer(&exit, &noted);
+	store(c, world, out);
+	if (modelled)
+		get_rare(out->sys);
+	out->sys[VEC_SYS_IO] = noted;
+	out->sys[VEC_SYS_HALTED] = exit.reason == VMAPI_EXIT_HALT &&
+		out->vector == VEC_NO_FAULT;
+	write_code(vec_linear_ip(&c->in), NULL, c->len);
 }

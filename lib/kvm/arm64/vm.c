@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An arm64 VM: its address width, and what its vcpus can have. */
+#include "lib/arch/attr.h"
+#include "lib/arch/irq.h"
 #include "lib/kvm/arm64/arm64.h"
 
 #define REQUEST(number) { number, #number }
@@ -11,11 +13,17 @@ const struct vmi_kvm_request vmi_kvm_arch_requests[] = {
 	REQUEST(KVM_ARM_VCPU_FINALIZE),
 	REQUEST(KVM_GET_VCPU_EVENTS),
 	REQUEST(KVM_SET_VCPU_EVENTS),
-	REQUEST(KVM_CREATE_DEVICE),
+	REQUEST(KVM_IRQ_LINE),
 };
 /* clang-format on */
 
 const size_t vmi_kvm_arch_n_requests = vmi_array_len(vmi_kvm_arch_requests);
+
+const unsigned vmi_kvm_arch_owners[3] = {
+	VMI_OWNER_NONE,
+	VMI_OWNER_ARM64_VM,
+	VMI_OWNER_ARM64_VCPU,
+};
 
 const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
 	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
@@ -119,11 +127,28 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm)
 	return 0;
 }
 
-int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
+/* -- lines --------------------------------------------------------------- */
+
+/* Routes are for irqfds: KVM_IRQ_LINE wants the interrupt's own number. */
+uint32_t vmi_kvm_arch_line_word(unsigned gsi)
 {
-	(void)vm;
-	(void)n;
-	return vmi_fail(-ENXIO, "vm", "the VM has no controller with lines");
+	return vmi_arm64_line_word(
+		VMI_ARM64_LINE_SPI, 0, gsi + VMI_ARM64_SPI_FIRST);
+}
+
+int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
+{
+	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(vcpu->core.vm);
+	struct kvm_irq_level line = { .level = level > 0 };
+	int rc;
+
+	if (!vmi_arm64_vcpu_line_word(vcpu->core.index, pin, &line.irq))
+		return vmi_kvm_vcpu_fail(vcpu, -ERANGE,
+			"its lines are 0, 1 and 16 to 31");
+	if (level < 0)
+		return 0;
+	rc = vmi_kvm_vm_ioctl(vm, KVM_IRQ_LINE, &line);
+	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_IRQ_LINE) : 0;
 }
 
 /* -- capabilities -------------------------------------------------------- */

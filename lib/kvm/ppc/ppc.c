@@ -6,6 +6,8 @@
  * of the partition's calls comes to the application.  Where the processor has
  * radix page tables, guests have them: nested HV has nothing else.
  */
+#include "lib/arch/attr.h"
+#include "lib/arch/irq.h"
 #include "lib/arch/ppc_regs.h"
 #include "lib/kvm/arch.h"
 
@@ -18,11 +20,16 @@ const struct vmi_kvm_request vmi_kvm_arch_requests[] = {
 	REQUEST(KVM_GET_SREGS),
 	REQUEST(KVM_SET_SREGS),
 	REQUEST(KVM_PPC_CONFIGURE_V3_MMU),
-	REQUEST(KVM_CREATE_DEVICE),
 };
 /* clang-format on */
 
 const size_t vmi_kvm_arch_n_requests = vmi_array_len(vmi_kvm_arch_requests);
+
+const unsigned vmi_kvm_arch_owners[3] = {
+	VMI_OWNER_NONE,
+	VMI_OWNER_NONE,
+	VMI_OWNER_NONE,
+};
 
 const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
 	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
@@ -66,13 +73,6 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm)
 {
 	(void)vm;
 	return 0;
-}
-
-int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
-{
-	(void)vm;
-	(void)n;
-	return vmi_fail(-ENXIO, "vm", "the VM has no controller with lines");
 }
 
 /* Types of a VM: 0 what there is, 1 HV, 2 PR (api.rst 4.2). */
@@ -144,16 +144,31 @@ int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *core)
 	return vmi_kvm_arch_block_set(core, VMI_PPC_REGS, &regs, sizeof(regs));
 }
 
+uint32_t vmi_kvm_arch_line_word(unsigned gsi)
+{
+	return gsi;
+}
+
+int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
+{
+	struct kvm_interrupt arg = {
+		.irq = vmi_external_line_word(level > 0),
+	};
+	int rc;
+
+	if (pin)
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ERANGE, "its only line is 0, the external one");
+	if (level < 0)
+		return 0;
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &arg);
+	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_INTERRUPT) : 0;
+}
+
 /* The external interrupt's line: 0 lowers it, else it is raised. */
 int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
 {
-	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	struct kvm_interrupt arg = {
-		.irq = vector ? KVM_INTERRUPT_SET_LEVEL : KVM_INTERRUPT_UNSET,
-	};
-	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &arg);
-
-	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_INTERRUPT) : 0;
+	return vmi_kvm_arch_vcpu_line(vmi_kvm_vcpu_of(core), 0, vector != 0);
 }
 
 /* -- registers ----------------------------------------------------------- */

@@ -5,14 +5,22 @@
  * reset before 6.17: registers are put to what a new vcpu has, which is zero
  * but for the mode; extensions and identification stay.
  */
+#include "lib/arch/attr.h"
+#include "lib/arch/irq.h"
 #include "lib/arch/riscv_regs.h"
 #include "lib/kvm/arch.h"
 
 const struct vmi_kvm_request vmi_kvm_arch_requests[] = {
-	{ KVM_CREATE_DEVICE, "KVM_CREATE_DEVICE" },
+	{ KVM_IRQ_LINE, "KVM_IRQ_LINE" },
 };
 
 const size_t vmi_kvm_arch_n_requests = vmi_array_len(vmi_kvm_arch_requests);
+
+const unsigned vmi_kvm_arch_owners[3] = {
+	VMI_OWNER_NONE,
+	VMI_OWNER_NONE,
+	VMI_OWNER_NONE,
+};
 
 const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
 	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
@@ -46,13 +54,6 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm)
 {
 	(void)vm;
 	return 0;
-}
-
-int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
-{
-	(void)vm;
-	(void)n;
-	return vmi_fail(-ENXIO, "vm", "the VM has no controller with lines");
 }
 
 /* KVM_CAP_VM_GPA_BITS counts; kernels before have Sv39x4: 41 bits. */
@@ -153,16 +154,31 @@ int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *core)
 		core, VMI_RISCV_MP_STATE, &state, sizeof(state));
 }
 
+uint32_t vmi_kvm_arch_line_word(unsigned gsi)
+{
+	return gsi;
+}
+
+int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
+{
+	struct kvm_interrupt arg = {
+		.irq = vmi_external_line_word(level > 0),
+	};
+	int rc;
+
+	if (pin)
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ERANGE, "its only line is 0, the external one");
+	if (level < 0)
+		return 0;
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &arg);
+	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_INTERRUPT) : 0;
+}
+
 /* The external interrupt of the supervisor: 0 lowers it, else it is raised. */
 int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
 {
-	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	struct kvm_interrupt arg = {
-		.irq = vector ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET,
-	};
-	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &arg);
-
-	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_INTERRUPT) : 0;
+	return vmi_kvm_arch_vcpu_line(vmi_kvm_vcpu_of(core), 0, vector != 0);
 }
 
 /* -- registers ----------------------------------------------------------- */

@@ -6,6 +6,7 @@
  * maps vcpu by vcpu) is refused: nothing else of this library would work on
  * it.
  */
+#include "lib/arch/attr.h"
 #include "lib/arch/s390_regs.h"
 #include "lib/kvm/arch.h"
 
@@ -26,11 +27,16 @@ const struct vmi_kvm_request vmi_kvm_arch_requests[] = {
 	REQUEST(KVM_S390_GET_SKEYS),
 	REQUEST(KVM_S390_SET_SKEYS),
 	REQUEST(KVM_S390_MEM_OP),
-	REQUEST(KVM_CREATE_DEVICE),
 };
 /* clang-format on */
 
 const size_t vmi_kvm_arch_n_requests = vmi_array_len(vmi_kvm_arch_requests);
+
+const unsigned vmi_kvm_arch_owners[3] = {
+	VMI_OWNER_NONE,
+	VMI_OWNER_S390_VM,
+	VMI_OWNER_NONE,
+};
 
 const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
 	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
@@ -78,13 +84,6 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm)
 {
 	(void)vm;
 	return 0;
-}
-
-int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
-{
-	(void)vm;
-	(void)n;
-	return vmi_fail(-ENXIO, "vm", "the VM has no controller with lines");
 }
 
 /* Guest memory is given in segments, at addresses of whole segments. */
@@ -149,6 +148,18 @@ int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *core)
 	vmi_kvm_abandon(vcpu);
 	vcpu->run->kvm_dirty_regs = 0;
 	return reset(vcpu);
+}
+
+uint32_t vmi_kvm_arch_line_word(unsigned gsi)
+{
+	return gsi;
+}
+
+int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
+{
+	(void)pin;
+	(void)level;
+	return vmi_kvm_vcpu_fail(vcpu, -ENXIO, "it has no lines");
 }
 
 int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)

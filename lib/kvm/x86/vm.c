@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An x86 VM: what has to be made before the first vcpu, and its order. */
+#include "lib/arch/attr.h"
 #include "lib/arch/x86_routes.h"
 #include "lib/core/routes.h"
 #include "lib/kvm/x86/x86.h"
@@ -51,6 +52,12 @@ static int set_pages(struct vmi_kvm_vm *vm)
 	rc = vmi_kvm_vm_ioctl(vm, KVM_SET_BOOT_CPU_ID, NULL);
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_BOOT_CPU_ID) : 0;
 }
+
+const unsigned vmi_kvm_arch_owners[3] = {
+	VMI_OWNER_X86_SYSTEM,
+	VMI_OWNER_NONE,
+	VMI_OWNER_X86_VCPU,
+};
 
 int vmi_kvm_arch_route_check(
 	const struct vmapi_vm *vm, const struct vmapi_route *route)
@@ -125,6 +132,7 @@ static int make_split(struct vmi_kvm_vm *vm)
 
 static int make_irqchip(struct vmi_kvm_vm *vm)
 {
+	vm->has_controller = vm->core.config.irqchip != VMAPI_IRQCHIP_NONE;
 	switch (vm->core.config.irqchip) {
 	case VMAPI_IRQCHIP_FULL: return make_full(vm);
 	case VMAPI_IRQCHIP_SPLIT: return make_split(vm);
@@ -201,14 +209,16 @@ int vmi_kvm_arch_vm_reset(struct vmapi_vm *core)
 	return rc < 0 ? vmi_kvm_vm_refused(rc, KVM_SET_PIT2) : 0;
 }
 
-int vmi_kvm_arch_line_count(struct vmapi_vm *vm, unsigned *n)
+uint32_t vmi_kvm_arch_line_word(unsigned gsi)
 {
-	int gsis = vmi_kvm_vm_check(vmi_kvm_vm_of(vm), KVM_CAP_IRQ_ROUTING);
+	return gsi;
+}
 
-	*n = 0;
-	if (vm->config.irqchip != VMAPI_IRQCHIP_NONE && gsis > 0)
-		*n = (unsigned)gsis;
-	return 0;
+int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
+{
+	(void)pin;
+	(void)level;
+	return vmi_kvm_vcpu_fail(vcpu, -ENXIO, "it has no lines of its own");
 }
 
 void vmi_kvm_arch_legacy_cut(struct vmapi_vm *core, bool cut)

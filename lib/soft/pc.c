@@ -254,8 +254,11 @@ static void unlock(struct soft_vm *vm)
  * Exceptions of x87 on a PC, SDM 1 8.7.2 and D.2.1.2: the processor asserts
  * FERR# and stands still before the instruction.  FERR# makes IRQ 13; a write
  * to port 0xf0 ends that and asserts IGNNE#, by which the handler's own x87
- * instructions execute, until the exception is gone.  Without a PIC here the
- * wire leads nowhere, and the exception is #MF.
+ * instructions execute, until the exception is gone.
+ *
+ * Where nobody would ever hear of it (no PIC here, IRQ 13 masked, interrupts
+ * off) a PC stands still for good.  A hypervisor that runs its guests with
+ * CR0.NE set, as VMX demands, gives them #MF there, and so does this.
  */
 void vmi_ferr(struct vmi_cpu *c)
 {
@@ -266,14 +269,19 @@ void vmi_ferr(struct vmi_cpu *c)
 		vmi_raise(c, VMI_MF);
 	lock(c->vm);
 	if (!c->ferr) {
-		c->ferr = true;
 		pc->ignne = false;
-		line(pc, FERR_GSI, true);
+		c->ferr = line(pc, FERR_GSI, true) >= 0;
 	}
 	ignored = pc->ignne;
+	if (!ignored && !(c->rflags & VMI_FLAG_IF))
+		c->ferr = false;
+	if (!c->ferr)
+		line(pc, FERR_GSI, false);
 	unlock(c->vm);
 	if (ignored)
 		return;
+	if (!c->ferr)
+		vmi_raise(c, VMI_MF);
 	c->halted = true;
 	vmi_again(c);
 }

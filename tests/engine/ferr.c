@@ -27,6 +27,9 @@ static const uint8_t handler[] = {
 	0xe2, OUT(0xa0, 0x20), OUT(0x20, 0x20), 0xcf,
 };
 
+#define MASK 37 /* where the code has the second PIC's mask */
+#define STI  50
+
 #define WAITING (ENGINE_CODE + 40 + 11) /* the FLD1 behind STI */
 
 static void begin(struct engine *e, unsigned irqchip, uint64_t cr0)
@@ -59,13 +62,21 @@ static void heard(void)
 	engine_close(&e);
 }
 
+/* One byte of the code that is another. */
+struct change {
+	unsigned at;
+	uint8_t byte;
+};
+
 /* With NE, or with nobody to hear of FERR#: #MF. */
-static void reported(unsigned irqchip, uint64_t cr0)
+static void reported(unsigned irqchip, uint64_t cr0, struct change change)
 {
 	struct engine e;
 
 	engine_about("#MF");
 	begin(&e, irqchip, cr0);
+	if (change.at)
+		e.mem[ENGINE_CODE + change.at] = change.byte;
 	e.mem[ENGINE_HANDLERS + 16 * MF] = 0xe6; /* out 0x98, al */
 	e.mem[ENGINE_HANDLERS + 16 * MF + 1] = 0x98;
 	do
@@ -80,9 +91,15 @@ static void reported(unsigned irqchip, uint64_t cr0)
 
 int main(void)
 {
+	static const struct change as_it_is = { 0, 0 };
+	static const struct change masked = { MASK, 0xff };
+	static const struct change off = { STI, 0x90 };
+
 	heard();
-	reported(VMAPI_IRQCHIP_FULL, 0x31);
-	reported(VMAPI_IRQCHIP_NONE, 0x31);
-	reported(VMAPI_IRQCHIP_NONE, 0x11);
+	reported(VMAPI_IRQCHIP_FULL, 0x31, as_it_is);
+	reported(VMAPI_IRQCHIP_NONE, 0x31, as_it_is);
+	reported(VMAPI_IRQCHIP_NONE, 0x11, as_it_is);
+	reported(VMAPI_IRQCHIP_FULL, 0x11, masked);
+	reported(VMAPI_IRQCHIP_FULL, 0x11, off);
 	return engine_result();
 }

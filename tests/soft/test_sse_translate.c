@@ -17,7 +17,7 @@ static struct vmi_cpu cpu;
 
 static bool same(const struct vmi_op *x, const struct vmi_op *y)
 {
-	return x->code == y->code && x->imm == y->imm && x->reg == y->reg &&
+	return vmi_op_exec(x) == y->code && x->imm == y->imm && x->reg == y->reg &&
 		x->base == y->base && x->index == y->index &&
 		x->disp == y->disp && x->scale == y->scale &&
 		x->size == y->size && !((x->bits ^ y->bits) &

@@ -40,6 +40,7 @@ void vmi_dev_done(struct vmi_cpu *c)
 	c->io.n = 0;
 	c->io.cursor = 0;
 	c->io.replay = false;
+	c->io.plain = 0;
 }
 
 static bool apic_answers(struct vmi_cpu *c, struct vmi_io_entry *e)

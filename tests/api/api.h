@@ -30,8 +30,12 @@ struct api_case {
 	void (*run)(struct machine *m);
 };
 
-/* Run the cases, with a fresh machine each, on every backend: exit status. */
+/*
+ * Run the cases, with a fresh machine each, on every backend whose guests are
+ * of x86, and on every backend: exit status.
+ */
 int api_main(const struct api_case *cases, size_t n);
+int api_main_any(const struct api_case *cases, size_t n);
 
 /* Report and count a failure; the case goes on. */
 void api_check(bool good, const char *what, const char *where, int line);

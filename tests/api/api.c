@@ -6,8 +6,9 @@
 
 #define BACKENDS_MAX 8
 
-static unsigned failures;
+static unsigned failures, ran;
 static const char *backend_now, *case_now;
+static char skipped[160]; /* why the case in progress proves nothing */
 
 static void say_where(const char *where, int line)
 {
@@ -36,7 +37,7 @@ void api_equal(int64_t is, int64_t shall, const char *where, int line)
 
 void api_skip(const char *why)
 {
-	printf("%s: %s: skipped: %s\n", backend_now, case_now, why);
+	snprintf(skipped, sizeof(skipped), "%s", why);
 }
 
 int api_descriptors(void)
@@ -59,7 +60,8 @@ static void must(int err)
 {
 	if (!err)
 		return;
-	printf("%s: %s: cannot go on: %s: %s: %s\n", backend_now, case_now,
+	printf("not ok %u - %s: %s\ncannot go on: %s: %s: %s\n", ran + 1,
+		backend_now, case_now,
 		vmapi_error_last()->operation, vmapi_error_last()->object,
 		vmapi_error_last()->message);
 	exit(EXIT_FAILURE);
@@ -176,12 +178,16 @@ static void run_case(const struct api_case *c, const char *backend)
 {
 	struct machine m = { .backend = backend };
 	int before = api_descriptors();
+	unsigned failed = failures;
 
 	case_now = c->name;
+	skipped[0] = '\0';
 	api_machine(&m, NULL);
 	c->run(&m);
 	api_machine_free(&m);
 	api_equal(api_descriptors(), before, "descriptors after the case", 0);
+	printf("%sok %u - %s: %s%s%s\n", failures > failed ? "not " : "",
+		++ran, backend, c->name, skipped[0] ? " # SKIP " : "", skipped);
 }
 
 /* Whether the guests of a backend are of x86; no VM at all is not known. */
@@ -228,8 +234,9 @@ static int run_all(const struct api_case *cases, size_t n, bool any)
 		backend_now = infos[i].name;
 		for (k = 0; k < n; k++)
 			run_case(&cases[k], infos[i].name);
-		printf("%s: %zu cases\n", infos[i].name, n);
 	}
+	if (tried)
+		printf("1..%u\n", ran);
 	if (tried)
 		return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 	printf("no backend can be opened\n");

@@ -49,8 +49,9 @@ static vmi_inline uint64_t product(struct vmi_cpu *c, uint64_t a, uint64_t b,
 	{ h_imul_rm_##b##_##l, NULL, NULL, h_imul_rm_p_##b##_##l,              \
 	  h_imul_rm_pa_##b##_##l }
 #define WIDTHS(SHAPE)                                                          \
-	{ { { NULL } }, { SHAPE(2, 0), SHAPE(2, 1) },                          \
-	  { SHAPE(4, 0), SHAPE(4, 1) }, { SHAPE(8, 0), SHAPE(8, 1) } }
+	{ [1] = { SHAPE(2, 0), SHAPE(2, 1) },                                  \
+	  [2] = { SHAPE(4, 0), SHAPE(4, 1) },                                  \
+	  [3] = { SHAPE(8, 0), SHAPE(8, 1) } }
 
 /* VMI_RI is reg = base * imm, the three-operand form on registers. */
 const struct vmi_value vmi_value_imul = {

@@ -128,9 +128,9 @@ const struct vmi_value vmi_value_xchg = {
 	{ .any = h_##op##_rm_##from##_##to, .p = h_##op##_rm_p_##from##_##to,  \
 	  .pa = h_##op##_rm_pa_##from##_##to }
 #define WIDEN(FORM, op)                                                        \
-	{ { { NULL }, FORM(op, 1, 2), FORM(op, 1, 4), FORM(op, 1, 8) },        \
-	  { { NULL }, FORM(op, 2, 2), FORM(op, 2, 4), FORM(op, 2, 8) },        \
-	  { { NULL }, { NULL }, FORM(op, 4, 4), FORM(op, 4, 8) } }
+	{ { [1] = FORM(op, 1, 2), [2] = FORM(op, 1, 4), [3] = FORM(op, 1, 8) },  \
+	  { [1] = FORM(op, 2, 2), [2] = FORM(op, 2, 4), [3] = FORM(op, 2, 8) },  \
+	  { [2] = FORM(op, 4, 4), [3] = FORM(op, 4, 8) } }
 
 const struct vmi_forms vmi_f_movzx[2][3][4] = {
 	WIDEN(WIDEN_RR, movzx), WIDEN(WIDEN_RM, movzx)
@@ -169,5 +169,5 @@ static const struct vmi_op *h_lea_2(struct vmi_cpu *c,
 	{ h_lea_##b, h_lea_a_##b, h_lea_b_##b, h_lea_p_##b, h_lea_pa_##b }
 
 const struct vmi_forms vmi_f_lea[4] = {
-	{ NULL }, { .any = h_lea_2 }, LEA(4), LEA(8)
+	[1] = { .any = h_lea_2 }, [2] = LEA(4), [3] = LEA(8)
 };

@@ -137,8 +137,8 @@ struct vmapi_exit_hypercall {
 
 /*
  * An MSR that the application asked to see (vmapi_x86_exits()).  Reads are
- * answered with the value, 8 bytes, writes with any 8 bytes; an answer of
- * length 0 raises #GP for both.
+ * answered with the value, 8 bytes in host byte order, writes with any 8
+ * bytes; an answer of length 0 raises #GP for both.
  */
 struct vmapi_exit_msr {
 	uint64_t index;

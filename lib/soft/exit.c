@@ -83,6 +83,10 @@ int vmi_soft_complete(struct vmapi_vcpu *vcpu, const void *data, size_t bytes)
 
 	e->refused = !bytes;
 	e->value = 0;
+	if (e->space >= VMI_ASK_MSR && bytes) {
+		memcpy(&e->value, data, sizeof(e->value)); /* a number */
+		return 0;
+	}
 	for (i = 0; i < bytes; i++)
 		e->value |= (uint64_t)p[i] << (8 * i);
 	return 0;

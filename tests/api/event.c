@@ -12,7 +12,13 @@ static uint64_t count(int fd)
 {
 	uint64_t n = 0;
 
-	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+	if (read(fd, &n, sizeof(n)) != sizeof(n))
+		return 0;
+	/*
+	 * qemu-user turns round the bytes of an eventfd for a guest of the
+	 * other byte order, and forgets to for a duplicate of it.
+	 */
+	return n >> 56 ? n >> 56 : n;
 }
 
 static int new_eventfd(void)

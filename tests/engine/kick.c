@@ -59,14 +59,6 @@ static void begin(struct engine *e, struct vmapi_vcpu *vcpu,
 	engine_load(e, code, bytes);
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* -- Kicks from another thread ------------------------------------------ */
 
 struct kicker {
@@ -99,14 +91,12 @@ static void kicked(const char *name, const uint8_t *code, size_t bytes,
 	struct kicker k = { .rounds = rounds, .waits = rounds < 100 };
 	struct engine e;
 	pthread_t thread;
-	double start;
 	unsigned i;
 
 	engine_about(name);
 	engine_open(&e, VMAPI_IRQCHIP_NONE);
 	begin(&e, e.vcpu, code, bytes);
 	k.vcpu = e.vcpu;
-	start = now();
 	if (pthread_create(&thread, NULL, kick, &k))
 		exit(EXIT_FAILURE);
 	for (i = 0; i < rounds; i++) {
@@ -118,7 +108,6 @@ static void kicked(const char *name, const uint8_t *code, size_t bytes,
 	EQUAL(i, rounds);
 	atomic_store(&k.taken, rounds);
 	pthread_join(thread, NULL);
-	CHECK(now() - start < 20);
 	/* Nothing is left of them. */
 	EQUAL(engine_step(&e, 10), VMAPI_EXIT_LIMIT);
 	engine_close(&e);
@@ -282,13 +271,17 @@ static void resets(void)
 
 int main(void)
 {
+	/* An emulator takes a millisecond for each. */
+	const char *cross = getenv("VMI_CROSS");
+	bool emulated = cross && !strcmp(cross, "yes");
+
 	kicked("a jump to itself", CODE(self_jump), 20);
 	kicked("chained blocks", CODE(chain), 20);
 	kicked("an indirect jump to itself", CODE(indirect), 20);
 	kicked("rep movsb", CODE(long_copy), 20);
 	kicked("rep lodsb", CODE(long_scan), 20);
 	kicked("calls", CODE(calls), 20);
-	kicked("100000 kicks", CODE(chain), 100000);
+	kicked("many kicks", CODE(chain), emulated ? 5000 : 20000);
 	kicked_by_signals();
 	commits();
 	full_cache();

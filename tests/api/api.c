@@ -214,6 +214,8 @@ static int run_all(const struct api_case *cases, size_t n, bool any)
 	struct vmapi_backend_info infos[BACKENDS_MAX];
 	size_t count, i, k, tried = 0;
 
+	/* What hangs shows how far it came. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	infos[0].size = sizeof(infos[0]);
 	if (vmapi_probe(0, infos, BACKENDS_MAX, &count)) {
 		printf("probing failed: %s\n", vmapi_error_last()->message);

@@ -21,7 +21,8 @@
  * run: kvm.sh misses the plan then.
  */
 
-#define LINE_BYTES 1024
+#define LINE_BYTES   1024
+#define TEST_SECONDS 150 /* what hangs shall not hold up the others */
 
 static unsigned ran;
 
@@ -91,6 +92,7 @@ static pid_t start(const char *path, int *out)
 	if (pid == 0) {
 		dup2(fds[1], STDOUT_FILENO);
 		dup2(fds[1], STDERR_FILENO);
+		alarm(TEST_SECONDS);
 		if (strcmp(path + strlen(path) - 3, ".sh"))
 			execl(path, path, (char *)NULL);
 		else

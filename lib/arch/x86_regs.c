@@ -39,6 +39,9 @@ static bool is_one(uint64_t tag)
 
 static const struct vmi_one_row ones[] = {
 	{ "msr_00000010", VMAPI_X86_MSR(VMI_MSR_TSC), VMAPI_REG_VOLATILE },
+	/* Hyper-V's clocks: TLFS 12.4, 7.8.1. */
+	{ "msr_40000010", VMAPI_X86_MSR(0x40000010), VMAPI_REG_VOLATILE },
+	{ "msr_40000020", VMAPI_X86_MSR(0x40000020), VMAPI_REG_VOLATILE },
 	{ "guest_ssp", VMAPI_X86_GUEST_SSP, 0 },
 };
 

@@ -82,7 +82,7 @@ enum vmapi_cap_id {
 	VMAPI_CAP_VCPUS_ADVISED = 2,  /* ... that still scale */
 	VMAPI_CAP_MAP_ENTRIES = 3,    /* entries of all maps of a VM */
 	VMAPI_CAP_ADDRESS_SPACES = 4, /* address spaces of a VM */
-	VMAPI_CAP_PAGE_SIZE = 5,      /* bytes: granularity of map entries */
+	VMAPI_CAP_PAGE_SIZE = 5,      /* bytes: of RAM objects, dirty logs */
 	VMAPI_CAP_PHYS_BITS = 6,      /* width of a guest-physical address */
 	VMAPI_CAP_READONLY = 7,	      /* VMAPI_MAP_READONLY works */
 	VMAPI_CAP_DIRTY_LOG = 8,      /* mask of 1 << VMAPI_DIRTY_ */
@@ -110,7 +110,10 @@ enum vmapi_cap_id {
 	VMAPI_CAP_POSTED = 30,	      /* vmapi_posted_create() works */
 	VMAPI_CAP_GSIS = 31,	      /* GSIs that a route can have */
 	VMAPI_CAP_VCPU_FEATURES = 32, /* mask of features of vcpus */
-	VMAPI_CAP_GUEST_MEMFD = 33    /* VMAPI_RAM_GUEST_MEMFD works */
+	VMAPI_CAP_GUEST_MEMFD = 33,   /* VMAPI_RAM_GUEST_MEMFD works */
+	VMAPI_CAP_MAP_ALIGN = 34,     /* bytes: granularity of map entries */
+	VMAPI_CAP_TSC_CONTROL = 35,   /* the TSC can have any frequency */
+	VMAPI_CAP_MEMORY_ATTRIBUTES = 36 /* mask of VMAPI_MEMORY_ */
 };
 
 /* Who says so. */

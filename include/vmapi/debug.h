@@ -9,11 +9,18 @@ VMAPI_DECLS_BEGIN
 
 struct vmapi_vcpu;
 
-/* Exit after each instruction; a repeated one: after each of its elements. */
+/*
+ * Exit after each instruction; a repeated one: after each of its elements.
+ * Where an exception or interrupt is delivered: before its handler's first
+ * instruction, but a kernel that steps by the guest's trap flag loses sight
+ * of the guest there, until the handler returns.
+ */
 #define VMAPI_DEBUG_STEP      (1u << 0)
 /*
- * The breakpoint instruction (x86: INT3, one byte) exits instead of being
- * executed.  The application has put it into guest memory.
+ * The breakpoint instruction exits instead of being executed.  The
+ * application has put it into guest memory: x86 INT3, one byte; arm64 BRK;
+ * riscv EBREAK or C.EBREAK; ppc what the register debug_inst holds; s390
+ * DIAGNOSE 0x501, four bytes.
  */
 #define VMAPI_DEBUG_SOFTWARE  (1u << 1)
 /*
@@ -36,7 +43,8 @@ enum vmapi_point_kind {
 
 /* A breakpoint or watchpoint of the processor's. */
 struct vmapi_debug_point {
-	uint64_t address; /* linear; a multiple of `bytes` */
+	/* linear or virtual; a multiple of `bytes`, of the instruction's unit */
+	uint64_t address;
 	uint32_t kind;	  /* enum vmapi_point_kind */
 	uint32_t bytes;	  /* 1, 2, 4 or 8; VMAPI_POINT_EXEC: 0 */
 };
@@ -58,7 +66,8 @@ struct vmapi_debug {
  *   -EINVAL   an unknown flag or kind; a size that is none of the above; an
  *             address that is no multiple of it
  *   -ENOTSUP  a flag or kind that VMAPI_CAP_DEBUG lacks, or that the
- *             processor cannot do (x86 on KVM: VMAPI_POINT_READ)
+ *             processor cannot do (x86: VMAPI_POINT_READ; s390: that and
+ *             VMAPI_POINT_ACCESS)
  *   -ENOSPC   more points than VMAPI_CAP_BREAKPOINTS and
  *             VMAPI_CAP_WATCHPOINTS say
  *   -EBUSY    it runs; to inject: the guest has an exception pending

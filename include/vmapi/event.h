@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Eventfds as interrupts, guest writes as eventfds, writes posted in order. */
+/* Eventfds as interrupts, and guest writes as eventfds. */
 #ifndef VMAPI_EVENT_H
 #define VMAPI_EVENT_H
 
 #include <vmapi/base.h>
+#include <vmapi/region.h>
 
 VMAPI_DECLS_BEGIN
 
@@ -11,14 +12,6 @@ struct vmapi_vm;
 struct vmapi_irq;
 struct vmapi_irqfd;	/* an eventfd that drives a line */
 struct vmapi_ioeventfd; /* a guest write that signals an eventfd */
-struct vmapi_posted;	/* a range whose writes do not wait */
-
-/* Where a guest's access goes. */
-enum vmapi_space {
-	VMAPI_SPACE_MEMORY = 0, /* a guest-physical address */
-	VMAPI_SPACE_PORT = 1,	/* an x86 port */
-	VMAPI_SPACE_CCW = 2	/* a subchannel id: s390 virtio-ccw notify */
-};
 
 /* -- From an eventfd to the guest --------------------------------------- */
 
@@ -80,8 +73,8 @@ struct vmapi_ioeventfd_config {
  *   -EBADF    fd is no descriptor
  *   -EINVAL   fd is no eventfd; no such width or space; a match without a
  *             width; the address and the width run over the end
- *   -EEXIST   a write could suit another one too; or RAM or a device is
- *             there
+ *   -EEXIST   a write could suit another one too; or a region, or RAM that
+ *             the guest may write to, is there
  *   -ENOSPC   the kernel has no room for more
  *   -ENOTSUP  not with this backend: VMAPI_CAP_IOEVENTFD
  *   -ENOMEM, -EMFILE
@@ -92,66 +85,6 @@ VMAPI_API int vmapi_ioeventfd_create(struct vmapi_vm *vm,
 	const struct vmapi_ioeventfd_config *config,
 	struct vmapi_ioeventfd **ioeventfd);
 VMAPI_API void vmapi_ioeventfd_destroy(struct vmapi_ioeventfd *ioeventfd);
-
-/* -- Writes that do not wait -------------------------------------------- */
-
-struct vmapi_posted_write {
-	uint64_t address;
-	uint64_t value;
-	uint32_t space; /* enum vmapi_space */
-	uint32_t bytes; /* 1 to 8 */
-};
-
-/*
- * Called for each write, in the order in which the guest made them, by one
- * thread at a time: a vcpu's in vmapi_vcpu_run(), or whoever calls a
- * function that flushes.  It may call whatever may be called while vcpus
- * run; flushes inside it do nothing.
- */
-typedef void vmapi_posted_fn(void *opaque,
-	const struct vmapi_posted_write *write);
-
-struct vmapi_posted_config {
-	uint32_t size;
-	uint32_t flags; /* 0 */
-	uint32_t space; /* MEMORY or PORT */
-	uint32_t reserved;
-	uint64_t base;
-	uint64_t bytes;
-	vmapi_posted_fn *write;
-	void *opaque;
-};
-
-/*
- * Post a guest's writes to [base, base + bytes): they are collected without
- * an exit (coalesced MMIO and PIO, in the kernel's words), and given to
- * `write` before anything could tell that they waited: before any other
- * access of the guest reaches a device of the library or the application,
- * before every exit, before registers are read or set, before maps change,
- * before a reset; and in any case within 20 ms where the VM is served.
- * Reads are exits as before.
- *
- *   -EINVAL   no such space; an empty range, or one beyond the end; no
- *             function
- *   -EEXIST   it overlaps RAM, a device, an ioeventfd, another one
- *   -ENOSPC   the kernel has no room for more
- *   -ENOTSUP  not with this backend: VMAPI_CAP_POSTED
- *   -ENOMEM
- *
- * Any thread.  Since 0.1.
- */
-VMAPI_API int vmapi_posted_create(struct vmapi_vm *vm,
-	const struct vmapi_posted_config *config,
-	struct vmapi_posted **posted);
-/* Flush, then let writes there be exits again.  Since 0.1. */
-VMAPI_API void vmapi_posted_destroy(struct vmapi_posted *posted);
-
-/*
- * Give what is waiting to its functions, now and on this thread.  For
- * whoever reads memory that a posted write refers to.  Any thread.  Since
- * 0.1.
- */
-VMAPI_API int vmapi_posted_flush(struct vmapi_vm *vm);
 
 VMAPI_DECLS_END
 

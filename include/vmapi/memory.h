@@ -10,6 +10,7 @@ VMAPI_DECLS_BEGIN
 struct vmapi;
 struct vmapi_vm;
 struct vmapi_vcpu;
+struct vmapi_device;
 struct vmapi_ram; /* a piece of memory, wherever it is mapped */
 struct vmapi_as;  /* a guest-physical address space */
 struct vmapi_map; /* a transaction on address spaces */
@@ -21,7 +22,8 @@ enum vmapi_ram_kind {
 	VMAPI_RAM_MEMFD = 1,	 /* a memfd: can be given to other processes */
 	VMAPI_RAM_FD = 2,	 /* the caller's file from `offset` on */
 	VMAPI_RAM_POINTER = 3,	 /* the caller's memory at `pointer` */
-	VMAPI_RAM_GUEST_MEMFD = 4 /* KVM: with a half that only `vm` reaches */
+	VMAPI_RAM_GUEST_MEMFD = 4, /* KVM: with a half that only `vm` reaches */
+	VMAPI_RAM_DEVICE = 5	 /* pages of `device`, of the kernel's */
 };
 
 #define VMAPI_RAM_HUGE (1u << 0) /* ask for huge pages; advice only */
@@ -32,10 +34,11 @@ struct vmapi_ram_config {
 	uint64_t bytes;	     /* length, a multiple of the page size */
 	uint32_t kind;	     /* enum vmapi_ram_kind */
 	int32_t fd;	     /* VMAPI_RAM_FD: duplicated, the caller's stays */
-	uint64_t offset;     /* VMAPI_RAM_FD: page aligned */
+	uint64_t offset;     /* VMAPI_RAM_FD, _DEVICE: page aligned */
 	void *pointer;	     /* VMAPI_RAM_POINTER: page aligned */
 	char name[32];	     /* for messages; may be empty */
 	struct vmapi_vm *vm; /* VMAPI_RAM_GUEST_MEMFD: not referenced */
+	struct vmapi_device *device; /* VMAPI_RAM_DEVICE: not referenced */
 };
 
 /*
@@ -45,7 +48,8 @@ struct vmapi_ram_config {
  *   -EINVAL  bytes is 0 or not a multiple of the host's page size, offset or
  *            pointer is unaligned, the kind is unknown, or the file is
  *            shorter than offset + bytes
- *   -ENOTSUP VMAPI_RAM_GUEST_MEMFD without VMAPI_CAP_GUEST_MEMFD
+ *   -ENOTSUP VMAPI_RAM_GUEST_MEMFD without VMAPI_CAP_GUEST_MEMFD, or a device
+ *            of the library's: it has no pages
  *   -EBADF   fd is no descriptor; -EACCES: not open for reading and writing
  *   -ENOMEM, -EMFILE, -ENFILE
  *
@@ -102,8 +106,9 @@ struct vmapi_map_entry {
 
 /*
  * Let a vcpu see this address space, which is of its VM, from its next run
- * on; it begins with the first one.  The vcpu holds a reference.  -ENOTSUP:
- * the backend's vcpus choose for themselves (x86 KVM: the second in SMM).
+ * on; it begins with the first one.  The vcpu holds a reference.  In SMM an
+ * x86 processor sees the second one whatever was set here.  -ENOTSUP: the
+ * backend's vcpus choose for themselves altogether (KVM).
  * -EBUSY: the vcpu runs, or its last exit wants an answer.  Since 0.1.
  */
 VMAPI_API int vmapi_vcpu_as_set(struct vmapi_vcpu *vcpu, struct vmapi_as *as);
@@ -156,6 +161,32 @@ VMAPI_API int vmapi_map_remove(struct vmapi_map *map, struct vmapi_as *as,
 VMAPI_API int vmapi_map_set_flags(struct vmapi_map *map, struct vmapi_as *as,
 	uint64_t gpa, uint64_t bytes, unsigned flags);
 
+/* Attributes of guest-physical addresses: bits of the capability below. */
+#define VMAPI_MEMORY_PRIVATE (1u << 3) /* the VM's own half: guest_memfd */
+
+/*
+ * Give guest-physical addresses these attributes and no others, mapped or
+ * not.  Private ones are where the guest sees the private half of a
+ * VMAPI_RAM_GUEST_MEMFD, and the shared half elsewhere; an access of the
+ * other kind is VMAPI_EXIT_FAULT.  They stay when entries come and go.  A
+ * transaction with nothing but one of these does not wait for vcpus.
+ *   -EINVAL  the range, as above
+ *   -ERANGE  beyond VMAPI_CAP_PHYS_BITS
+ *   -ENOTSUP an attribute that VMAPI_CAP_MEMORY_ATTRIBUTES of this VM has not,
+ *            or `as` is not the VM's first address space
+ * Since 0.1.
+ */
+VMAPI_API int vmapi_map_set_attributes(struct vmapi_map *map,
+	struct vmapi_as *as, uint64_t gpa, uint64_t bytes,
+	unsigned attributes);
+
+/*
+ * The attributes of gpa, and how many bytes from there on have the same, 0
+ * for all up to 2^64.  Any thread.  Since 0.1.
+ */
+VMAPI_API int vmapi_as_attributes(struct vmapi_as *as, uint64_t gpa,
+	unsigned *attributes, uint64_t *bytes);
+
 /*
  * The address space shall consist of these n entries and nothing else.
  * Since 0.1.
@@ -169,8 +200,9 @@ VMAPI_API int vmapi_map_replace(struct vmapi_map *map, struct vmapi_as *as,
  * vcpu sees half a change.  Blocks until every vcpu has left the guest for a
  * moment, unless the transaction only adds where nothing was.
  *
- *   -EEXIST  two entries overlap, or an entry overlaps a region; the message
- *            names both
+ *   -EEXIST  two entries overlap, or an entry without VMAPI_MAP_READONLY
+ *            overlaps a region; the message names both
+ *   -EDEADLK called by a region's function
  *   -ENOENT  vmapi_map_set_flags() on a hole
  *   -ENOSPC  more entries than VMAPI_CAP_MAP_ENTRIES
  *   -ENOMEM
@@ -186,8 +218,9 @@ VMAPI_API int vmapi_map_commit(struct vmapi_map *map);
 /*
  * Copy between a buffer and guest-physical memory, across entries.  Writes
  * go through read-only entries as a ROM programmer would, mark pages dirty
- * and invalidate decoded code.  -EFAULT: part of the range is not RAM; what
- * lies before that part was copied, and the error record has the gpa.
+ * and invalidate decoded code.  -EFAULT: part of the range is not RAM, or
+ * private to the VM, or of a device; what lies before that part was copied,
+ * and the error record has the gpa.
  * Never touches devices.  Any thread.  Since 0.1.
  */
 VMAPI_API int vmapi_as_read(struct vmapi_as *as, uint64_t gpa, void *buffer,

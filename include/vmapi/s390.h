@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Registers of s390x. */
+/* Registers, interrupts, storage keys and memory of s390x. */
 #ifndef VMAPI_S390_H
 #define VMAPI_S390_H
 
@@ -169,6 +169,73 @@ struct vmapi_s390_irq {
  */
 VMAPI_API int vmapi_s390_inject(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu,
 	const struct vmapi_s390_irq *irq);
+
+/* -- Storage keys ------------------------------------------------------- */
+
+#define VMAPI_S390_KEY_PAGE 4096u /* bytes that one key is of */
+
+/* A key, as SET STORAGE KEY EXTENDED has it: access control in bits 7:4. */
+#define VMAPI_S390_KEY_FETCH	 0x08u /* fetch protection */
+#define VMAPI_S390_KEY_REFERENCE 0x04u
+#define VMAPI_S390_KEY_CHANGE	 0x02u
+
+/*
+ * The keys of n pages, the first of which is at guest address `gpa`.  A guest
+ * that has not used keys has none: then they read 0, and *in_use is 0, else 1
+ * (in_use may be NULL).  Setting keys makes it use them.
+ *   -EINVAL   gpa is no multiple of VMAPI_S390_KEY_PAGE, n is 0, or bit 0 of
+ *             a key is not
+ *   -EFAULT   there is no RAM at some page
+ *   -ENOTSUP  the VM is not of s390, or the kernel has no keys
+ * Any thread; vcpus should be stopped.  Blocks for long lists.  Since 0.1.
+ */
+VMAPI_API int vmapi_s390_keys_get(struct vmapi_vm *vm, uint64_t gpa,
+	uint8_t *keys, size_t n, uint32_t *in_use);
+VMAPI_API int vmapi_s390_keys_set(struct vmapi_vm *vm, uint64_t gpa,
+	const uint8_t *keys, size_t n);
+
+/* -- Memory as the guest sees it ---------------------------------------- */
+
+#define VMAPI_S390_MEM_WRITE	(1u << 0) /* else a read */
+#define VMAPI_S390_MEM_CHECK	(1u << 1) /* only say what would happen */
+#define VMAPI_S390_MEM_INJECT	(1u << 2) /* its exception is the guest's */
+#define VMAPI_S390_MEM_KEY	(1u << 3) /* by `key`, as for the guest */
+#define VMAPI_S390_MEM_EXCHANGE (1u << 4) /* write if it is `expected` */
+/* The control block of a protected VM, of which there are none: -ENOTSUP. */
+#define VMAPI_S390_MEM_SIDA	(1u << 5)
+
+struct vmapi_s390_mem {
+	uint32_t size;
+	uint32_t flags;	  /* VMAPI_S390_MEM_ */
+	uint64_t address; /* logical, of the vcpu; without one: absolute */
+	uint64_t bytes;
+	void *data;	/* read, or to be written; CHECK: may be NULL */
+	void *expected; /* EXCHANGE: `bytes`; what was there, if it differs */
+	uint32_t access_register; /* 0 to 15; of a vcpu's access alone */
+	uint32_t key;		  /* 0 to 15 */
+};
+
+#define VMAPI_S390_MEM_DIFFERS 0x10000u /* nothing was exchanged */
+
+/*
+ * Read or write memory as an instruction of the vcpu would, through its
+ * translation, access registers and, with VMAPI_S390_MEM_KEY, storage keys;
+ * or, where `vcpu` is NULL, at absolute addresses.  *result is 0, or the code
+ * of the program interruption that the access met (some bytes before that
+ * may have been written), or VMAPI_S390_MEM_DIFFERS.
+ *   -EINVAL   unknown or contradicting flags; no bytes; an access register
+ *             or a key above 15; an exchange of other than 1, 2, 4, 8 or 16
+ *             aligned bytes; the vcpu is of another VM
+ *   -E2BIG    more bytes than the kernel takes at once (65536)
+ *   -EFAULT   there is no RAM at some absolute address
+ *   -EBUSY    the vcpu runs
+ *   -ENOTSUP  the VM is not of s390, VMAPI_S390_MEM_SIDA, or something that
+ *             this kernel lacks: absolute accesses and keys are of 5.19,
+ *             exchanges of 6.4
+ * Any thread; with a vcpu, it is not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_s390_mem(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu,
+	const struct vmapi_s390_mem *mem, uint32_t *result);
 
 VMAPI_DECLS_END
 

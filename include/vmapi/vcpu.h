@@ -85,13 +85,17 @@ enum vmapi_exit_reason {
 	VMAPI_EXIT_S390_RESET = 22, /* DIAGNOSE 308: u.s390_reset */
 	VMAPI_EXIT_S390_TSCH = 23, /* TEST SUBCHANNEL: u.s390_tsch */
 	VMAPI_EXIT_S390_STSI = 24, /* STORE SYSTEM INFORMATION: u.s390_stsi */
-	VMAPI_EXIT_UNKNOWN = 25	   /* number in `native`, bytes in u.raw */
+	VMAPI_EXIT_UNKNOWN = 25,   /* number in `native`, bytes in u.raw */
+	VMAPI_EXIT_REGION = 26,   /* what should answer failed: u.region */
+	VMAPI_EXIT_TPR = 27,	   /* x86: CR8 was lowered: u.tpr */
+	VMAPI_EXIT_BUS = 28	   /* x86: no answer on the APIC bus: u.bus */
 };
 
 /* Flags of an exit. */
 #define VMAPI_EXIT_COUNTED (1u << 0) /* `retired` is valid */
 #define VMAPI_EXIT_RETIRED (1u << 1) /* the stopping instruction retired */
 #define VMAPI_EXIT_ANSWER  (1u << 2) /* vmapi_vcpu_complete() is required */
+#define VMAPI_EXIT_SMM	   (1u << 3) /* x86: the processor is in SMM */
 
 /*
  * A port access.  `count` elements of `width` bytes lie at `data` (INS and
@@ -120,18 +124,23 @@ struct vmapi_exit_mmio {
 };
 
 /*
- * A call of the hypervisor; on x86 it has to be asked for: vmapi_x86_exits().
- * Answered with the result, in host byte order: 8 bytes; of an SBI call
- * error and value, 16 bytes; of a PAPR call r3 to r12, 80 bytes.  With
- * n_args 0 the arguments are in registers, and so is the result: it is not
- * answered.
+ * A call of the hypervisor.  With `way` it is one of vmapi_hypercall_enable():
+ * answered with 1 to n_results results, 8 bytes each in host byte order; the
+ * registers of the others stay as they are.
+ *
+ * Without, it is as the kernel has it, and on x86 was asked for by
+ * vmapi_x86_exits(): answered with all n_results results, which are error and
+ * value of an SBI call, r3 to r12 of a PAPR call.  With n_args 0 the arguments
+ * are in registers, and so is the result: it is not answered.
  */
 struct vmapi_exit_hypercall {
 	uint64_t number;
 	uint64_t args[9]; /* SBI: the function first */
 	uint32_t n_args;
-	uint32_t privilege; /* x86: CPL */
+	uint32_t n_results;
+	uint32_t privilege; /* x86: CPL; else 0 is the guest's kernel */
 	uint32_t mode;	    /* 16, 32, 64 */
+	uint32_t way;	    /* VMAPI_CALL_NATIVE (or of it), _PORT, _PAGE; 0 */
 	uint32_t reserved;
 };
 
@@ -154,14 +163,14 @@ struct vmapi_exit_msr {
 #define VMAPI_STOP_GUEST    (1u << 3) /* a debug exception of its own */
 
 struct vmapi_exit_debug {
-	/* x86: linear, of the instruction that is next; arm64: of the data */
-	uint64_t address;
+	uint64_t address; /* linear or virtual, of the next instruction */
 	uint32_t why;	/* VMAPI_STOP_ */
 	uint32_t points; /* bit n: point n as vmapi_vcpu_debug() had it */
 	/* What a debugger may want beside. */
 	uint64_t exception; /* x86: 1 or 3; arm64: ESR_EL2; ppc: status */
 	uint64_t dr6;	    /* x86: of this stop alone */
 	uint64_t dr7;
+	uint64_t data_address; /* arm64, s390: where a data point was met */
 };
 
 struct vmapi_exit_system {
@@ -174,14 +183,25 @@ struct vmapi_exit_eoi {
 	uint64_t vector;
 };
 
+/* Of an access that the attributes of its address do not allow. */
+#define VMAPI_FAULT_PRIVATE (UINT64_C(1) << 3) /* it was a private one */
+
 struct vmapi_exit_fault {
-	uint64_t flags;	/* as the kernel gives them */
+	uint64_t flags;	/* VMAPI_FAULT_; others as the kernel gives them */
 	uint64_t gpa;
 	uint64_t bytes;
 };
 
 struct vmapi_exit_notify {
 	uint64_t flags; /* bit 0: the vcpu's state is lost */
+};
+
+/*
+ * A guest without local APICs lowered its task priority; it has to be asked
+ * for: vmapi_x86_exits().  The MOV to CR8 has retired.
+ */
+struct vmapi_exit_tpr {
+	uint64_t cr8; /* as it is now */
 };
 
 struct vmapi_exit_fail {
@@ -248,6 +268,40 @@ struct vmapi_exit_s390_stsi {
 	uint32_t selector2;
 };
 
+/*
+ * An access to a region that got no answer: from the process of
+ * vmapi_region_channel(), or from the program of vmapi_region_program(), which
+ * ran out of fuel (-ETIME) and whose doing until then is done.  To be answered
+ * in its place with vmapi_vcpu_complete(): what is read, for a string
+ * instruction all of it.  Of a write to another process the bytes count for
+ * nothing, and none at all mean to try again, after vmapi_channel_connect()
+ * for instance; that of a program is not answered.
+ */
+struct vmapi_exit_region {
+	uint64_t user_data;
+	uint64_t address;
+	uint64_t value; /* written */
+	uint32_t space; /* enum vmapi_space */
+	uint32_t bytes; /* 1, 2, 4, 8 */
+	uint32_t is_write;
+	int32_t error;	    /* -EPIPE: it hung up; -EPROTO: nonsense; ... */
+	const char *region; /* its name; lives as long as the region */
+};
+
+/*
+ * The other end of vmapi_bus_create() gave no answer.  Not to be answered: the
+ * next run asks again, of a new one after vmapi_bus_connect(), and after
+ * vmapi_bus_destroy() goes on without.  Until then the vcpu's state is not to
+ * be had.
+ */
+struct vmapi_exit_bus {
+	uint32_t type;	  /* VMAPI_BUS_EOI, _INTA, _READ or _WRITE */
+	uint32_t vector;  /* of an EOI */
+	uint64_t address; /* of an access */
+	int32_t error;	  /* -EPIPE: it hung up; -EPROTO: nonsense; ... */
+	uint32_t reserved;
+};
+
 union vmapi_exit_payload {
 	struct vmapi_exit_io io;
 	struct vmapi_exit_mmio mmio;
@@ -258,8 +312,11 @@ union vmapi_exit_payload {
 	struct vmapi_exit_eoi eoi;
 	struct vmapi_exit_fault fault;
 	struct vmapi_exit_notify notify;
+	struct vmapi_exit_tpr tpr;
 	struct vmapi_exit_fail fail;
 	struct vmapi_exit_internal internal;
+	struct vmapi_exit_region region;
+	struct vmapi_exit_bus bus;
 	struct vmapi_exit_nisv nisv;
 	struct vmapi_exit_csr csr;
 	struct vmapi_exit_s390_sie s390_sie;
@@ -303,8 +360,8 @@ VMAPI_API int vmapi_vcpu_run(struct vmapi_vcpu *vcpu,
 
 /*
  * The same, and at most `limit` instructions (at least 1), exactly: then
- * VMAPI_EXIT_LIMIT.  A REP-prefixed instruction is one.  -ENOTSUP without
- * VMAPI_CAP_RUN_LIMIT.  Since 0.1.
+ * VMAPI_EXIT_LIMIT.  A REP-prefixed instruction is one, and one that faults
+ * is none.  -ENOTSUP without VMAPI_CAP_RUN_LIMIT.  Since 0.1.
  */
 VMAPI_API int vmapi_vcpu_run_limit(struct vmapi_vcpu *vcpu, uint64_t limit,
 	struct vmapi_exit *exit);
@@ -370,6 +427,48 @@ VMAPI_API int vmapi_vcpu_irq_window(struct vmapi_vcpu *vcpu, int on);
  * thread.  Since 0.1.
  */
 VMAPI_API int vmapi_vcpu_nmi(struct vmapi_vcpu *vcpu);
+
+/*
+ * Raise a system management interrupt: an x86 processor enters SMM, where it
+ * sees the VM's second address space (the first that vmapi_as_create() made)
+ * until the guest's RSM; exits meanwhile have VMAPI_EXIT_SMM.  One is held
+ * while another is handled.  -ENOTSUP without VMAPI_CAP_SMM.  Any thread.
+ * Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_smi(struct vmapi_vcpu *vcpu);
+
+/* -- Whether it runs at all --------------------------------------------- */
+
+/* Numbered as KVM numbers them (api.rst 4.38). */
+enum vmapi_mp_state {
+	VMAPI_MP_RUNNABLE = 0,
+	VMAPI_MP_UNINITIALIZED = 1, /* x86: waits for INIT */
+	VMAPI_MP_INIT_RECEIVED = 2, /* x86: waits for SIPI */
+	VMAPI_MP_HALTED = 3,	    /* x86: until an interrupt */
+	VMAPI_MP_SIPI_RECEIVED = 4, /* x86: about to start */
+	VMAPI_MP_STOPPED = 5,	    /* arm64, riscv, s390 */
+	VMAPI_MP_CHECK_STOP = 6,    /* s390 */
+	VMAPI_MP_OPERATING = 7,	    /* s390 */
+	VMAPI_MP_LOAD = 8,	    /* s390 */
+	VMAPI_MP_AP_RESET_HOLD = 9, /* x86: an encrypted VM's */
+	VMAPI_MP_SUSPENDED = 10	    /* arm64: until an interrupt */
+};
+
+/*
+ * Whether the vcpu would run, or what it waits for; it is the register
+ * "mp_state" of every architecture.  -ENOTSUP: this kernel keeps none.
+ * Vcpu not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_mp_state_get(struct vmapi_vcpu *vcpu,
+	unsigned *state);
+
+/*
+ * And change it.  -EINVAL: not a state of this architecture, or of this VM:
+ * a vcpu of x86 waits for something only where the VM has local APICs.
+ * -ENOTSUP as above.  Vcpu not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_vcpu_mp_state_set(struct vmapi_vcpu *vcpu,
+	unsigned state);
 
 /* -- Addresses ---------------------------------------------------------- */
 

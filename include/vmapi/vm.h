@@ -20,7 +20,11 @@ enum vmapi_irqchip {
 /* Flags of a VM config. */
 #define VMAPI_VM_PIT	        (1u << 0) /* an 8254 and port 0x61 */
 #define VMAPI_VM_SERVICE_THREAD (1u << 1) /* a thread calls service */
-#define VMAPI_VM_DETERMINISTIC	(1u << 2) /* time is the instruction count */
+/*
+ * One vcpu at a time, in turns; time is the instruction count: the same guest
+ * does the same again.  See vmapi_vm(3).
+ */
+#define VMAPI_VM_DETERMINISTIC	(1u << 2)
 
 /* How the kernel under a VM keeps its dirty logs. */
 enum vmapi_dirty_kind {
@@ -39,6 +43,7 @@ struct vmapi_vm_config {
 	uint64_t tsc_hz;      /* 0: the backend's own */
 	uint32_t dirty;	      /* enum vmapi_dirty_kind */
 	uint32_t dirty_ring;  /* entries of each ring, a power of two; 0: 4096 */
+	const char *cpu_model; /* x86: vmapi_cpuid_model(); NULL: "host" */
 };
 
 /*
@@ -46,7 +51,8 @@ struct vmapi_vm_config {
  * in which order each kernel wants things made and retries EINTR.
  *
  *   -ENOTSUP  the backend cannot do what the config asks; the message names
- *             the field
+ *             the field, and what a CPU model has and the backend has not
+ *   -ENOENT   there is no such CPU model
  *   -EINVAL   a field has a value that means nothing
  *   -EBUSY    another hypervisor holds the processor
  *   -ENOMEM, -EMFILE, -ENFILE
@@ -61,6 +67,12 @@ VMAPI_API int vmapi_vm_create(struct vmapi *ctx,
  * devices and interrupts are gone too.  Since 0.1.
  */
 VMAPI_API void vmapi_vm_destroy(struct vmapi_vm *vm);
+
+/*
+ * The name of its CPU model, which lives as long as the library.  -ENOTSUP:
+ * it is not a VM of x86.  Any thread.  Since 0.1.
+ */
+VMAPI_API int vmapi_vm_cpu_model(struct vmapi_vm *vm, const char **name);
 
 /*
  * As a hardware reset: every vcpu as after vmapi_vcpu_reset(), every chip of

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* x86: register tags, the structs behind them, CPUID. */
+/* x86: register tags, the structs behind them, exits on request. */
 #ifndef VMAPI_X86_H
 #define VMAPI_X86_H
 
 #include <vmapi/base.h>
+#include <vmapi/cpuid.h>
 
 VMAPI_DECLS_BEGIN
 
@@ -129,7 +130,7 @@ struct vmapi_x86_segment {
 #define VMAPI_X86_TSC_HZ   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 3, 5)
 #define VMAPI_X86_NESTED   VMAPI_X86_TAG(VMAPI_X86_TYPE_STATE, 15, 6)
 
-/* Numbered as KVM numbers them. */
+/* Those of enum vmapi_mp_state that x86 has. */
 enum vmapi_x86_mp_state {
 	VMAPI_X86_MP_RUNNABLE = 0,
 	VMAPI_X86_MP_UNINITIALIZED = 1, /* waits for INIT */
@@ -155,27 +156,12 @@ struct vmapi_x86_events {
 	uint8_t nmi_masked;  /* until IRET */
 	uint8_t sipi_vector;
 	uint8_t triple_fault;
-	uint8_t reserved[38];
+	uint8_t smm;	     /* in system management mode */
+	uint8_t smi_pending;
+	uint8_t smm_inside_nmi; /* RSM leaves NMIs masked */
+	uint8_t latched_init;	/* an INIT waits for RSM */
+	uint8_t reserved[34];
 };
-
-struct vmapi_x86_cpuid {
-	uint32_t leaf;
-	uint32_t subleaf;
-	uint32_t has_subleaf; /* 0: the leaf has one value */
-	uint32_t eax;
-	uint32_t ebx;
-	uint32_t ecx;
-	uint32_t edx;
-	uint32_t reserved;
-};
-
-/*
- * The CPUID values that vcpus of this VM can have, which is what a new vcpu
- * gets (APIC ids adjusted), in the manner of vmapi_probe().  -ENOTSUP: not an x86
- * VM.  Any thread.  Since 0.1.
- */
-VMAPI_API int vmapi_x86_cpuid_supported(struct vmapi_vm *vm,
-	struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
 
 /* -- Exits that a VM has only when asked -------------------------------- */
 
@@ -201,6 +187,7 @@ struct vmapi_x86_msr_range {
 /* Flags of struct vmapi_x86_exits. */
 #define VMAPI_X86_EXIT_BUS_LOCK (1u << 0) /* VMAPI_EXIT_BUS_LOCK */
 #define VMAPI_X86_EXIT_NOTIFY	(1u << 1) /* VMAPI_EXIT_NOTIFY */
+#define VMAPI_X86_EXIT_TPR	(1u << 2) /* VMAPI_EXIT_TPR */
 
 struct vmapi_x86_exits {
 	uint32_t size;
@@ -225,6 +212,10 @@ struct vmapi_x86_exits {
  * mode): -KVM_EPERM above privilege level 0, -KVM_ENOSYS for numbers that
  * were not asked for.
  *
+ * VMAPI_X86_EXIT_TPR is for an application that has the local APICs: it hears
+ * when the guest lowers CR8, as interrupts may be let in now.
+ *
+ *   -ENXIO    VMAPI_X86_EXIT_TPR in a VM with local APICs of its own
  *   -EINVAL   a flag, bit or range that means nothing; x2APIC registers
  *             (0x800 to 0x8ff) in a range: no kernel gives them away
  *   -E2BIG    more than VMAPI_X86_MSR_RANGES_MAX ranges
@@ -237,6 +228,29 @@ struct vmapi_x86_exits {
  */
 VMAPI_API int vmapi_x86_exits(struct vmapi_vm *vm,
 	const struct vmapi_x86_exits *exits);
+
+/* -- The time stamp counter ---------------------------------------------- */
+
+/*
+ * Ticks in a second, the register VMAPI_X86_TSC_HZ; KVM knows it to 1 kHz.
+ * Set: the counter goes on from where it is.  -ENOTSUP: this processor cannot
+ * scale it (VMAPI_CAP_TSC_CONTROL), and it has another frequency.  -EINVAL: 0,
+ * or more than the processor can.  Vcpu not running.  Since 0.1.
+ */
+VMAPI_API int vmapi_x86_tsc_hz_get(struct vmapi_vcpu *vcpu, uint64_t *hz);
+VMAPI_API int vmapi_x86_tsc_hz_set(struct vmapi_vcpu *vcpu, uint64_t hz);
+
+/*
+ * What the guest's counter is ahead of the host's, at the guest's frequency;
+ * it wraps.  Another host has another counter: what can be compared is the
+ * offsets of the vcpus of a VM.  -ENOTSUP: this kernel does not tell it.
+ * Vcpu not running.  Since 0.1.  (Documentation/virt/kvm/devices/vcpu.rst,
+ * KVM_VCPU_TSC_OFFSET)
+ */
+VMAPI_API int vmapi_x86_tsc_offset_get(struct vmapi_vcpu *vcpu,
+	uint64_t *offset);
+VMAPI_API int vmapi_x86_tsc_offset_set(struct vmapi_vcpu *vcpu,
+	uint64_t offset);
 
 /*
  * Decode the instruction at the start of `bytes` for a processor in `mode`

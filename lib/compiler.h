@@ -19,6 +19,12 @@ __extension__ typedef __int128 vmi_i128;
 #define vmi_container_of(ptr, type, member)                                    \
 	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
+/*
+ * The same pointer, of which the compiler does not know that it is p: else gcc
+ * computes what it points at from what p was made of, and keeps both.
+ */
+#define vmi_same(p) __builtin_assume_aligned(p, 1)
+
 /* Bits, of a value that is not 0. */
 #define vmi_ctz(v)   ((unsigned)__builtin_ctz(v))
 #define vmi_clz64(v) ((unsigned)__builtin_clzll(v))

@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -86,6 +89,94 @@ static ssize_t host_write(int fd, const void *buffer, size_t bytes)
 	return n < 0 ? -errno : n;
 }
 
+static ssize_t host_send(int fd, const void *buffer, size_t bytes)
+{
+	ssize_t n = send(fd, buffer, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t host_receive(int fd, void *buffer, size_t bytes)
+{
+	ssize_t n = recv(fd, buffer, bytes, MSG_DONTWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t host_receive_waiting(int fd, void *buffer, size_t bytes)
+{
+	ssize_t n = recv(fd, buffer, bytes, 0);
+
+	return n < 0 ? -errno : n;
+}
+
+/* Room for one descriptor beside a message. */
+union passed_fd {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+static ssize_t host_send_fd(
+	int fd, const void *buffer, size_t bytes, int passed)
+{
+	union passed_fd control = { .room = { 0 } };
+	struct iovec piece = { (void *)(uintptr_t)buffer, bytes };
+	struct msghdr message = { .msg_iov = &piece,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room) };
+	ssize_t n;
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.head), &passed, sizeof(int));
+	n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
+/* The kernel gives no more than there is room for, and closes the rest. */
+static ssize_t host_receive_fd(
+	int fd, void *buffer, size_t bytes, int *passed)
+{
+	union passed_fd control = { .room = { 0 } };
+	struct iovec piece = { buffer, bytes };
+	struct msghdr message = { .msg_iov = &piece,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room) };
+	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *head = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	*passed = -1;
+	if (head && head->cmsg_level == SOL_SOCKET &&
+		head->cmsg_type == SCM_RIGHTS &&
+		head->cmsg_len >= CMSG_LEN(sizeof(int)))
+		memcpy(passed, CMSG_DATA(head), sizeof(int));
+	return n < 0 ? -errno : n;
+}
+
+static int host_shutdown(int fd)
+{
+	return result(shutdown(fd, SHUT_RDWR));
+}
+
+static int host_socket_type(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	socklen_t size = sizeof(int);
+	int type;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size))
+		return -errno;
+	if (getpeername(fd, (struct sockaddr *)&peer, &length))
+		return -EINVAL;
+	if (type == SOCK_STREAM)
+		return VMI_SOCKET_STREAM;
+	return type == SOCK_SEQPACKET ? VMI_SOCKET_PACKET : -EINVAL;
+}
+
 static int host_poll(struct pollfd *fds, unsigned n, int64_t timeout_ns)
 {
 	struct timespec ts;
@@ -96,11 +187,62 @@ static int host_poll(struct pollfd *fds, unsigned n, int64_t timeout_ns)
 	return result(ppoll(fds, n, &ts, NULL));
 }
 
+static size_t host_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Addresses with room for all of it at one that is aligned; NULL: none. */
+static char *reserve(const struct vmi_mmap *what, size_t *spare)
+{
+	size_t room = what->bytes + what->align;
+	char *p;
+
+	*spare = 0;
+	if (room < what->bytes) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	p = mmap(NULL, room, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	*spare = (what->align - (uintptr_t)p % what->align) % what->align;
+	return p;
+}
+
+/* What is reserved before and behind is given back. */
+static int map_aligned(const struct vmi_mmap *what, void **where)
+{
+	size_t spare, room = what->bytes + what->align;
+	char *start = reserve(what, &spare);
+	char *at = start ? start + spare : NULL;
+	int err;
+
+	if (!start)
+		return -errno;
+	if (mmap(at, what->bytes, what->prot, what->flags | MAP_FIXED,
+		    what->fd, (off_t)what->offset) == MAP_FAILED) {
+		err = -errno;
+		munmap(start, room);
+		return err;
+	}
+	if (spare)
+		munmap(start, spare);
+	if (room - spare > what->bytes)
+		munmap(at + what->bytes, room - spare - what->bytes);
+	*where = at;
+	return 0;
+}
+
 static int host_mmap(const struct vmi_mmap *what, void **where)
 {
-	void *p = mmap(NULL, what->bytes, what->prot, what->flags, what->fd,
-		(off_t)what->offset);
+	void *p;
 
+	if (what->align > host_page_size())
+		return map_aligned(what, where);
+	p = mmap(NULL, what->bytes, what->prot, what->flags, what->fd,
+		(off_t)what->offset);
 	if (p == MAP_FAILED)
 		return -errno;
 	*where = p;
@@ -125,6 +267,19 @@ static int host_memfd(const char *name, unsigned flags)
 static int host_ftruncate(int fd, uint64_t bytes)
 {
 	return result(ftruncate(fd, (off_t)bytes));
+}
+
+static int host_seal(int fd)
+{
+	return result(fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
+}
+
+static int host_is_sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_SHRINK);
 }
 
 static int host_eventfd(unsigned initial, int flags)
@@ -208,6 +363,11 @@ static pid_t host_gettid(void)
 	return (pid_t)syscall(SYS_gettid);
 }
 
+static void host_yield(void)
+{
+	sched_yield();
+}
+
 struct host_timer {
 	timer_t id;
 };
@@ -289,11 +449,6 @@ static int host_thread_join(void *thread)
 	return -err;
 }
 
-static size_t host_page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static void *host_alloc(size_t bytes)
 {
 	return malloc(bytes ? bytes : 1);
@@ -325,12 +480,21 @@ const struct vmi_sys vmi_sys_host = {
 	.read = host_read,
 	.pread = host_pread,
 	.write = host_write,
+	.send = host_send,
+	.receive = host_receive,
+	.receive_waiting = host_receive_waiting,
+	.send_fd = host_send_fd,
+	.receive_fd = host_receive_fd,
+	.shutdown = host_shutdown,
+	.socket_type = host_socket_type,
 	.poll = host_poll,
 	.mmap = host_mmap,
 	.munmap = host_munmap,
 	.madvise = host_madvise,
 	.memfd = host_memfd,
 	.ftruncate = host_ftruncate,
+	.seal = host_seal,
+	.is_sealed = host_is_sealed,
 	.eventfd = host_eventfd,
 	.epoll = host_epoll,
 	.epoll_add = host_epoll_add,
@@ -343,10 +507,19 @@ const struct vmi_sys vmi_sys_host = {
 	.tgkill = host_tgkill,
 	.getpid = getpid,
 	.gettid = host_gettid,
+	.yield = host_yield,
 	.timer_start = host_timer_start,
 	.timer_stop = host_timer_stop,
 	.thread_start = host_thread_start,
 	.thread_join = host_thread_join,
+#if VMI_URING
+	.uring_init = vmi_host_uring_init,
+	.uring_exit = vmi_host_uring_exit,
+	.uring_submit = vmi_host_uring_submit,
+	.uring_wait = vmi_host_uring_wait,
+	.uring_files = vmi_host_uring_files,
+	.uring_file = vmi_host_uring_file,
+#endif
 	.random = host_random,
 	.page_size = host_page_size,
 	.alloc = host_alloc,

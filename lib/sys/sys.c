@@ -38,6 +38,16 @@ uint64_t vmi_eventfd_take(int fd)
 	return value;
 }
 
+int vmi_set_length(int fd, uint64_t bytes)
+{
+	int err;
+
+	do
+		err = vmi_sys->ftruncate(fd, bytes);
+	while (err == -EINTR);
+	return err;
+}
+
 /* An eventfd is an anonymous inode, which has no file type (stat(2)). */
 int vmi_eventfd_dup(int fd)
 {

@@ -10,13 +10,19 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+struct io_uring; /* liburing's */
+
 struct vmi_mmap {
 	size_t bytes;
 	int prot;
 	int flags;
 	int fd; /* -1: none */
 	uint64_t offset;
+	size_t align; /* of where it lies, a power of 2; 0: a page */
 };
+
+#define VMI_SOCKET_STREAM 0
+#define VMI_SOCKET_PACKET 1
 
 /*
  * Each function returns a result that is not negative, or -errno; errno
@@ -35,6 +41,18 @@ struct vmi_sys {
 	ssize_t (*read)(int fd, void *buffer, size_t bytes);
 	ssize_t (*pread)(int fd, void *buffer, size_t bytes, uint64_t offset);
 	ssize_t (*write)(int fd, const void *buffer, size_t bytes);
+	/* Of connected sockets; without waiting (-EAGAIN), without SIGPIPE. */
+	ssize_t (*send)(int fd, const void *buffer, size_t bytes);
+	ssize_t (*receive)(int fd, void *buffer, size_t bytes);
+	ssize_t (*receive_waiting)(int fd, void *buffer, size_t bytes);
+	/* The first two with a descriptor; *passed is -1 where none came. */
+	ssize_t (*send_fd)(int fd, const void *buffer, size_t bytes,
+		int passed);
+	ssize_t (*receive_fd)(int fd, void *buffer, size_t bytes,
+		int *passed);
+	int (*shutdown)(int fd); /* both ways */
+	/* VMI_SOCKET_; -EINVAL: another one, or not connected; -ENOTSOCK. */
+	int (*socket_type)(int fd);
 	/* timeout_ns < 0: for ever */
 	int (*poll)(struct pollfd *fds, unsigned n, int64_t timeout_ns);
 
@@ -43,6 +61,9 @@ struct vmi_sys {
 	int (*madvise)(void *where, size_t bytes, int advice);
 	int (*memfd)(const char *name, unsigned flags);
 	int (*ftruncate)(int fd, uint64_t bytes);
+	/* No change of a memfd's size any more; 1: it cannot shrink, or 0. */
+	int (*seal)(int fd);
+	int (*is_sealed)(int fd);
 
 	int (*eventfd)(unsigned initial, int flags);
 	int (*epoll)(void);
@@ -60,6 +81,7 @@ struct vmi_sys {
 	int (*tgkill)(pid_t pid, pid_t tid, int number);
 	pid_t (*getpid)(void);
 	pid_t (*gettid)(void);
+	void (*yield)(void); /* let another thread have this processor */
 	/*
 	 * Signal the calling thread with `number` once, `ns` from now.  After
 	 * timer_stop none comes any more (one may be pending).
@@ -71,6 +93,18 @@ struct vmi_sys {
 	int (*thread_start)(const char *name, void *(*fn)(void *), void *opaque,
 		void **thread);
 	int (*thread_join)(void *thread);
+
+	/*
+	 * io_uring; NULL where liburing is not linked.  `uring_wait` submits,
+	 * and waits for a completion at most so long, < 0: for ever; 0 also
+	 * when the time is over.  `uring_files` makes a table of empty slots.
+	 */
+	int (*uring_init)(struct io_uring *ring, unsigned entries);
+	void (*uring_exit)(struct io_uring *ring);
+	int (*uring_submit)(struct io_uring *ring);
+	int (*uring_wait)(struct io_uring *ring, int64_t timeout_ns);
+	int (*uring_files)(struct io_uring *ring, unsigned n);
+	int (*uring_file)(struct io_uring *ring, unsigned slot, int fd);
 
 	/* Random bytes of the host's generator: how many; never waits. */
 	ssize_t (*random)(void *buffer, size_t bytes);
@@ -91,6 +125,14 @@ struct vmi_sys {
 extern const struct vmi_sys *vmi_sys;
 extern const struct vmi_sys vmi_sys_host;
 
+/* The part of the latter that is in lib/sys/uring.c. */
+int vmi_host_uring_init(struct io_uring *ring, unsigned entries);
+int vmi_host_uring_submit(struct io_uring *ring);
+int vmi_host_uring_wait(struct io_uring *ring, int64_t timeout_ns);
+int vmi_host_uring_files(struct io_uring *ring, unsigned n);
+int vmi_host_uring_file(struct io_uring *ring, unsigned slot, int fd);
+void vmi_host_uring_exit(struct io_uring *ring);
+
 /* Bytes of a host page. */
 size_t vmi_page_size(void);
 
@@ -104,6 +146,9 @@ uint64_t vmi_eventfd_take(int fd);
 /* A duplicate of an eventfd; -EINVAL: it is none, -EBADF, -EMFILE. */
 int vmi_eventfd_dup(int fd);
 
+/* ftruncate(), which making room for huge pages lets signals end: again. */
+int vmi_set_length(int fd, uint64_t bytes);
+
 /* Undefined contents; zeros; n elements of zeros (NULL if n * size wraps). */
 void *vmi_alloc(size_t bytes);
 void *vmi_zalloc(size_t bytes);
@@ -112,5 +157,10 @@ void *vmi_calloc(size_t n, size_t size);
 void *vmi_zalloc_aligned(size_t alignment, size_t bytes);
 /* Whatever came from the four above; NULL does nothing. */
 void vmi_free(void *memory);
+
+/* tests/fault compiles the library with each use of all this numbered. */
+#ifdef VMI_SITES
+#include VMI_SITES
+#endif
 
 #endif

@@ -121,12 +121,6 @@ void vmi_acpi_pm_init(struct vmi_acpi_pm *pm,
 	vmi_counter_start(&pm->s.timer, now);
 }
 
-void vmi_acpi_pm_get_state(
-	const struct vmi_acpi_pm *pm, struct vmi_acpi_pm_state *state)
-{
-	*state = pm->s;
-}
-
 int vmi_acpi_pm_set_state(
 	struct vmi_acpi_pm *pm, const struct vmi_acpi_pm_state *state)
 {

@@ -59,8 +59,6 @@ uint64_t vmi_acpi_pm_deadline(const struct vmi_acpi_pm *pm, uint64_t now);
 /* Something happened: VMI_PM1_PWRBTN and its like are set in PM1_STS. */
 void vmi_acpi_pm_event(struct vmi_acpi_pm *pm, uint16_t sts, uint64_t now);
 
-void vmi_acpi_pm_get_state(
-	const struct vmi_acpi_pm *pm, struct vmi_acpi_pm_state *state);
 int vmi_acpi_pm_set_state(
 	struct vmi_acpi_pm *pm, const struct vmi_acpi_pm_state *state);
 

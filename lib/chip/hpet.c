@@ -106,12 +106,42 @@ static void fire(struct vmi_hpet *h, unsigned n)
 {
 	struct vmi_hpet_timer_state *t = &h->s.timer[n];
 
+	h->firing = n;
 	if (t->config & T_LEVEL) {
 		h->s.status |= UINT64_C(1) << n;
 	} else if (t->config & T_ENABLE) {
 		drive(h, pin_of(h, n), true);
 		drive(h, pin_of(h, n), false);
 	}
+}
+
+bool vmi_hpet_is_level(const struct vmi_hpet *h, unsigned n)
+{
+	return h->s.timer[n].config & T_LEVEL;
+}
+
+bool vmi_hpet_tick(struct vmi_hpet *h, unsigned n)
+{
+	bool was = h->s.status >> n & 1;
+
+	fire(h, n);
+	settle(h);
+	return !was;
+}
+
+/* Of several periods at once one is seen; the owner hears of all. */
+static void fire_all(struct vmi_hpet *h, unsigned n, uint64_t times)
+{
+	struct vmi_hpet_ticks *ticks = &h->ticks[n];
+
+	if (!times)
+		return;
+	if (h->s.timer[n].config & T_ENABLE) {
+		if (!ticks->n)
+			ticks->merged = h->s.status >> n & 1;
+		ticks->n += times;
+	}
+	fire(h, n);
 }
 
 /* Counts from `from` to the next match, 1 to 2^32; 0 means 2^64. */
@@ -137,19 +167,19 @@ static uint64_t next_match(const struct vmi_hpet_timer_state *t, uint64_t from)
 	return wrap < d ? wrap : d;
 }
 
-/* Whether the counts (done, done + passed] hold a match; move past them. */
-static bool match(
+/* How many matches the counts (done, done + passed] hold; move past them. */
+static uint64_t match(
 	struct vmi_hpet_timer_state *t, uint64_t done, uint64_t passed)
 {
-	uint64_t d = next_match(t, done), steps;
+	uint64_t d = next_match(t, done), steps = 1;
 
 	if (!d || d > passed)
-		return false;
+		return 0;
 	if (t->config & T_PERIODIC && t->period) {
 		steps = (passed - d) / t->period + 1;
 		t->cmp = (t->cmp + steps * t->period) & timer_mask(t);
 	}
-	return true;
+	return steps;
 }
 
 void vmi_hpet_update(struct vmi_hpet *h, uint64_t now)
@@ -161,10 +191,8 @@ void vmi_hpet_update(struct vmi_hpet *h, uint64_t now)
 	/* `now` may run backwards; half the range is how that shows. */
 	if (!enabled(h) || !passed || passed >> 63)
 		return;
-	for (n = 0; n < VMI_HPET_TIMERS; n++) {
-		if (match(&h->s.timer[n], h->s.done, passed))
-			fire(h, n);
-	}
+	for (n = 0; n < VMI_HPET_TIMERS; n++)
+		fire_all(h, n, match(&h->s.timer[n], h->s.done, passed));
 	h->s.done = count;
 	settle(h);
 }
@@ -371,11 +399,6 @@ void vmi_hpet_init(struct vmi_hpet *h, const struct vmi_hpet_wiring *wiring)
 	memset(h, 0, sizeof(*h));
 	h->wiring = *wiring;
 	vmi_hpet_reset(h);
-}
-
-void vmi_hpet_get_state(const struct vmi_hpet *h, struct vmi_hpet_state *state)
-{
-	*state = h->s;
 }
 
 static bool timer_valid(const struct vmi_hpet_timer_state *t)

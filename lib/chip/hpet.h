@@ -42,7 +42,15 @@ struct vmi_hpet_wiring {
 	uint32_t route_cap; /* the pins that INT_ROUTE may name */
 };
 
+/* Ticks that the last calls brought; the owner sets them to 0. */
+struct vmi_hpet_ticks {
+	uint64_t n;
+	bool merged; /* level: the first met a status that was set */
+};
+
 struct vmi_hpet {
+	struct vmi_hpet_ticks ticks[VMI_HPET_TIMERS];
+	unsigned firing; /* whose edge is driven */
 	struct vmi_hpet_state s;
 	struct vmi_hpet_wiring wiring;
 };
@@ -58,10 +66,12 @@ uint64_t vmi_hpet_read(
 	struct vmi_hpet *h, uint32_t offset, unsigned size, uint64_t now);
 void vmi_hpet_write(struct vmi_hpet *h, uint32_t offset, unsigned size,
 	uint64_t value, uint64_t now);
+/* A tick of timer n now: false where it merges with the one before it. */
+bool vmi_hpet_tick(struct vmi_hpet *h, unsigned n);
+bool vmi_hpet_is_level(const struct vmi_hpet *h, unsigned n);
 void vmi_hpet_update(struct vmi_hpet *h, uint64_t now);
 uint64_t vmi_hpet_deadline(const struct vmi_hpet *h, uint64_t now);
 
-void vmi_hpet_get_state(const struct vmi_hpet *h, struct vmi_hpet_state *state);
 int vmi_hpet_set_state(struct vmi_hpet *h, const struct vmi_hpet_state *state);
 
 #endif

@@ -213,6 +213,27 @@ static void drive(struct vmi_rtc *rtc)
 	vmi_line_set(&rtc->irq8, level);
 }
 
+bool vmi_rtc_tick(struct vmi_rtc *rtc)
+{
+	bool was = flag(rtc, REG_C, C_PF);
+
+	rtc->s.cmos[REG_C] |= C_PF;
+	drive(rtc);
+	return !was;
+}
+
+static void pass_periods(struct vmi_rtc *rtc, uint64_t n)
+{
+	if (!n)
+		return;
+	if (flag(rtc, REG_B, B_PIE)) {
+		if (!rtc->ticks.n)
+			rtc->ticks.merged = flag(rtc, REG_C, C_PF);
+		rtc->ticks.n += n;
+	}
+	rtc->s.cmos[REG_C] |= C_PF;
+}
+
 void vmi_rtc_update(struct vmi_rtc *rtc, uint64_t now)
 {
 	uint64_t count = vmi_counter_read(&rtc->s.divider, now);
@@ -220,8 +241,8 @@ void vmi_rtc_update(struct vmi_rtc *rtc, uint64_t now)
 
 	if (count <= rtc->s.done)
 		return;
-	if (period && count / period != rtc->s.done / period)
-		rtc->s.cmos[REG_C] |= C_PF;
+	if (period)
+		pass_periods(rtc, count / period - rtc->s.done / period);
 	pass_seconds(rtc, count / HZ - rtc->s.done / HZ);
 	rtc->s.done = count;
 	drive(rtc);
@@ -402,11 +423,6 @@ void vmi_rtc_init(struct vmi_rtc *rtc, struct vmi_line irq8, uint64_t unix_time,
 	vmi_counter_init(&rtc->s.divider, HZ, VMI_NSEC_PER_SEC, 64);
 	vmi_rtc_set_time(rtc, unix_time, now);
 	vmi_counter_start(&rtc->s.divider, now);
-}
-
-void vmi_rtc_get_state(const struct vmi_rtc *rtc, struct vmi_rtc_state *state)
-{
-	*state = rtc->s;
 }
 
 int vmi_rtc_set_state(struct vmi_rtc *rtc, const struct vmi_rtc_state *state)

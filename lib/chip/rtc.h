@@ -20,7 +20,14 @@ struct vmi_rtc_state {
 	uint8_t cmos[VMI_RTC_BYTES];
 };
 
+/* Periodic ticks that the last calls brought; the owner sets it to 0. */
+struct vmi_rtc_ticks {
+	uint64_t n;
+	bool merged; /* the first met a PF that was set */
+};
+
 struct vmi_rtc {
+	struct vmi_rtc_ticks ticks;
 	struct vmi_rtc_state s;
 	struct vmi_line irq8;
 };
@@ -37,6 +44,8 @@ void vmi_rtc_reset(struct vmi_rtc *rtc, uint64_t now);
 uint8_t vmi_rtc_read(struct vmi_rtc *rtc, uint16_t port, uint64_t now);
 void vmi_rtc_write(
 	struct vmi_rtc *rtc, uint16_t port, uint8_t value, uint64_t now);
+/* A periodic tick now: false where it merges with the one before it. */
+bool vmi_rtc_tick(struct vmi_rtc *rtc);
 void vmi_rtc_update(struct vmi_rtc *rtc, uint64_t now);
 uint64_t vmi_rtc_deadline(const struct vmi_rtc *rtc, uint64_t now);
 
@@ -47,7 +56,6 @@ bool vmi_rtc_nmi_masked(const struct vmi_rtc *rtc);
 /* CMOS memory as the board's maker fills it; not registers 0 to 0x0d. */
 int vmi_rtc_poke(struct vmi_rtc *rtc, unsigned index, uint8_t value);
 
-void vmi_rtc_get_state(const struct vmi_rtc *rtc, struct vmi_rtc_state *state);
 int vmi_rtc_set_state(struct vmi_rtc *rtc, const struct vmi_rtc_state *state);
 
 #endif

@@ -1,63 +1,74 @@
 /* SPDX-License-Identifier: MIT */
 /* Lookup of an access among sorted ranges, and changed copies of the list. */
-#include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "lib/region/region.h"
 #include "lib/sys/sys.h"
 
-static uint64_t last_of(const struct vmi_region *r)
+/* The first range of a space that ends at or after address, or the end. */
+static struct vmi_range *find(const struct vmi_regions *regions,
+	enum vmi_space space, uint64_t address)
 {
-	return r->base + (r->bytes - 1);
+	struct vmi_range *at = regions->sorted[space];
+	size_t n = regions->n[space];
+
+	while (n) {
+		size_t half = n / 2;
+
+		if (at[half].last < address) {
+			at += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return at;
 }
 
-/* The index of the first region of a space that ends at or after address. */
-static size_t find(const struct vmi_regions *regions, enum vmi_space space,
-	uint64_t address)
+static struct vmi_range *end_of(
+	const struct vmi_regions *regions, enum vmi_space space)
 {
-	size_t low = 0, high = regions->n[space];
+	return regions->sorted[space] + regions->n[space];
+}
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (last_of(regions->sorted[space][middle]) < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+static bool holds(
+	const struct vmi_range *range, uint64_t address, unsigned bytes)
+{
+	return range->first <= address && address <= range->last &&
+	       range->last - address >= bytes - 1u;
 }
 
 struct vmi_region *vmi_regions_find(const struct vmi_regions *regions,
-	enum vmi_space space, uint64_t address, unsigned bytes)
+	struct vmi_region_hint *hint, enum vmi_space space, uint64_t address,
+	unsigned bytes)
 {
-	struct vmi_region *r;
-	size_t at;
+	const struct vmi_range *at;
 
 	if (!regions)
 		return NULL;
+	if (hint->round[space] == regions->round &&
+		holds(&hint->range[space], address, bytes))
+		return hint->range[space].region;
 	at = find(regions, space, address);
-	if (at == regions->n[space])
+	if (at == end_of(regions, space) || !holds(at, address, bytes))
 		return NULL;
-	r = regions->sorted[space][at];
-	if (r->base > address || last_of(r) - address < bytes - 1u)
-		return NULL;
-	return r;
+	hint->round[space] = regions->round;
+	hint->range[space] = *at;
+	return at->region;
 }
 
 struct vmi_region *vmi_regions_overlap(const struct vmi_regions *regions,
 	enum vmi_space space, uint64_t base, uint64_t bytes)
 {
-	struct vmi_region *r;
-	size_t at;
+	const struct vmi_range *at;
 
 	if (!regions)
 		return NULL;
 	at = find(regions, space, base);
-	if (at == regions->n[space])
+	if (at == end_of(regions, space) || at->first > base + (bytes - 1))
 		return NULL;
-	r = regions->sorted[space][at];
-	return r->base <= base + (bytes - 1) ? r : NULL;
+	return at->region;
 }
 
 /* -- Doorbells ---------------------------------------------------------- */
@@ -100,7 +111,7 @@ struct vmi_doorbell *vmi_doorbell_in(const struct vmi_regions *regions,
 }
 
 static bool matches(
-	const struct vmi_doorbell *bell, const struct vmi_access *write)
+	const struct vmi_doorbell *bell, const struct vmapi_access *write)
 {
 	if (!bell->bytes)
 		return true;
@@ -109,7 +120,7 @@ static bool matches(
 }
 
 struct vmi_doorbell *vmi_doorbell_find(const struct vmi_regions *regions,
-	enum vmi_space space, uint64_t address, const struct vmi_access *write)
+	enum vmi_space space, uint64_t address, const struct vmapi_access *write)
 {
 	size_t at = find_bell(regions, space, address);
 
@@ -146,10 +157,17 @@ struct vmi_doorbell *vmi_doorbell_clash(
 
 /* -- Changed copies ----------------------------------------------------- */
 
-static void copy(void *to, const void *from, size_t n)
+static void copy(void *to, const void *from, size_t bytes)
 {
-	if (n)
-		memcpy(to, from, n * sizeof(void *));
+	if (bytes)
+		memcpy(to, from, bytes);
+}
+
+static uint64_t next_round(void)
+{
+	static _Atomic(uint64_t) last;
+
+	return atomic_fetch_add(&last, 1) + 1;
 }
 
 /* A copy with room for so many more.  One block: the struct, its arrays. */
@@ -161,20 +179,23 @@ static struct vmi_regions *grown(const struct vmi_regions *old,
 	size_t room[2] = { from->n[0] + more_regions,
 		from->n[1] + more_regions };
 	struct vmi_regions *r = vmi_zalloc(sizeof(*r) +
-		(room[0] + room[1] + from->n_bells + more_bells) *
-			sizeof(void *));
+		(room[0] + room[1]) * sizeof(struct vmi_range) +
+		(from->n_bells + more_bells) * sizeof(void *));
+	unsigned i;
 
 	if (!r)
 		return NULL;
-	r->sorted[0] = (struct vmi_region **)(void *)(r + 1);
+	r->round = next_round();
+	r->sorted[0] = (struct vmi_range *)(void *)(r + 1);
 	r->sorted[1] = r->sorted[0] + room[0];
 	r->bells = (struct vmi_doorbell **)(void *)(r->sorted[1] + room[1]);
-	r->n[0] = from->n[0];
-	r->n[1] = from->n[1];
+	for (i = 0; i < 2; i++) {
+		r->n[i] = from->n[i];
+		copy(r->sorted[i], from->sorted[i],
+			from->n[i] * sizeof(struct vmi_range));
+	}
 	r->n_bells = from->n_bells;
-	copy(r->sorted[0], from->sorted[0], from->n[0]);
-	copy(r->sorted[1], from->sorted[1], from->n[1]);
-	copy(r->bells, from->bells, from->n_bells);
+	copy(r->bells, from->bells, from->n_bells * sizeof(void *));
 	return r;
 }
 
@@ -182,17 +203,17 @@ struct vmi_regions *vmi_regions_with(
 	const struct vmi_regions *regions, struct vmi_region *fresh)
 {
 	struct vmi_regions *to = grown(regions, 1, 0);
-	struct vmi_region **sorted;
-	size_t at, *n;
+	struct vmi_range *at;
 
 	if (!to)
 		return NULL;
 	at = find(to, fresh->space, fresh->base);
-	sorted = to->sorted[fresh->space];
-	n = &to->n[fresh->space];
-	memmove(sorted + at + 1, sorted + at, (*n - at) * sizeof(*sorted));
-	sorted[at] = fresh;
-	++*n;
+	memmove(at + 1, at, (size_t)(end_of(to, fresh->space) - at) *
+		sizeof(*at));
+	at->first = fresh->base;
+	at->last = fresh->base + (fresh->bytes - 1);
+	at->region = fresh;
+	to->n[fresh->space]++;
 	return to;
 }
 
@@ -215,13 +236,14 @@ struct vmi_regions *vmi_regions_with_bell(
 void vmi_regions_drop(
 	struct vmi_regions *regions, const struct vmi_region *old)
 {
-	struct vmi_region **sorted = regions->sorted[old->space];
-	size_t i, k = 0;
+	struct vmi_range *at = find(regions, old->space, old->base);
+	struct vmi_range *end = end_of(regions, old->space);
 
-	for (i = 0; i < regions->n[old->space]; i++)
-		if (sorted[i] != old)
-			sorted[k++] = sorted[i];
-	regions->n[old->space] = k;
+	if (at == end || at->region != old)
+		return;
+	memmove(at, at + 1, (size_t)(end - at - 1) * sizeof(*at));
+	regions->n[old->space]--;
+	regions->round = next_round();
 }
 
 void vmi_regions_drop_bell(

@@ -7,19 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <vmapi/event.h>
+#include <vmapi/region.h>
 
 enum vmi_space {
 	VMI_SPACE_MEMORY = VMAPI_SPACE_MEMORY,
 	VMI_SPACE_PORT = VMAPI_SPACE_PORT,
 	VMI_SPACE_CCW = VMAPI_SPACE_CCW /* never looked up here */
-};
-
-struct vmi_access {
-	uint64_t offset; /* from the region's base */
-	uint64_t value;	 /* little-endian bytes as an integer; in, out */
-	unsigned bytes;	 /* 1 to 8 */
-	bool is_write;
 };
 
 /* Embedded by what answers.  No two share a byte. */
@@ -28,11 +21,13 @@ struct vmi_region {
 	uint64_t base;
 	uint64_t bytes;
 	bool posts; /* writes only queue: lib/core/posted.c */
+	bool waits; /* answered at the exit: lib/core/remote.c */
+	bool called; /* better reached by calls: lib/core/hypercall.c */
 	/*
 	 * Any thread.  0: answered; -EAGAIN: the queue is full, again after
 	 * vmi_posted_deliver(); else it is the application's.
 	 */
-	int (*access)(struct vmi_region *region, struct vmi_access *access);
+	int (*access)(struct vmi_region *region, struct vmapi_access *access);
 	const char *name;
 };
 
@@ -49,17 +44,37 @@ struct vmi_doorbell {
 	void (*ring)(struct vmi_doorbell *bell);
 };
 
-/* In order of address; changed only while no vcpu is in the guest. */
+/* A region where the search looks: one line of cache holds two of them. */
+struct vmi_range {
+	uint64_t first, last;
+	struct vmi_region *region;
+};
+
+/*
+ * A snapshot, in order of address.  Only vmi_regions_drop() changes one that
+ * is published: while no vcpu is in the guest, and `round` changes with it.
+ */
 struct vmi_regions {
+	uint64_t round; /* no two snapshots have the same */
 	size_t n[2];
-	struct vmi_region **sorted[2];
+	struct vmi_range *sorted[2];
 	size_t n_bells;
 	struct vmi_doorbell **bells; /* by space first */
 };
 
-/* The region that holds all of [address, address + bytes), or NULL. */
+/* What a vcpu found last, in each space. */
+struct vmi_region_hint {
+	uint64_t round[2]; /* 0: of no snapshot */
+	struct vmi_range range[2];
+};
+
+/*
+ * The region that holds all of [address, address + bytes), or NULL.  `hint`
+ * is the caller's own.
+ */
 struct vmi_region *vmi_regions_find(const struct vmi_regions *regions,
-	enum vmi_space space, uint64_t address, unsigned bytes);
+	struct vmi_region_hint *hint, enum vmi_space space, uint64_t address,
+	unsigned bytes);
 
 /* The first region that shares a byte with the range, or NULL. */
 struct vmi_region *vmi_regions_overlap(const struct vmi_regions *regions,
@@ -68,7 +83,7 @@ struct vmi_region *vmi_regions_overlap(const struct vmi_regions *regions,
 /* What a write sets off, or NULL. */
 struct vmi_doorbell *vmi_doorbell_find(const struct vmi_regions *regions,
 	enum vmi_space space, uint64_t address,
-	const struct vmi_access *write);
+	const struct vmapi_access *write);
 /* One with an address in [base, base + bytes), or NULL. */
 struct vmi_doorbell *vmi_doorbell_in(const struct vmi_regions *regions,
 	enum vmi_space space, uint64_t base, uint64_t bytes);

@@ -6,35 +6,9 @@
 #include "lib/arch/arm64_regs.h"
 #include "lib/compiler.h"
 
-/* clang-format off */
-#define VMI_REG(name_, tag_, block_, offset_, bytes_, attributes_)             \
-	{ .name = name_, .tag = tag_, .block = VMI_ARM64_##block_,             \
-	  .offset = offset_, .bytes = bytes_, .attributes = attributes_ },
-#define VMI_ONE(name_, tag_, attributes_)
-#define VMI_SYSREG(name_, op0, op1, crn, crm, op2, attributes_)
-
-static const struct vmi_reg_row rows[] = {
-#include "lib/arch/arm64_regs.def"
-};
-
-#undef VMI_REG
-#undef VMI_ONE
-#undef VMI_SYSREG
-#define VMI_REG(name_, tag_, block_, offset_, bytes_, attributes_)
-#define VMI_ONE(name_, tag_, attributes_)                                      \
-	{ .name = name_, .tag = tag_, .attributes = attributes_ },
-#define VMI_SYSREG(name_, op0, op1, crn, crm, op2, attributes_)                \
-	VMI_ONE(name_, VMAPI_ARM64_SYSREG(op0, op1, crn, crm, op2), attributes_)
-
-static const struct vmi_one_row ones[] = {
-#include "lib/arch/arm64_regs.def"
-};
-/* clang-format on */
-
-static bool is_one(uint64_t tag)
-{
-	return tag >> 56 == 0x60 && !vmi_tag_type(tag);
-}
+#define VMI_REGS_DEF "lib/arch/arm64_regs.def"
+#define VMI_BLOCK(name) VMI_ARM64_##name
+#include "lib/arch/regs_rows.h"
 
 /*
  * What says which registers there are comes first: the vector lengths, the
@@ -95,12 +69,6 @@ static const struct vmi_reg_step steps[] = {
 
 _Static_assert(vmi_array_len(steps) <= VMI_STEPS_MAX, "too many steps");
 
-static void split(uint64_t tag, uint32_t *set, uint32_t *number)
-{
-	*set = VMI_ARM64_KIND(tag);
-	*number = (uint32_t)tag & 0xffff;
-}
-
 /* System registers without a name of their own: as assemblers know them. */
 static bool name_of(uint64_t tag, char *name, size_t room)
 {
@@ -135,16 +103,13 @@ static bool tag_of(const char *name, uint64_t *tag)
 }
 
 const struct vmi_regs_arch vmi_arm64_regs_arch = {
-	.rows = rows,
-	.n_rows = vmi_array_len(rows),
-	.ones = ones,
-	.n_ones = vmi_array_len(ones),
-	.steps = steps,
-	.n_steps = vmi_array_len(steps),
-	.unit = 1,
-	.is_one = is_one,
+	.machine = 183,
+	VMI_REGS_TABLES(rows, ones, steps),
+	.kernel = 0x60,
+	.set_shift = 16,
+	.set_mask = 0xfff,
+	.number_mask = 0xffff,
 	.one_class = one_class,
-	.split = split,
 	.name_of = name_of,
 	.tag_of = tag_of,
 };

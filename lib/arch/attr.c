@@ -87,14 +87,10 @@ uint64_t vmi_attr_vcpu_part(
 }
 
 /* `first` holds the bits of interrupt 32, the first that is not private. */
-uint64_t vmi_attr_step_last(const struct vmi_attr_step *step, unsigned irqs)
+uint64_t vmi_attr_step_end(const struct vmi_attr_step *step, unsigned irqs)
 {
 	uint64_t bytes = (uint64_t)(irqs > 32 ? irqs - 32 : 0) * step->bits / 8;
-	uint64_t last = step->first + bytes - step->stride;
+	uint64_t end = step->first + bytes;
 
-	if (!step->bits)
-		return step->last;
-	if (!bytes)
-		return step->first - 1;
-	return last < step->last ? last : step->last;
+	return step->bits && end <= step->last ? end : step->last + 1;
 }

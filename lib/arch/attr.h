@@ -79,7 +79,7 @@ const struct vmi_attr_step *vmi_attr_step_next(enum vmi_attr_owner owner,
 /* A vcpu's part of the number: by its id and its index. */
 uint64_t vmi_attr_vcpu_part(enum vmi_step_per per, uint64_t id,
 	unsigned index);
-/* The last number of a step where there are so many interrupts. */
-uint64_t vmi_attr_step_last(const struct vmi_attr_step *step, unsigned irqs);
+/* Behind the last number of a step where there are so many interrupts. */
+uint64_t vmi_attr_step_end(const struct vmi_attr_step *step, unsigned irqs);
 
 #endif

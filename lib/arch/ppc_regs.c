@@ -3,31 +3,9 @@
 #include "lib/arch/ppc_regs.h"
 #include "lib/compiler.h"
 
-/* clang-format off */
-#define VMI_REG(name_, tag_, block_, offset_, bytes_, attributes_)             \
-	{ .name = name_, .tag = tag_, .block = VMI_PPC_##block_,               \
-	  .offset = offset_, .bytes = bytes_, .attributes = attributes_ },
-#define VMI_ONE(name_, tag_, attributes_)
-
-static const struct vmi_reg_row rows[] = {
-#include "lib/arch/ppc_regs.def"
-};
-
-#undef VMI_REG
-#undef VMI_ONE
-#define VMI_REG(name_, tag_, block_, offset_, bytes_, attributes_)
-#define VMI_ONE(name_, tag_, attributes_)                                      \
-	{ .name = name_, .tag = tag_, .attributes = attributes_ },
-
-static const struct vmi_one_row ones[] = {
-#include "lib/arch/ppc_regs.def"
-};
-/* clang-format on */
-
-static bool is_one(uint64_t tag)
-{
-	return tag >> 56 == 0x10 && !vmi_tag_type(tag);
-}
+#define VMI_REGS_DEF "lib/arch/ppc_regs.def"
+#define VMI_BLOCK(name) VMI_PPC_##name
+#include "lib/arch/regs_rows.h"
 
 /*
  * The kernel registers an SLB shadow or a dispatch log only once it knows
@@ -78,21 +56,10 @@ static const struct vmi_reg_step steps[] = {
 
 _Static_assert(vmi_array_len(steps) <= VMI_STEPS_MAX, "too many steps");
 
-static void split(uint64_t tag, uint32_t *set, uint32_t *number)
-{
-	*set = 0;
-	*number = (uint32_t)tag;
-}
-
 const struct vmi_regs_arch vmi_ppc_regs_arch = {
-	.rows = rows,
-	.n_rows = vmi_array_len(rows),
-	.ones = ones,
-	.n_ones = vmi_array_len(ones),
-	.steps = steps,
-	.n_steps = vmi_array_len(steps),
-	.unit = 1,
-	.is_one = is_one,
+	.machine = 21,
+	VMI_REGS_TABLES(rows, ones, steps),
+	.kernel = 0x10,
+	.number_mask = 0xffffffff,
 	.one_class = one_class,
-	.split = split,
 };

@@ -10,13 +10,6 @@
 /* Types of the library's begin here: the kernel has none so high. */
 #define LIBRARY_TYPES 0x80u
 
-size_t vmi_tag_bytes(uint64_t tag)
-{
-	unsigned log2 = tag >> VMAPI_REG_SIZE_SHIFT & 0xf;
-
-	return log2 == VMAPI_REG_SIZE_VARIABLE ? 0 : (size_t)1 << log2;
-}
-
 unsigned vmi_tag_type(uint64_t tag)
 {
 	unsigned type = (unsigned)(tag >> 32) & 0xff;
@@ -24,22 +17,28 @@ unsigned vmi_tag_type(uint64_t tag)
 	return type >= LIBRARY_TYPES ? type : 0;
 }
 
-const struct vmi_reg_row *vmi_reg_row(
-	const struct vmi_regs_arch *arch, uint64_t tag)
+size_t vmi_reg_lower(const struct vmi_regs_arch *arch, uint64_t tag)
 {
 	size_t low = 0, high = arch->n_rows;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (arch->rows[middle].tag == tag)
-			return &arch->rows[middle];
 		if (arch->rows[middle].tag < tag)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return NULL;
+	return low;
+}
+
+const struct vmi_reg_row *vmi_reg_row(
+	const struct vmi_regs_arch *arch, uint64_t tag)
+{
+	size_t at = vmi_reg_lower(arch, tag);
+
+	return at < arch->n_rows && arch->rows[at].tag == tag
+		? &arch->rows[at] : NULL;
 }
 
 const struct vmi_reg_row *vmi_reg_row_named(

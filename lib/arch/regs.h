@@ -47,9 +47,17 @@ struct vmi_reg_step {
 	unsigned which; /* a block, or a class that `one_class` gives */
 };
 
-#define VMI_BLOCKS_MAX 24 /* blocks of any architecture */
+enum vmi_reg_role {
+	VMI_ROLE_STATE,
+	VMI_ROLE_FEATURE, /* it tells what the processor is */
+	VMI_ROLE_ALIAS	  /* another register shows the same */
+};
+
+#define VMI_BLOCKS_MAX	24 /* blocks of any architecture */
+#define VMI_CLASSES_MAX 8  /* and classes */
 
 struct vmi_regs_arch {
+	uint32_t machine; /* as ELF numbers architectures: EM_ */
 	const struct vmi_reg_row *rows; /* in ascending order of tag */
 	size_t n_rows;
 	const struct vmi_one_row *ones; /* in ascending order of tag */
@@ -62,11 +70,33 @@ struct vmi_regs_arch {
 	uint32_t resizable; /* 1 << block */
 	uint32_t unit;
 	uint32_t may_be_empty; /* 1 << block: of those */
-	/* Whether a tag without a row may be asked of the backend. */
+	/*
+	 * By block, the words of 8 bytes that its rows name, where zeros are
+	 * what is in the others: a set of all of them needs nothing read.  0:
+	 * not so.  NULL: of no block.
+	 */
+	const uint64_t *words;
+	/* Tags of the kernel's: bits 63:56; where their set and number are. */
+	uint8_t kernel;
+	uint8_t set_shift;
+	uint32_t set_mask;
+	uint32_t number_mask;
+	/* Which of those may be asked of the backend; NULL: all. */
 	bool (*is_one)(uint64_t tag);
-	unsigned (*one_class)(uint64_t tag);
-	/* Set and number of a tag of the kernel's. */
-	void (*split)(uint64_t tag, uint32_t *set, uint32_t *number);
+	unsigned (*one_class)(uint64_t tag); /* NULL: all are of class 0 */
+	uint64_t first_one; /* the tag that comes first in its class, or 0 */
+	/* What a register is to a saved state; NULL: they all are state. */
+	enum vmi_reg_role (*role)(uint64_t tag);
+	/*
+	 * Whether a value, in little-endian bytes, is what a register has after
+	 * a reset, so that a processor without it is the same.  Besides zeros.
+	 */
+	bool (*at_rest)(uint64_t tag, const uint8_t *value, size_t n);
+	/*
+	 * Why no processor can be as a block says, in words, or NULL: it can,
+	 * as far as the block alone tells.  Optional.
+	 */
+	const char *(*refusal)(unsigned block, const void *data);
 	/* Names for those without a row; optional.  false: no such name. */
 	bool (*name_of)(uint64_t tag, char *name, size_t room);
 	bool (*tag_of)(const char *name, uint64_t *tag);
@@ -81,11 +111,40 @@ extern const struct vmi_regs_arch vmi_riscv_regs_arch;
 /* The steps of a batch are at most so many. */
 #define VMI_STEPS_MAX 24
 
+/* The tables of an architecture, as its initialiser names them. */
+#define VMI_REGS_TABLES(rows_, ones_, steps_)                                  \
+	.rows = rows_, .n_rows = vmi_array_len(rows_), .ones = ones_,          \
+	.n_ones = vmi_array_len(ones_), .steps = steps_,                       \
+	.n_steps = vmi_array_len(steps_)
+
 /* Bytes of the register of a tag; 0: the tag does not say. */
-size_t vmi_tag_bytes(uint64_t tag);
+static inline size_t vmi_tag_bytes(uint64_t tag)
+{
+	unsigned log2 = tag >> VMAPI_REG_SIZE_SHIFT & 0xf;
+
+	return log2 == VMAPI_REG_SIZE_VARIABLE ? 0 : (size_t)1 << log2;
+}
+
 /* Bits 39:32 of a tag of the library's; 0: it is the kernel's. */
 unsigned vmi_tag_type(uint64_t tag);
 
+/* Whether a tag without a row may be asked of the backend; its class. */
+static inline bool vmi_tag_is_one(
+	const struct vmi_regs_arch *arch, uint64_t tag)
+{
+	if (arch->is_one)
+		return arch->is_one(tag);
+	return tag >> 56 == arch->kernel && !vmi_tag_type(tag);
+}
+
+static inline unsigned vmi_tag_class(
+	const struct vmi_regs_arch *arch, uint64_t tag)
+{
+	return arch->one_class ? arch->one_class(tag) : 0;
+}
+
+/* The first row whose tag is not less. */
+size_t vmi_reg_lower(const struct vmi_regs_arch *arch, uint64_t tag);
 /* NULL: no such row. */
 const struct vmi_reg_row *vmi_reg_row(
 	const struct vmi_regs_arch *arch, uint64_t tag);

@@ -7,31 +7,9 @@
 #include "lib/arch/riscv_regs.h"
 #include "lib/compiler.h"
 
-/* clang-format off */
-#define VMI_REG(name_, tag_, block_, offset_, bytes_, attributes_)             \
-	{ .name = name_, .tag = tag_, .block = VMI_RISCV_##block_,             \
-	  .offset = offset_, .bytes = bytes_, .attributes = attributes_ },
-#define VMI_ONE(name_, tag_, attributes_)
-
-static const struct vmi_reg_row rows[] = {
-#include "lib/arch/riscv_regs.def"
-};
-
-#undef VMI_REG
-#undef VMI_ONE
-#define VMI_REG(name_, tag_, block_, offset_, bytes_, attributes_)
-#define VMI_ONE(name_, tag_, attributes_)                                      \
-	{ .name = name_, .tag = tag_, .attributes = attributes_ },
-
-static const struct vmi_one_row ones[] = {
-#include "lib/arch/riscv_regs.def"
-};
-/* clang-format on */
-
-static bool is_one(uint64_t tag)
-{
-	return tag >> 56 == 0x80 && !vmi_tag_type(tag);
-}
+#define VMI_REGS_DEF "lib/arch/riscv_regs.def"
+#define VMI_BLOCK(name) VMI_RISCV_##name
+#include "lib/arch/regs_rows.h"
 
 /*
  * Which extensions there are decides which registers there are, and the
@@ -75,12 +53,6 @@ static const struct vmi_reg_step steps[] = {
 };
 
 _Static_assert(vmi_array_len(steps) <= VMI_STEPS_MAX, "too many steps");
-
-static void split(uint64_t tag, uint32_t *set, uint32_t *number)
-{
-	*set = VMI_RISCV_TYPE(tag);
-	*number = (uint32_t)tag & 0xffffff;
-}
 
 /* v0 to v31, whose length is in the tag; what is newer than the table. */
 static bool name_of(uint64_t tag, char *name, size_t room)
@@ -133,16 +105,13 @@ static bool tag_of(const char *name, uint64_t *tag)
 }
 
 const struct vmi_regs_arch vmi_riscv_regs_arch = {
-	.rows = rows,
-	.n_rows = vmi_array_len(rows),
-	.ones = ones,
-	.n_ones = vmi_array_len(ones),
-	.steps = steps,
-	.n_steps = vmi_array_len(steps),
-	.unit = 1,
-	.is_one = is_one,
+	.machine = 243,
+	VMI_REGS_TABLES(rows, ones, steps),
+	.kernel = 0x80,
+	.set_shift = 24,
+	.set_mask = 0xff,
+	.number_mask = 0xffffff,
 	.one_class = one_class,
-	.split = split,
 	.name_of = name_of,
 	.tag_of = tag_of,
 };

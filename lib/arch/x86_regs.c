@@ -41,28 +41,125 @@ static const struct vmi_one_row ones[] = {
 	{ "msr_00000010", VMAPI_X86_MSR(VMI_MSR_TSC), VMAPI_REG_VOLATILE },
 	/* Hyper-V's clocks: TLFS 12.4, 7.8.1. */
 	{ "msr_40000010", VMAPI_X86_MSR(0x40000010), VMAPI_REG_VOLATILE },
-	{ "msr_40000020", VMAPI_X86_MSR(0x40000020), VMAPI_REG_VOLATILE },
+	{ "msr_40000020", VMAPI_X86_MSR(0x40000020),
+		VMAPI_REG_VOLATILE | VMAPI_REG_READONLY },
 	{ "guest_ssp", VMAPI_X86_GUEST_SSP, 0 },
 };
 
+/*
+ * MSRs that say what the processor is, not what it has come to; they belong
+ * to CPUID.  First and last of each range: SDM 4 table 2-2, APM 2 appendix A,
+ * cpuid.rst and msr.rst of KVM.
+ */
+static const uint32_t features[][2] = {
+	{ 0x017, 0x017 },   /* IA32_PLATFORM_ID */
+	{ 0x034, 0x034 },   /* MSR_SMI_COUNT */
+	{ 0x03a, 0x03a },   /* IA32_FEATURE_CONTROL */
+	{ 0x08b, 0x08b },   /* IA32_BIOS_SIGN_ID */
+	{ 0x0ce, 0x0cf },   /* PLATFORM_INFO, CORE_CAPABILITIES */
+	{ 0x0fe, 0x0fe },   /* IA32_MTRRCAP */
+	{ 0x10a, 0x10a },   /* IA32_ARCH_CAPABILITIES */
+	{ 0x140, 0x140 },   /* MISC_FEATURES_ENABLES */
+	{ 0x179, 0x179 },   /* IA32_MCG_CAP */
+	{ 0x345, 0x345 },   /* IA32_PERF_CAPABILITIES */
+	{ 0x480, 0x493 },   /* IA32_VMX_BASIC and on */
+	{ 0x40000010, 0x40000010 }, /* Hyper-V: time that the vcpu ran */
+	{ 0x40000022, 0x40000023 }, /* Hyper-V: how fast its clocks go */
+	{ 0x4b564d05, 0x4b564d05 }, /* KVM: halt polling; msr.rst */
+	{ 0xc0010015, 0xc0010015 }, /* HWCR */
+	{ 0xc001001f, 0xc001001f }, /* NB_CFG */
+	{ 0xc0010140, 0xc0010141 }, /* OSVW */
+	{ 0xc0011029, 0xc0011029 }, /* DE_CFG */
+};
+
+/* The APIC base, EFER, and the bases of FS and GS are registers above. */
+static const uint32_t aliases[] = { 0x1b, 0xc0000080, 0xc0000100, 0xc0000101 };
+
+static enum vmi_reg_role role(uint64_t tag)
+{
+	uint32_t index;
+	size_t i;
+
+	if (!vmi_x86_is_msr(tag, &index))
+		return VMI_ROLE_STATE;
+	for (i = 0; i < vmi_array_len(features); i++)
+		if (index >= features[i][0] && index <= features[i][1])
+			return VMI_ROLE_FEATURE;
+	for (i = 0; i < vmi_array_len(aliases); i++)
+		if (index == aliases[i])
+			return VMI_ROLE_ALIAS;
+	return VMI_ROLE_STATE;
+}
+
+static uint64_t number(const uint8_t *value, size_t n)
+{
+	uint64_t v = 0;
+
+	while (n--)
+		v = v << 8 | value[n];
+	return v;
+}
+
+/*
+ * KVM_GET_NESTED_STATE, api.rst 4.114: flags, format, size; of VMX the
+ * address of the VMXON region, which there is none of.
+ */
+enum {
+	NESTED_FORMAT = 2,
+	NESTED_VMXON = 8,
+	NESTED_HEAD = 16,
+	NESTED_GUEST = 0x0001,
+	NESTED_GIF = 0x0100,
+	FORMAT_VMX = 0,
+	FORMAT_SVM = 1
+};
+
+static bool is_nothing_nested(const uint8_t *value, size_t n)
+{
+	uint64_t flags, format;
+
+	if (n < NESTED_HEAD)
+		return false;
+	flags = number(value, 2);
+	format = number(value + NESTED_FORMAT, 2);
+	if (format == FORMAT_VMX)
+		return number(value + NESTED_VMXON, 8) == UINT64_MAX;
+	return format == FORMAT_SVM &&
+		(flags & (NESTED_GUEST | NESTED_GIF)) == NESTED_GIF;
+}
+
+#define MSR_SMBASE    0x9eu
+#define SMBASE_RESET  0x30000u /* SDM 3C 32.11 */
+#define MSR_MC0_CTL   0x400u   /* every fourth: what KVM begins with */
+#define MSR_MC_END    0x480u
+#define MSR_TSC_RATIO 0xc0000104u
+#define TSC_RATIO_ONE (UINT64_C(1) << 32) /* APM 2 15.30.5 */
+
+static bool at_rest(uint64_t tag, const uint8_t *value, size_t n)
+{
+	uint32_t index;
+
+	if (tag == VMAPI_X86_NESTED)
+		return is_nothing_nested(value, n);
+	if (!vmi_x86_is_msr(tag, &index) || n != 8)
+		return false;
+	if (index == MSR_SMBASE)
+		return number(value, n) == SMBASE_RESET;
+	if (index == MSR_TSC_RATIO)
+		return number(value, n) == TSC_RATIO_ONE;
+	return index >= MSR_MC0_CTL && index < MSR_MC_END && !(index % 4) &&
+		number(value, n) == UINT64_MAX;
+}
+
 enum one_class {
-	CLASS_TSC,
-	CLASS_REST,
+	CLASS_MOST, /* the TSC first */
 	CLASS_TSC_DEADLINE
 };
 
 static unsigned one_class(uint64_t tag)
 {
-	if (tag == VMAPI_X86_MSR(VMI_MSR_TSC))
-		return CLASS_TSC;
 	return tag == VMAPI_X86_MSR(VMI_MSR_TSC_DEADLINE) ? CLASS_TSC_DEADLINE
-							  : CLASS_REST;
-}
-
-static void split(uint64_t tag, uint32_t *set, uint32_t *number)
-{
-	*set = (uint32_t)(tag >> 32) & 0xff;
-	*number = (uint32_t)tag;
+							  : CLASS_MOST;
 }
 
 static bool name_of(uint64_t tag, char *name, size_t room)
@@ -96,8 +193,7 @@ static const struct vmi_reg_step steps[] = {
 	{ true, VMI_BLOCK_GPRS },
 	{ true, VMI_BLOCK_XSAVE },
 	{ true, VMI_BLOCK_TSC_HZ },
-	{ false, CLASS_TSC },
-	{ false, CLASS_REST },
+	{ false, CLASS_MOST },
 	{ true, VMI_BLOCK_LAPIC },
 	{ false, CLASS_TSC_DEADLINE },
 	{ true, VMI_BLOCK_NESTED },
@@ -109,22 +205,36 @@ static const struct vmi_reg_step steps[] = {
 _Static_assert(vmi_array_len(steps) <= VMI_STEPS_MAX, "too many steps");
 _Static_assert((unsigned)VMI_BLOCKS <= VMI_BLOCKS_MAX, "too many blocks");
 
+static const uint64_t words[VMI_BLOCKS] = {
+	[VMI_BLOCK_GPRS] = (UINT64_C(1) << 18) - 1,
+	[VMI_BLOCK_SYSTEM] = (UINT64_C(1) << 47) - 1,
+	[VMI_BLOCK_DEBUG] = 0xcf, /* there are no DR4 and DR5 */
+	[VMI_BLOCK_XCRS] = 1,
+	[VMI_BLOCK_TSC_HZ] = 1,
+};
+
+_Static_assert(sizeof(struct vmi_x86_gprs) == 18 * 8 &&
+	sizeof(struct vmi_x86_system) == 47 * 8, "all words are named");
+
 /* Reading the MP state lets a pending INIT or SIPI happen (api.rst 4.38). */
 const struct vmi_regs_arch vmi_x86_regs_arch = {
-	.rows = rows,
-	.n_rows = vmi_array_len(rows),
-	.ones = ones,
-	.n_ones = vmi_array_len(ones),
-	.steps = steps,
-	.n_steps = vmi_array_len(steps),
+	.machine = 62,
+	VMI_REGS_TABLES(rows, ones, steps),
+	.set_shift = 32,
+	.set_mask = 0xff,
+	.number_mask = 0xffffffff,
 	.read_first = 1u << VMI_BLOCK_MP_STATE,
 	.resizable = 1u << VMI_BLOCK_CPUID | 1u << VMI_BLOCK_NESTED,
 	.unit = 32,
+	.words = words,
 	.is_one = is_one,
 	.one_class = one_class,
-	.split = split,
+	.first_one = VMAPI_X86_MSR(VMI_MSR_TSC),
 	.name_of = name_of,
 	.tag_of = tag_of,
+	.role = role,
+	.at_rest = at_rest,
+	.refusal = vmi_x86_refusal,
 };
 
 /* -- The XSAVE area ----------------------------------------------------- */

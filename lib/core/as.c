@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/region.h"
+#include "lib/core/tree.h"
 #include "lib/sys/sys.h"
 
 static struct vmapi_as *new_space(struct vmapi_vm *vm, unsigned id)
@@ -46,6 +48,8 @@ void vmi_spaces_fini(struct vmapi_vm *vm)
 		vm->spaces = as->next;
 		free_space(as);
 	}
+	vmi_nodes_put(vm->attributes);
+	vm->attributes = NULL;
 }
 
 /* -- References: each holds one on the VM ------------------------------- */
@@ -56,6 +60,14 @@ void vmi_as_get(struct vmapi_as *as)
 	atomic_fetch_add_explicit(&as->refs, 1, memory_order_relaxed);
 }
 
+/* A processor in SMM may be looking at it without a reference. */
+static void forget_second(struct vmapi_vm *vm)
+{
+	vmi_gate_close(vm);
+	atomic_store(&vm->second, NULL);
+	vmi_gate_open(vm);
+}
+
 static void drop_space(struct vmapi_as *as)
 {
 	struct vmapi_vm *vm = as->vm;
@@ -63,6 +75,8 @@ static void drop_space(struct vmapi_as *as)
 
 	pthread_mutex_lock(&vm->map_lock);
 	vmi_as_clear(as);
+	if (as->id == 1)
+		forget_second(vm);
 	for (at = &vm->spaces; *at != as; at = &(*at)->next)
 		;
 	*at = as->next;
@@ -108,6 +122,8 @@ static int link_space(struct vmapi_vm *vm, struct vmapi_as *as, unsigned max)
 			"the backend has %u address spaces", max);
 	as->next = at->next;
 	at->next = as;
+	if (as->id == 1)
+		atomic_store(&vm->second, as);
 	return 0;
 }
 
@@ -121,6 +137,9 @@ int vmapi_as_create(struct vmapi_vm *vm, struct vmapi_as **out)
 		return err;
 	if (!out)
 		return vmi_null("as");
+	err = vmi_region_refuses(vm);
+	if (err)
+		return err;
 	max = (unsigned)vmi_cap(vm->ctx, vm, VMAPI_CAP_ADDRESS_SPACES);
 	as = new_space(vm, 1);
 	if (!as)
@@ -198,7 +217,7 @@ static void list_entries(const struct vmi_view *view, uint8_t *to, size_t n,
 	const struct vmi_map_entry *e = vmi_view_at(view, 0);
 
 	for (; e && n; e = vmi_view_next(view, e), n--, to += stride) {
-		struct vmapi_map_entry out = { .flags = e->flags,
+		struct vmapi_map_entry out = { .flags = vmi_map_flags(e),
 			.gpa = e->gpa,
 			.bytes = e->bytes,
 			.ram = e->ram,
@@ -223,12 +242,12 @@ int vmapi_as_entries(struct vmapi_as *as, struct vmapi_map_entry *entries,
 		err = vmi_out_check(entries, sizeof(*entries));
 	if (err)
 		return err;
-	pthread_mutex_lock(&as->vm->map_lock);
+	vmi_map_lock(as->vm);
 	view = atomic_load(&as->view);
 	if (n)
 		list_entries(view, (uint8_t *)entries, n, entries[0].size);
 	*count = vmi_view_count(view);
-	pthread_mutex_unlock(&as->vm->map_lock);
+	vmi_map_unlock(as->vm);
 	return 0;
 }
 
@@ -241,12 +260,11 @@ struct transfer {
 	size_t left;
 };
 
-/* Within one entry; the watches hear of a write. */
+/* Within one entry, at most `n` bytes; the watches hear of a write. */
 static void transfer_piece(
-	struct transfer *t, const struct vmi_map_entry *e)
+	struct transfer *t, const struct vmi_map_entry *e, size_t n)
 {
-	uint64_t at = t->gpa - e->gpa, room = e->bytes - at;
-	size_t n = room < t->left ? (size_t)room : t->left;
+	uint64_t at = t->gpa - e->gpa;
 	uint8_t *memory = e->ram->base + e->offset + at;
 
 	if (t->from) {
@@ -261,48 +279,71 @@ static void transfer_piece(
 	t->left -= n;
 }
 
+/* How many bytes from t->gpa on are in this entry, and everybody's. */
+static int reach(struct vmapi_vm *vm, const struct transfer *t,
+	const struct vmi_map_entry *e, size_t *n)
+{
+	uint64_t room = t->left;
+
+	if (!e || e->gpa > t->gpa)
+		return vmi_fail_range(-EFAULT, t->gpa, t->left,
+			"no RAM at gpa 0x%" PRIx64, t->gpa);
+	if (vmi_ram_is_device(e->ram))
+		return vmi_fail_range(-EFAULT, t->gpa, t->left,
+			"ram '%s' at gpa 0x%" PRIx64 " is pages of a device",
+			e->ram->name, t->gpa);
+	if (room > e->bytes - (t->gpa - e->gpa))
+		room = e->bytes - (t->gpa - e->gpa);
+	if (vmi_attributes_at(vm->attributes, t->gpa, &room) &
+		VMAPI_MEMORY_PRIVATE)
+		return vmi_fail_range(-EFAULT, t->gpa, t->left,
+			"gpa 0x%" PRIx64 " is private to the VM", t->gpa);
+	*n = (size_t)room;
+	return 0;
+}
+
 static int transfer(struct vmapi_as *as, struct transfer *t)
 {
 	const struct vmi_map_entry *e;
 	const struct vmi_view *view;
+	size_t n = 0;
 	int err = 0;
 
-	pthread_mutex_lock(&as->vm->map_lock);
+	vmi_map_lock(as->vm);
 	view = atomic_load(&as->view);
-	for (e = vmi_view_at(view, t->gpa); t->left;
-		e = vmi_view_next(view, e)) {
-		if (!e || e->gpa > t->gpa) {
-			err = vmi_fail_range(-EFAULT, t->gpa, t->left,
-				"no RAM at gpa 0x%" PRIx64, t->gpa);
-			break;
-		}
-		transfer_piece(t, e);
+	while (t->left && !err) {
+		e = vmi_view_at(view, t->gpa);
+		err = reach(as->vm, t, e, &n);
+		if (!err)
+			transfer_piece(t, e, n);
 	}
-	pthread_mutex_unlock(&as->vm->map_lock);
+	vmi_map_unlock(as->vm);
 	return err;
+}
+
+static int enter_transfer(
+	struct vmapi_as *as, struct transfer *t, const char *operation)
+{
+	int err = vmi_enter(as ? as->vm->ctx : NULL, operation);
+
+	if (err)
+		return err;
+	if (!t->to && !t->from)
+		return vmi_null("buffer");
+	return transfer(as, t);
 }
 
 int vmapi_as_read(struct vmapi_as *as, uint64_t gpa, void *buffer, size_t bytes)
 {
 	struct transfer t = { .gpa = gpa, .to = buffer, .left = bytes };
-	int err = vmi_enter(as ? as->vm->ctx : NULL, __func__);
 
-	if (err)
-		return err;
-	if (!buffer)
-		return vmi_null("buffer");
-	return transfer(as, &t);
+	return enter_transfer(as, &t, __func__);
 }
 
 int vmapi_as_write(
 	struct vmapi_as *as, uint64_t gpa, const void *buffer, size_t bytes)
 {
 	struct transfer t = { .gpa = gpa, .from = buffer, .left = bytes };
-	int err = vmi_enter(as ? as->vm->ctx : NULL, __func__);
 
-	if (err)
-		return err;
-	if (!buffer)
-		return vmi_null("buffer");
-	return transfer(as, &t);
+	return enter_transfer(as, &t, __func__);
 }

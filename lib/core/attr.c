@@ -20,6 +20,7 @@
 /* What an attribute of the caller's stands for. */
 struct object {
 	struct vmi_attr_call call;
+	struct vmapi_device *device;
 	enum vmi_attr_owner owner;
 	struct vmapi_vm *vm; /* whose vcpus matter; NULL: none */
 	const char *name;
@@ -37,6 +38,7 @@ static unsigned owner_of(const struct vmapi *ctx, unsigned what)
 static int of_device(struct object *o, struct vmapi_device *device)
 {
 	o->vm = device->vm;
+	o->device = device;
 	o->call.fd = device->fd;
 	o->owner = device->fd < 0 ? VMI_OWNER_NONE
 				  : (enum vmi_attr_owner)device->type->id;
@@ -228,6 +230,8 @@ static int write_it(struct object *o, const struct vmi_attr_row *row,
 		return err;
 	o->call.data = (void *)(uintptr_t)data; /* the kernel only reads it */
 	err = vmi_attr_set(&o->call, row, bytes);
+	if (!err && o->device)
+		vmi_native_note(o->device, &o->call);
 	leave(o, row);
 	return err ? refused(err, o, row) : 0;
 }

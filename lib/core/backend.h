@@ -19,6 +19,7 @@
 #include "lib/core/irq.h"
 #include "lib/region/region.h"
 
+struct vmi_posted_write;
 struct vmi_dirty_want;
 
 /*
@@ -43,6 +44,18 @@ struct vmi_one {
 	int32_t status; /* out: 0 or -errno */
 };
 
+/* Chips of a VM that have a state of their own; numbers of the format. */
+enum vmi_chip {
+	VMI_CHIP_PIC = 1,    /* struct vmi_pic_state */
+	VMI_CHIP_IOAPIC = 2, /* struct vmi_ioapic_state */
+	VMI_CHIP_PIT = 3,    /* struct vmi_pit_state */
+	VMI_CHIP_IGNNE = 4,  /* uint64_t: bit 0 IGNNE#, n + 1 vcpu n's FERR# */
+	VMI_CHIP_KVMCLOCK = 5 /* uint64_t: nanoseconds of KVM's own clock */
+};
+
+/* Inputs of a local APIC: its pins, and an ExtINT message. */
+enum vmi_lint { VMI_LINT0, VMI_LINT1, VMI_LINT_EXTINT };
+
 /* One use of an attribute: of the device `fd`, else vcpu, vm or ctx. */
 enum vmi_attr_verb { VMI_ATTR_GET, VMI_ATTR_SET, VMI_ATTR_HAS };
 
@@ -55,6 +68,15 @@ struct vmi_attr_call {
 	uint32_t group;
 	uint64_t number;
 	void *data;
+};
+
+/* Storage keys of n pages from gpa on: one of the two is not NULL. */
+struct vmi_s390_keys {
+	uint64_t gpa;
+	size_t n;
+	uint8_t *get;
+	const uint8_t *set;
+	bool in_use; /* out, of get */
 };
 
 struct vmi_backend {
@@ -101,6 +123,13 @@ struct vmi_backend {
 	int (*vcpu_settle)(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
 	/* Sticky.  Async-signal-safe, any thread. */
 	void (*vcpu_kick)(struct vmapi_vcpu *vcpu);
+	/*
+	 * As a kick, but the current or next run ends with
+	 * VMAPI_EXIT_SETTLED and vcpu->has_news, for core.  Any thread.
+	 */
+	void (*vcpu_stop)(struct vmapi_vcpu *vcpu);
+	/* Take a kick that has not ended a run, on the vcpu's thread. */
+	bool (*vcpu_take_kick)(struct vmapi_vcpu *vcpu);
 	/* Make it leave the guest soon, for the gate; no exit.  Any thread. */
 	void (*vcpu_prod)(struct vmapi_vcpu *vcpu);
 	int (*vcpu_icount)(struct vmapi_vcpu *vcpu, uint64_t *retired);
@@ -108,6 +137,8 @@ struct vmi_backend {
 	int (*vcpu_interrupt)(struct vmapi_vcpu *vcpu, unsigned vector);
 	int (*vcpu_irq_window)(struct vmapi_vcpu *vcpu, bool on);
 	int (*vcpu_nmi)(struct vmapi_vcpu *vcpu);
+	/* The capability SMM has been asked for.  Any thread. */
+	int (*vcpu_smi)(struct vmapi_vcpu *vcpu);
 	int (*vcpu_translate)(struct vmapi_vcpu *vcpu, uint64_t gva,
 		unsigned access, struct vmapi_translation *result);
 
@@ -128,6 +159,9 @@ struct vmi_backend {
 		void *data, size_t *bytes);
 	int (*block_set)(struct vmapi_vcpu *vcpu, unsigned block,
 		const void *data, size_t bytes);
+	/* Why it was -EINVAL, or NULL.  Optional: then the architecture's. */
+	const char *(*block_refusal)(struct vmapi_vcpu *vcpu, unsigned block,
+		const void *data);
 	/* Every entry gets a status; 0 whatever they are. */
 	int (*ones_get)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 		size_t n);
@@ -136,7 +170,11 @@ struct vmi_backend {
 	/* At most n are written, *count is how many there are. */
 	int (*one_list)(struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n,
 		size_t *count);
-	int (*cpuid_supported)(struct vmapi_vm *vm,
+	/*
+	 * What its processors can have.  -ENOTSUP, and NULL: they are not
+	 * x86.  vcpu_init asks vmi_vcpu_cpuid() for what one begins with.
+	 */
+	int (*cpuid_supported)(struct vmapi *ctx,
 		struct vmapi_x86_cpuid *entries, size_t n, size_t *count);
 
 	/*
@@ -152,6 +190,12 @@ struct vmi_backend {
 		const struct vmapi_x86_exits *exits);
 
 	/*
+	 * Let calls by these instructions (VMAPI_CALL_ bits) be exits, and add
+	 * those that can be to *ways.  The VM has no vcpu.  NULL: none.
+	 */
+	int (*calls)(struct vmapi_vm *vm, uint32_t wanted, uint32_t *ways);
+
+	/*
 	 * Apply the changes: all or none.  Core holds vm->map_lock; the gate is
 	 * closed unless there are only additions, and the logs of what goes
 	 * have been fetched.  as->view is still the old one.
@@ -160,10 +204,26 @@ struct vmi_backend {
 	int (*map_apply)(struct vmapi_vm *vm, struct vmi_map_change *changes,
 		size_t n);
 	/*
+	 * Give addresses of the VM these attributes, which its capability
+	 * has, and no others: all or none.  Under map_lock; vcpus may run.
+	 */
+	int (*attributes_set)(struct vmapi_vm *vm, uint64_t gpa,
+		uint64_t bytes, uint32_t attributes);
+	/*
 	 * The new views are published; the gate is still closed if it was for
 	 * ->map_apply.  Optional.
 	 */
 	void (*map_changed)(struct vmapi_vm *vm);
+
+	/*
+	 * A page of 4 KiB that guests may read at gpa, beside all maps: writes
+	 * there, and reads while it is hidden, are regions'.  Nothing is mapped
+	 * there.  Under map_lock, with the gate open.  NULL: guests read
+	 * regions without leaving.
+	 */
+	int (*page_show)(struct vmapi_vm *vm, uint64_t gpa, void *page,
+		uint32_t *slot);
+	void (*page_hide)(struct vmapi_vm *vm, uint32_t slot);
 
 	/*
 	 * Memory of `bytes` that only this VM reaches: a descriptor, or
@@ -199,9 +259,25 @@ struct vmi_backend {
 	/* A line of one vcpu: is there such a pin (-ENXIO, -ERANGE); set it. */
 	int (*vcpu_line_check)(struct vmapi_vcpu *vcpu, unsigned pin);
 	int (*vcpu_line)(struct vmapi_vcpu *vcpu, unsigned pin, bool level);
+	/*
+	 * Of a VM with VMAPI_IRQCHIP_SPLIT on a bus (lib/core/bus.h): an input
+	 * of a local APIC, any thread, under vm->lock.  Where that asks for a
+	 * vector of the PIC, the run ends with VMAPI_EXIT_IRQ_WINDOW as soon
+	 * as the processor can take one, which core then brings by
+	 * ->vcpu_interrupt; vcpu->extint says why, and is core's.
+	 */
+	int (*vcpu_lint)(struct vmapi_vcpu *vcpu, enum vmi_lint input,
+		bool high, int *delivery);
+	/* A register of its page, offset / 16, whoever runs it.  Optional. */
+	int (*vcpu_remote_read)(struct vmapi_vcpu *vcpu, unsigned reg,
+		uint32_t *value);
 	/* vcpu NULL: a floating one. */
 	int (*s390_inject)(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu,
 		const struct vmapi_s390_irq *irq);
+	int (*s390_keys)(struct vmapi_vm *vm, struct vmi_s390_keys *keys);
+	/* Checked.  vcpu NULL: absolute; else it is claimed. */
+	int (*s390_mem)(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu,
+		const struct vmapi_s390_mem *mem, uint32_t *result);
 	int (*msi_send)(struct vmapi_vm *vm, const struct vmapi_msi *msi,
 		int *delivery);
 	/*
@@ -210,6 +286,9 @@ struct vmi_backend {
 	 */
 	int (*device_probe)(struct vmapi_vm *vm, unsigned type);
 	int (*device_open)(struct vmapi_vm *vm, unsigned type, int *fd);
+	/* The vcpu is claimed, and neither it nor the number is taken. */
+	int (*device_connect)(struct vmapi_vcpu *vcpu, unsigned type, int fd,
+		uint32_t server);
 	/*
 	 * The table (enum vmi_attr_owner) of the system, of a VM and of a vcpu,
 	 * and a use of an attribute, checked by it.  A get may return a count.
@@ -237,14 +316,18 @@ struct vmi_backend {
 		const struct vmi_region *region, bool on);
 	/* The oldest write that the kernel holds, if any.  One at a time. */
 	bool (*posted_next)(struct vmapi_vm *vm,
-		struct vmapi_posted_write *write);
+		struct vmi_posted_write *write);
+	/*
+	 * State of the VM's own chips, as the structs of lib/chip whoever
+	 * implements them: enum vmi_chip.  Chipset locked; a set is checked,
+	 * and comes after the vcpus have theirs.  -ENOENT: there is no such
+	 * chip.  Optional.
+	 */
+	int (*chip_get)(struct vmapi_vm *vm, enum vmi_chip chip, void *state);
+	int (*chip_set)(struct vmapi_vm *vm, enum vmi_chip chip,
+		const void *state);
 	/* An HPET takes over IRQ 0 and 8: silence the VM's PIT.  Optional. */
 	void (*legacy_cut)(struct vmapi_vm *vm, bool cut);
-	/*
-	 * Nanoseconds of the VM's clock, for the library's chips.  NULL: the
-	 * host's monotonic clock.
-	 */
-	uint64_t (*clock)(struct vmapi_vm *vm);
 	/*
 	 * The earliest deadline of the chipset moved forward: whoever waits
 	 * with a halted vcpu shall look again.  Chipset locked.  Optional.

@@ -11,6 +11,8 @@ static const char *const cap_names[] = {
 	[VMAPI_CAP_MAP_ENTRIES] = "map-entries",
 	[VMAPI_CAP_ADDRESS_SPACES] = "address-spaces",
 	[VMAPI_CAP_PAGE_SIZE] = "page-size",
+	[VMAPI_CAP_MAP_ALIGN] = "map-align",
+	[VMAPI_CAP_TSC_CONTROL] = "tsc-control",
 	[VMAPI_CAP_PHYS_BITS] = "phys-bits",
 	[VMAPI_CAP_READONLY] = "readonly",
 	[VMAPI_CAP_DIRTY_LOG] = "dirty-log",
@@ -39,6 +41,7 @@ static const char *const cap_names[] = {
 	[VMAPI_CAP_GSIS] = "gsis",
 	[VMAPI_CAP_VCPU_FEATURES] = "vcpu-features",
 	[VMAPI_CAP_GUEST_MEMFD] = "guest-memfd",
+	[VMAPI_CAP_MEMORY_ATTRIBUTES] = "memory-attributes",
 };
 
 const char *vmapi_cap_name(unsigned id)
@@ -61,6 +64,11 @@ static int ask(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 	if (!vmapi_cap_name(id))
 		return vmi_fail(-ENOENT, "", "no capability %u", id);
 	err = ctx->be->cap ? ctx->be->cap(ctx, vm, id, &cap) : -ENOENT;
+	/* Few have one that is not the page's size. */
+	if (id == VMAPI_CAP_MAP_ALIGN && (err == -ENOENT || !cap.value))
+		err = ctx->be->cap
+			? ctx->be->cap(ctx, vm, VMAPI_CAP_PAGE_SIZE, &cap)
+			: -ENOENT;
 	if (err == -ENOENT) {
 		cap.origin = VMAPI_ORIGIN_NONE;
 		cap.value = 0;
@@ -71,11 +79,22 @@ static int ask(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 	return err;
 }
 
-int64_t vmi_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id)
+int vmi_cap_ask(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
+	int64_t *value)
 {
 	struct vmapi_cap cap = { .size = sizeof(cap) };
+	int err = ask(ctx, vm, id, &cap);
 
-	return ask(ctx, vm, id, &cap) ? 0 : cap.value;
+	*value = err ? 0 : cap.value;
+	return err;
+}
+
+int64_t vmi_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id)
+{
+	int64_t value;
+
+	(void)vmi_cap_ask(ctx, vm, id, &value);
+	return value;
 }
 
 int vmapi_cap_get(struct vmapi *ctx, unsigned id, struct vmapi_cap *cap)

@@ -16,9 +16,12 @@
 #include <time.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/bus.h"
 #include "lib/core/chipset.h"
 #include "lib/core/irq.h"
 #include "lib/core/posted.h"
+#include "lib/core/program.h"
+#include "lib/core/runner.h"
 #include "lib/sys/sys.h"
 
 struct vmi_chipset {
@@ -27,20 +30,56 @@ struct vmi_chipset {
 	int poll; /* epoll: the timer, and what vmi_chipset_watch() added */
 	int timer;
 	uint64_t armed; /* what the timer was set to, in the VM's time */
+	uint64_t now;	/* when the lock was taken */
 	_Atomic(uint64_t) deadline;
 	void *thread;
 	int stop; /* eventfd; -1: no thread */
 };
 
-uint64_t vmi_chipset_now(struct vmapi_vm *vm)
+static uint64_t host_now(void)
 {
-	const struct vmi_backend *be = vm->ctx->be;
 	uint64_t now = 0;
 
-	if (be->clock)
-		return be->clock(vm);
 	(void)vmi_sys->now(CLOCK_MONOTONIC, &now);
 	return now;
+}
+
+uint64_t vmi_chipset_now(struct vmapi_vm *vm)
+{
+	uint64_t stood = atomic_load_explicit(
+		&vm->clock_stood, memory_order_relaxed);
+
+	if (stood)
+		return stood - 1;
+	return host_now() - atomic_load_explicit(
+				    &vm->clock_start, memory_order_relaxed);
+}
+
+uint64_t vmi_clock_stop(struct vmapi_vm *vm)
+{
+	uint64_t now = vmi_chipset_now(vm);
+
+	atomic_store(&vm->clock_stood, now + 1);
+	return now;
+}
+
+void vmi_clock_set(struct vmapi_vm *vm, uint64_t now)
+{
+	atomic_store(&vm->clock_start, host_now() - now);
+	if (atomic_load(&vm->clock_stood))
+		atomic_store(&vm->clock_stood, now + 1);
+}
+
+/* The timer is for a moment that comes later, or came: set it again. */
+void vmi_clock_go(struct vmapi_vm *vm)
+{
+	vmi_clock_set(vm, vmi_chipset_now(vm));
+	if (!(vm->config.flags & VMAPI_VM_DETERMINISTIC))
+		atomic_store(&vm->clock_stood, 0);
+	pthread_mutex_lock(&vm->chipset->lock);
+	vm->chipset->armed = VMI_CHIP_NEVER;
+	vmi_chipset_rearm(vm);
+	pthread_mutex_unlock(&vm->chipset->lock);
 }
 
 static int make_timer(struct vmi_chipset *cs)
@@ -210,14 +249,22 @@ uint64_t vmi_chipset_deadline(const struct vmapi_vm *vm)
 
 uint64_t vmi_chipset_lock(struct vmapi_vm *vm)
 {
-	pthread_mutex_lock(&vm->chipset->lock);
-	return vmi_chipset_now(vm);
+	struct vmi_chipset *cs = vm->chipset;
+
+	pthread_mutex_lock(&cs->lock);
+	cs->now = vmi_chipset_now(vm);
+	return cs->now;
 }
 
 void vmi_chipset_unlock(struct vmapi_vm *vm)
 {
 	if (vm->chipset->clients)
-		vmi_chipset_rearm(vm);
+		rearm_at(vm, vm->chipset->now);
+	pthread_mutex_unlock(&vm->chipset->lock);
+}
+
+void vmi_chipset_unlock_as_is(struct vmapi_vm *vm)
+{
 	pthread_mutex_unlock(&vm->chipset->lock);
 }
 
@@ -258,6 +305,7 @@ static void serve_chips(struct vmapi_vm *vm)
 	if (vmi_sys->read(cs->timer, &expirations, sizeof(expirations)) > 0)
 		cs->armed = VMI_CHIP_NEVER;
 	vmi_irqfds_service(vm);
+	vmi_runners_service(vm);
 	for (c = cs->clients; c; c = c->next)
 		if (c->update)
 			c->update(c, now);
@@ -268,6 +316,8 @@ static void serve_chips(struct vmapi_vm *vm)
 void vmi_vm_service(struct vmapi_vm *vm)
 {
 	serve_chips(vm);
+	vmi_bus_service(vm);
+	vmi_programs_service(vm);
 	vmi_posted_deliver(vm);
 }
 

@@ -9,8 +9,7 @@
 
 /*
  * Embedded by what keeps time: a chip of a backend or of the library.  All
- * are called with the chipset locked; `now` is nanoseconds of ops->clock, or
- * of the host's monotonic clock where a backend has none.
+ * are called with the chipset locked; `now` is nanoseconds of the VM's clock.
  */
 struct vmi_chip_client {
 	struct vmi_chip_client *next;
@@ -40,6 +39,15 @@ void vmi_chipset_remove(struct vmapi_vm *vm, struct vmi_chip_client *client);
 uint64_t vmi_chipset_lock(struct vmapi_vm *vm);
 uint64_t vmi_chipset_now(struct vmapi_vm *vm);
 void vmi_chipset_unlock(struct vmapi_vm *vm);
+/* The same after nothing was done by which a deadline moves. */
+void vmi_chipset_unlock_as_is(struct vmapi_vm *vm);
+/*
+ * The VM's clock: let it stand, say what it shows, let it go on from there.
+ * While it stands no chip sees time pass.
+ */
+uint64_t vmi_clock_stop(struct vmapi_vm *vm);
+void vmi_clock_set(struct vmapi_vm *vm, uint64_t now);
+void vmi_clock_go(struct vmapi_vm *vm);
 /* Compute the earliest deadline again and set the timer.  Locked. */
 void vmi_chipset_rearm(struct vmapi_vm *vm);
 

@@ -28,6 +28,7 @@
 #include "lib/core/dirty.h"
 #include "lib/core/map.h"
 #include "lib/core/posted.h"
+#include "lib/core/region.h"
 #include "lib/core/retired.h"
 #include "lib/core/tree.h"
 #include "lib/region/region.h"
@@ -46,6 +47,9 @@ struct commit {
 	struct space *spaces;
 	struct vmi_map_change *changes; /* of the spaces, side by side */
 	size_t n;
+	const struct vmapi_map *map;
+	struct vmi_tree attributes; /* what they shall be */
+	size_t n_attributes;	    /* operations that the backend did */
 	bool gated; /* vcpus must be outside */
 	bool logs;  /* a log begins or ends */
 	struct vmapi_retired *retired; /* NULL: nobody wants it */
@@ -76,7 +80,7 @@ static int open_spaces(struct commit *c, const struct vmapi_map *map)
 		s->change = &c->changes[c->n++];
 		s->change->as = as;
 		as->space = s;
-		vmi_tree_init(&s->tree, atomic_load(&as->view));
+		vmi_tree_init(&s->tree, atomic_load(&as->view)->root);
 		s->next = vmi_view_new();
 		if (!s->next)
 			return vmi_fail(-ENOMEM, "vm", "no memory");
@@ -102,33 +106,43 @@ static void close_spaces(struct commit *c)
 				vmi_free(s->change->relogged[k].logged);
 		vmi_diff_fini(s->change);
 	}
+	vmi_tree_fini(&c->attributes);
 	vmi_free(c->spaces);
 	vmi_free(c->changes);
 }
 
-static int apply_op(struct vmi_tree *t, const struct vmi_map_op *op)
+static int apply_op(struct commit *c, const struct vmi_map_op *op)
 {
+	struct vmi_tree *t = &((struct space *)op->as->space)->tree;
+
 	switch (op->kind) {
 	case VMI_MAP_ADD: return vmi_tree_add(t, &op->e);
 	case VMI_MAP_REMOVE:
 		return vmi_tree_remove(t, op->e.gpa, op->e.bytes);
 	case VMI_MAP_SET_FLAGS: return vmi_tree_set_flags(t, &op->e);
+	case VMI_MAP_ATTRIBUTES:
+		return vmi_attributes_paint(&c->attributes, &op->e);
+	case VMI_MAP_TRACK: return vmi_tree_track(t, c->vm->is_tracked);
 	case VMI_MAP_CLEAR: break;
 	}
 	vmi_tree_clear(t);
 	return 0;
 }
 
-static int apply_ops(const struct vmapi_map *map)
+static int apply_ops(struct commit *c, const struct vmapi_map *map)
 {
 	size_t i;
 	int err = 0;
 
+	vmi_tree_init(&c->attributes, c->vm->attributes);
 	for (i = 0; i < map->n && !err; i++) {
-		struct space *s = map->ops[i].as->space;
-
-		err = apply_op(&s->tree, &map->ops[i]);
+		err = apply_op(c, &map->ops[i]);
+		/* One range at once is the backend's to do as a whole. */
+		c->gated |= map->n > 1 &&
+			map->ops[i].kind == VMI_MAP_ATTRIBUTES;
 	}
+	for (i = 0; i < c->n && c->vm->is_tracked && !err; i++)
+		err = vmi_tree_track(&c->spaces[i].tree, true);
 	return err;
 }
 
@@ -146,6 +160,8 @@ static int check_regions(const struct commit *c, const struct space *s)
 		const struct vmi_region *r = vmi_regions_overlap(
 			regions, VMI_SPACE_MEMORY, e->gpa, e->bytes);
 
+		if (e->flags & VMAPI_MAP_READONLY)
+			continue; /* it has the reads, they the writes */
 		if (r)
 			return vmi_fail_range(-EEXIST, e->gpa, e->bytes,
 				"ram '%s' at gpa 0x%" PRIx64 "+0x%" PRIx64
@@ -246,7 +262,7 @@ static int prepare(struct commit *c, const struct vmapi_map *map)
 	size_t i;
 
 	if (!err)
-		err = apply_ops(map);
+		err = apply_ops(c, map);
 	if (!err)
 		err = check_limit(c);
 	for (i = 0; i < c->n && !err; i++)
@@ -342,7 +358,7 @@ static void break_map(struct vmapi_vm *vm)
 		"the map of a VM is broken: no vcpu will run");
 }
 
-static int tell_backend(struct commit *c)
+static int tell_map(struct commit *c)
 {
 	const struct vmi_backend *be = c->vm->ctx->be;
 	size_t i;
@@ -358,6 +374,26 @@ static int tell_backend(struct commit *c)
 	if (err == -EIO)
 		break_map(c->vm);
 	return err;
+}
+
+static int tell_backend(struct commit *c)
+{
+	int err = vmi_attributes_apply(c->map, &c->n_attributes);
+
+	if (!err)
+		err = tell_map(c);
+	if (!err || !vmi_attributes_take_back(c->map, c->n_attributes))
+		return err;
+	break_map(c->vm);
+	return -EIO;
+}
+
+static void publish_attributes(struct commit *c)
+{
+	struct vmi_map_node *old = c->vm->attributes;
+
+	c->vm->attributes = c->attributes.root;
+	c->attributes.root = old;
 }
 
 static void begin_change(struct commit *c)
@@ -392,6 +428,7 @@ static int carry_out(struct commit *c)
 			vmi_retired_collect(c->retired);
 		for (i = 0; i < c->n; i++)
 			publish(&c->spaces[i]);
+		publish_attributes(c);
 		if (be->map_changed)
 			be->map_changed(c->vm);
 	}
@@ -401,9 +438,11 @@ static int carry_out(struct commit *c)
 
 int vmi_map_apply(struct vmapi_map *map, struct vmapi_retired *retired)
 {
-	struct commit c = { .vm = map->vm, .retired = retired };
-	int err;
+	struct commit c = { .vm = map->vm, .map = map, .retired = retired };
+	int err = vmi_region_refuses(map->vm);
 
+	if (err)
+		return err;
 	vmi_posted_deliver(map->vm);
 	pthread_mutex_lock(&map->vm->map_lock);
 	if (atomic_load(&map->vm->map_broken))

@@ -192,10 +192,30 @@ static void free_context(struct vmapi *ctx)
 	vmi_free(ctx);
 }
 
+int vmi_context_open(const struct vmi_backend *be, struct vmapi **out)
+{
+	struct vmapi *ctx = vmi_zalloc_aligned(64, be->ctx_size);
+	int err;
+
+	if (!ctx)
+		return vmi_fail(-ENOMEM, "context", "no memory");
+	ctx->be = be;
+	atomic_init(&ctx->refs, 1);
+	pthread_mutex_init(&ctx->log_lock, NULL);
+	watch_forks(ctx);
+	vmi_trace_environment(ctx);
+	err = be->open(ctx);
+	if (err) {
+		free_context(ctx);
+		return err;
+	}
+	*out = ctx;
+	return 0;
+}
+
 int vmapi_open(const char *name, unsigned flags, struct vmapi **out)
 {
 	struct choice choice;
-	struct vmapi *ctx;
 	int err;
 
 	vmi_enter_free(__func__);
@@ -204,24 +224,11 @@ int vmapi_open(const char *name, unsigned flags, struct vmapi **out)
 	if (flags)
 		return vmi_fail(-EINVAL, "", "unknown flags 0x%x", flags);
 	err = choose(name, &choice);
-	if (err)
-		return err;
-	ctx = vmi_zalloc_aligned(64, choice.be->ctx_size);
-	if (!ctx)
-		return vmi_fail(-ENOMEM, "context", "no memory");
-	ctx->be = choice.be;
-	atomic_init(&ctx->refs, 1);
-	pthread_mutex_init(&ctx->log_lock, NULL);
-	memcpy(ctx->reason, choice.reason, sizeof(ctx->reason));
-	watch_forks(ctx);
-	vmi_trace_environment(ctx);
-	err = ctx->be->open(ctx);
-	if (err) {
-		free_context(ctx);
-		return err;
-	}
-	*out = ctx;
-	return 0;
+	if (!err)
+		err = vmi_context_open(choice.be, out);
+	if (!err)
+		memcpy((*out)->reason, choice.reason, sizeof(choice.reason));
+	return err;
 }
 
 void vmi_context_get(struct vmapi *ctx)

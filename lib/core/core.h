@@ -11,12 +11,16 @@
 #include <vmapi/vmapi.h>
 
 #include "lib/compiler.h"
+#include "lib/region/region.h"
 
+struct vmapi_cpuid;
 struct vmi_backend;
-struct vmi_regions;
+struct vmi_bus_wait;
 struct vmi_chipset;
 struct vmi_log;
+struct vmi_log_follower;
 struct vmi_logged;
+struct vmi_reg_plan;
 struct vmi_posted;
 struct vmi_routes;
 
@@ -64,11 +68,19 @@ struct vmapi_ram {
 	/* The dirty log, from its first use on: lib/core/dirty.c */
 	_Atomic(struct vmi_log *) log;
 	struct vmi_logged *logged; /* under ctx->log_lock */
-	atomic_uint n_logged;
-	/* guest_memfd: whose it is, to be compared only; else NULL */
+	struct vmi_log_follower *followers; /* and so are they */
+	uint64_t log_changes; /* and it: how often entries began or ended */
+	atomic_uint n_logged; /* of both together */
+	/* guest_memfd, device: whose it is, to be compared only; or NULL */
 	const struct vmapi_vm *vm;
 	int private_fd;	     /* its private half, or -1 */
 };
+
+/* Pages that nobody reads for the sake of their contents. */
+static inline bool vmi_ram_is_device(const struct vmapi_ram *ram)
+{
+	return ram->kind == VMAPI_RAM_DEVICE;
+}
 
 /* Somebody who wants to know that RAM changed behind his back. */
 struct vmi_ram_watch {
@@ -82,11 +94,22 @@ struct vmi_map_entry {
 	uint64_t gpa;
 	uint64_t bytes;
 	uint64_t offset;
-	struct vmapi_ram *ram; /* referenced by the view that holds it */
-	uint32_t flags;
-	uint32_t slot; /* the backend's own */
+	/* referenced by the view that holds it; NULL: lib/core/memattr.c */
+	struct vmapi_ram *ram;
+	uint32_t flags; /* VMAPI_MAP_, and VMI_MAP_TRACKED */
+	uint32_t slot;	/* the backend's own */
 	struct vmi_logged *logged; /* with VMAPI_MAP_LOG; lib/core/dirty.h */
 };
+
+/* Its VMAPI_MAP_LOG is not the application's: lib/core/track.c. */
+#define VMI_MAP_TRACKED (1u << 31)
+
+/* As the application knows them. */
+static inline uint32_t vmi_map_flags(const struct vmi_map_entry *e)
+{
+	return e->flags & VMI_MAP_TRACKED
+		? e->flags & ~(VMI_MAP_TRACKED | VMAPI_MAP_LOG) : e->flags;
+}
 
 /* An entry in a balanced tree: lib/core/tree.c. */
 struct vmi_map_node {
@@ -137,20 +160,35 @@ struct vmapi_vm {
 	unsigned n_vcpus;
 	pthread_mutex_t map_lock; /* one commit at a time; readers of views */
 	struct vmapi_as *spaces;  /* as 0 first */
+	_Atomic(struct vmapi_as *) second; /* as 1: vmi_as_second() */
+	/* addresses with attributes: entries without ram.  Under map_lock. */
+	struct vmi_map_node *attributes;
+	bool is_tracked; /* all its memory is logged; under map_lock */
 	atomic_bool map_broken;
 	uint64_t log_round; /* the last one of the context that looked here */
 	/* Views that a vcpu in the guest may still read: lib/core/map.c. */
 	struct vmi_view *retired;
 	size_t retired_bytes;
 	/* What the backend said when the VM was made. */
-	uint64_t page_size;
+	uint64_t map_align; /* of guest addresses, lengths and offsets */
 	unsigned phys_bits;
 	size_t map_entries_max;
+	atomic_bool has_saver; /* a save or a restore is under way */
+	/* The last state saved or restored, on which a delta goes. */
+	uint8_t state_id[16];
+	bool has_state;
 	uint32_t x86_exit_flags; /* of vmapi_x86_exits(), under `lock` */
 	/* the run gate: lib/core/gate.c */
 	pthread_mutex_t gate_lock;
 	pthread_cond_t gate_cond;
 	atomic_uint gate_closed;
+	/* under gate_lock, a hold: lib/core/hold.c */
+	bool is_held;
+	pthread_t holder;
+	/* The VM's clock: lib/core/chipset.c */
+	_Atomic(uint64_t) clock_start; /* the host's time of its 0 */
+	_Atomic(uint64_t) clock_stood; /* 0: it goes; else its time + 1 */
+	struct vmapi_cpuid *cpuid; /* of its CPU model; NULL: not x86 */
 	/* what answers accesses without the application: lib/region */
 	_Atomic(struct vmi_regions *) regions;
 	/* chips of the library: lock, clock, timers: lib/core/chipset.c */
@@ -162,8 +200,28 @@ struct vmapi_vm {
 	struct vmapi_device *devices;
 	/* descriptors beside the timer: vmi_chipset_watch() */
 	atomic_uint watched;
+	/* device processes, under map_lock: lib/core/channel.c */
+	struct vmapi_channel *channels;
+	/* Who takes exits before the application: them, and `calls`. */
+	atomic_uint n_takers;
+	struct vmi_calls *calls; /* lib/core/hypercall.c; or NULL */
+	/* Its APIC bus: lib/core/bus.c; the lock comes before the chipset's. */
+	pthread_mutex_t bus_lock;
+	_Atomic(struct vmapi_bus *) bus;
 	/* writes that wait: lib/core/posted.c; NULL until a range is made */
 	_Atomic(struct vmi_posted *) posted;
+	/* device programs, under the chipset's lock: lib/core/program.c */
+	struct vmapi_program *programs;
+	atomic_uint n_programs;
+	/* vcpus with a thread of the library, under the chipset's lock */
+	struct vmapi_runner *runners;
+};
+
+/* Of a vcpu in a VM that is held. */
+enum vmi_hold_state {
+	VMI_HOLD_NONE,
+	VMI_HOLD_PARKED, /* the thread that runs it waits */
+	VMI_HOLD_TAKEN	 /* no thread runs it: the holder has it */
 };
 
 struct vmapi_vcpu {
@@ -174,12 +232,13 @@ struct vmapi_vcpu {
 	uint32_t flags; /* of its config */
 	uint64_t features;
 	unsigned index; /* in order of creation */
+	bool ran; /* by its backend: it was in the guest, CPUID is frozen */
 	atomic_int running; /* 1: a thread is in run or settle */
 	atomic_int place;   /* enum vmi_vcpu_place */
 	/* An exit that must be answered: VMAPI_EXIT_ANSWER given, no answer. */
 	bool unanswered;
 	uint32_t answer_bytes; /* what vmapi_vcpu_complete() must bring */
-	uint32_t answer_is_optional; /* 0 bytes are legal too (MSR: #GP) */
+	bool answer_is_optional; /* 0 bytes are legal too (MSR: #GP) */
 	/*
 	 * The last instruction may not be finished: set by core when an exit
 	 * is answered, and by a backend for whatever else its kernel leaves
@@ -187,10 +246,31 @@ struct vmapi_vcpu {
 	 * clears this at VMAPI_EXIT_SETTLED and before each run.
 	 */
 	bool unsettled;
+	bool has_moved_on; /* it ran since the last restore of the VM */
+	struct vmi_reg_plan *get_plan, *set_plan; /* lib/core/regbatch.c */
 	/* What such a settle brought: the next run or settle gives it. */
 	struct vmapi_exit *held;
 	bool is_held;
+	struct vmi_remote *remote; /* an access of another process, or NULL */
+	atomic_int woken_by; /* whom a kick signals while it waits; -1 */
+	struct vmi_bus_wait *bus_wait; /* what it asked the bus, or NULL */
+	atomic_uint extint; /* VMI_EXTINT_: it is to fetch a vector there */
+	struct vmapi_runner *runner; /* whose thread runs it, or NULL */
+	atomic_bool is_kicked; /* by the application: lib/core/runner.c */
+	struct vmi_region_hint near; /* what its accesses found last */
 	struct vmapi_stats *stats; /* open handles, under vm->lock */
+	/* Whose server of that number it is, or NULL: lib/core/connect.c */
+	struct vmapi_device *controller;
+	uint32_t server;
+	/* The access whose region failed: its exit says so; error 0: none. */
+	struct vmapi_exit_region failure;
+	/* The exit that is unanswered is a call, by this; or NULL. */
+	const struct vmi_call_abi *call;
+	bool call_is_native;
+	/* It failed, or the run was stopped (VMAPI_EXIT_SETTLED). */
+	bool has_news;
+	enum vmi_hold_state hold; /* with the next, under gate_lock: hold.c */
+	bool asked_to_stop;
 };
 
 /* -- lib/core/error.c --------------------------------------------------- */
@@ -204,6 +284,8 @@ int vmi_fail(int code, const char *object, const char *format, ...)
 /* The same with the range or tag that the failure is about. */
 int vmi_fail_range(int code, uint64_t first, uint64_t size,
 	const char *format, ...) vmi_printf(4, 5);
+/* A failure that another thread had recorded. */
+int vmi_fail_again(const struct vmapi_error *failure);
 /* "vcpu 3": lives until the next call on this thread. */
 const char *vmi_object(const char *format, ...) vmi_printf(1, 2);
 
@@ -214,7 +296,20 @@ const char *vmi_object(const char *format, ...) vmi_printf(1, 2);
 int vmi_enter(const struct vmapi *ctx, const char *operation);
 void vmi_enter_free(const char *operation);
 /* The check alone, safe in signal handlers. */
-bool vmi_is_inherited(const struct vmapi *ctx);
+bool vmi_is_another_process(const struct vmapi *ctx);
+static inline bool vmi_is_inherited(const struct vmapi *ctx)
+{
+	return vmi_likely(ctx->alive != NULL) ? !*ctx->alive
+					      : vmi_is_another_process(ctx);
+}
+
+/*
+ * For a call that has to be cheap: in place of vmi_enter(), the check; and
+ * when it has failed, its name for the record.  Returns `code`.
+ */
+int vmi_enter_late(int code, const char *operation);
+/* The failure of a public function that called another one is its own. */
+int vmi_retell(int err, const char *operation);
 
 /* The one sentence for a NULL operation, and for a NULL pointer. */
 int vmi_unsupported(const struct vmapi *ctx);
@@ -247,6 +342,8 @@ void vmi_trace_environment(struct vmapi *ctx);
 
 /* -- References --------------------------------------------------------- */
 
+/* Without a choice and its reason. */
+int vmi_context_open(const struct vmi_backend *be, struct vmapi **ctx);
 void vmi_context_get(struct vmapi *ctx);
 void vmi_context_put(struct vmapi *ctx);
 void vmi_vm_get(struct vmapi_vm *vm);
@@ -255,6 +352,11 @@ void vmi_ram_get(struct vmapi_ram *ram);
 void vmi_ram_put(struct vmapi_ram *ram);
 void vmi_as_get(struct vmapi_as *as);
 void vmi_as_put(struct vmapi_as *as);
+/* What x86 processors see in SMM, or NULL: read inside the run gate. */
+static inline struct vmapi_as *vmi_as_second(struct vmapi_vm *vm)
+{
+	return atomic_load_explicit(&vm->second, memory_order_acquire);
+}
 /* Let an idle vcpu see this space, and no more the last one. */
 void vmi_vcpu_see(struct vmapi_vcpu *vcpu, struct vmapi_as *as);
 
@@ -262,6 +364,9 @@ void vmi_vcpu_see(struct vmapi_vcpu *vcpu, struct vmapi_as *as);
 
 /* A capability's value, 0 where it is absent; vm may be NULL. */
 int64_t vmi_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id);
+/* The same where it matters that it could not be asked. */
+int vmi_cap_ask(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
+	int64_t *value);
 
 /* -- lib/core/vm.c ------------------------------------------------------ */
 
@@ -279,9 +384,22 @@ void vmi_vm_release(struct vmapi_vm *vm);
  * unanswered, and the last instruction is finished.  -EBUSY.
  */
 int vmi_vcpu_claim(struct vmapi_vcpu *vcpu);
+/* The same where posted writes are not to be given out, or were. */
+int vmi_vcpu_take(struct vmapi_vcpu *vcpu);
+/*
+ * Finish the last instruction of one that is taken; what that retires is added
+ * to *retired.  What it asks for in turn is held for the next run or settle.
+ */
+int vmi_vcpu_finish(struct vmapi_vcpu *vcpu, uint64_t *retired);
+/* Only that nobody runs it meanwhile: whatever its last exit wants. */
+int vmi_vcpu_take_as_is(struct vmapi_vcpu *vcpu);
 void vmi_vcpu_release(struct vmapi_vcpu *vcpu);
+/* Of one that is taken: nothing is unanswered or unfinished, or -EBUSY. */
+int vmi_vcpu_rest(struct vmapi_vcpu *vcpu);
 /* Reset one that is claimed, whatever its last exit wanted. */
 int vmi_vcpu_reset(struct vmapi_vcpu *vcpu);
+/* Out of the guest, wherever it waits; the kick exit is the caller's. */
+void vmi_vcpu_fetch(struct vmapi_vcpu *vcpu);
 const char *vmi_vcpu_label(const struct vmapi_vcpu *vcpu);
 
 /* -- lib/core/gate.c ---------------------------------------------------- */
@@ -292,16 +410,55 @@ const char *vmi_vcpu_label(const struct vmapi_vcpu *vcpu);
  * broken (the sentence is recorded), and the vcpu stays outside.  After
  * leave the vcpu holds no pointer into a view, into RAM found through one,
  * or into the region snapshot.
+ *
+ * Both are full barriers: what was stored before is seen by others before
+ * anything is loaded after.
  */
-bool vmi_gate_enter(struct vmapi_vcpu *vcpu);
-void vmi_gate_leave(struct vmapi_vcpu *vcpu);
+bool vmi_gate_enter_closed(struct vmapi_vcpu *vcpu);
+void vmi_gate_leave_closed(struct vmapi_vcpu *vcpu);
+
+static inline bool vmi_gate_enter(struct vmapi_vcpu *vcpu)
+{
+	atomic_store_explicit(
+		&vcpu->place, VMI_IN_GUEST, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (vmi_likely(!atomic_load_explicit(
+			&vcpu->vm->gate_closed, memory_order_acquire)))
+		return true;
+	return vmi_gate_enter_closed(vcpu);
+}
+
+/* Out of the guest, to one place or another. */
+static inline void vmi_gate_go_out(
+	struct vmapi_vcpu *vcpu, enum vmi_vcpu_place place)
+{
+	atomic_store_explicit(&vcpu->place, (int)place, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (vmi_unlikely(atomic_load_explicit(
+			&vcpu->vm->gate_closed, memory_order_relaxed)))
+		vmi_gate_leave_closed(vcpu);
+}
+
+static inline void vmi_gate_leave(struct vmapi_vcpu *vcpu)
+{
+	vmi_gate_go_out(vcpu, VMI_OUTSIDE);
+}
+
 /*
  * Between the two, around a wait for somebody else: a device process, or a
  * ring with room.  Meanwhile the vcpu counts as outside, so that what it
  * waits for may change the map; pointers are given up as at leave.
  */
-void vmi_gate_block(struct vmapi_vcpu *vcpu);
-bool vmi_gate_unblock(struct vmapi_vcpu *vcpu);
+static inline void vmi_gate_block(struct vmapi_vcpu *vcpu)
+{
+	vmi_gate_go_out(vcpu, VMI_BLOCKED);
+}
+
+static inline bool vmi_gate_unblock(struct vmapi_vcpu *vcpu)
+{
+	return vmi_gate_enter(vcpu);
+}
+
 /*
  * Close: returns when every vcpu is outside.  Open again.  Not from between
  * enter and leave.  Closers wait for each other.
@@ -310,7 +467,10 @@ void vmi_gate_close(struct vmapi_vm *vm);
 void vmi_gate_open(struct vmapi_vm *vm);
 /* Before it is opened: let no vcpu in any more. */
 void vmi_gate_break(struct vmapi_vm *vm);
-/* Whether at some moment during the call every vcpu was outside. */
+/*
+ * Whether at some moment during the call every vcpu was outside, and the gate
+ * not closed by whoever reads what they read.
+ */
 bool vmi_gate_is_quiet(struct vmapi_vm *vm);
 int vmi_gate_init(struct vmapi_vm *vm);
 void vmi_gate_fini(struct vmapi_vm *vm);
@@ -340,6 +500,13 @@ size_t vmi_view_count(const struct vmi_view *view);
 /* A view of nothing, for a root to be put into; drop one with its nodes. */
 struct vmi_view *vmi_view_new(void);
 void vmi_view_free(struct vmi_view *view);
+
+/*
+ * The attributes of gpa, and how far they go, at most to `*bytes`.  Under
+ * map_lock.
+ */
+uint32_t vmi_attributes_at(struct vmi_map_node *root, uint64_t gpa,
+	uint64_t *bytes);
 
 /* The first address space with its view, and the end of them all. */
 int vmi_spaces_init(struct vmapi_vm *vm);

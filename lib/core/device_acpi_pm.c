@@ -16,10 +16,13 @@ static struct vmi_acpi_pm *chip_of(struct vmapi_device *device)
 	return &vmi_container_of(device, struct pm_device, device)->chip;
 }
 
-static int init(struct vmapi_device *device, uint64_t now)
+static int init(struct vmapi_device *device,
+	const struct vmi_device_plan *plan, uint64_t now)
 {
 	const struct vmi_acpi_pm_config config = {
-		.sci = vmi_device_line(device, 0) };
+		.sci = vmi_device_line(device, 0),
+		.timer32 = plan->flags & VMAPI_DEVICE_TIMER32,
+	};
 
 	vmi_acpi_pm_init(chip_of(device), &config, now);
 	return 0;
@@ -33,7 +36,7 @@ static uint64_t read_port(struct vmapi_device *device, uint64_t offset,
 }
 
 static void write_port(struct vmapi_device *device, uint64_t offset,
-	const struct vmi_access *access, uint64_t now)
+	const struct vmapi_access *access, uint64_t now)
 {
 	vmi_acpi_pm_write(chip_of(device), (uint16_t)offset, access->bytes,
 		(uint32_t)access->value, now);
@@ -60,15 +63,6 @@ static int command(struct vmapi_device *device, unsigned id, uint64_t now)
 		return -ENOENT;
 	vmi_acpi_pm_event(chip_of(device), VMI_PM1_PWRBTN, now);
 	return 0;
-}
-
-static void get_all(struct vmapi_device *device, void *data, uint64_t now)
-{
-	struct vmi_acpi_pm_state state;
-
-	vmi_acpi_pm_update(chip_of(device), now);
-	vmi_acpi_pm_get_state(chip_of(device), &state);
-	memcpy(data, &state, sizeof(state));
 }
 
 static int set_all(struct vmapi_device *device, const void *data, uint64_t now)
@@ -104,9 +98,16 @@ static int set_status(
 	return 0;
 }
 
+static int check(struct vmapi_device *device, const void *state)
+{
+	struct vmi_acpi_pm trial = *chip_of(device);
+
+	return vmi_acpi_pm_set_state(&trial, state);
+}
+
 static const struct vmi_device_slot slots[] = {
-	{ VMAPI_DEVICE_STATE_ALL, sizeof(struct vmi_acpi_pm_state), get_all,
-		set_all },
+	{ VMAPI_DEVICE_STATE_ALL, sizeof(struct vmi_acpi_pm_state),
+		vmi_device_state, set_all },
 	{ VMAPI_ACPI_PM_STATUS, sizeof(uint16_t), get_status, set_status },
 };
 
@@ -115,10 +116,13 @@ const struct vmi_device_type vmi_device_acpi_pm = {
 	.id = VMAPI_DEVICE_ACPI_PM,
 	.size = sizeof(struct pm_device),
 	.n_irqs = 1,
+	.quiet = true,
+	.flags = VMAPI_DEVICE_TIMER32,
 	.usual_base = 0x600,
 	/* PM1_CNT, between them, is the application's. */
 	.ranges = { { VMI_SPACE_PORT, VMI_PM1_STS, 4 },
 		{ VMI_SPACE_PORT, VMI_PM_TMR, 4 } },
+	.state_at = offsetof(struct pm_device, chip.s),
 	.init = init,
 	.read = read_port,
 	.write = write_port,
@@ -128,4 +132,6 @@ const struct vmi_device_type vmi_device_acpi_pm = {
 	.command = command,
 	.slots = slots,
 	.n_slots = vmi_array_len(slots),
+	.layout = &vmi_layout_acpi_pm,
+	.check = check,
 };

@@ -5,7 +5,8 @@
  * Their state as a whole is a stream of records, one for each value, in the
  * order in which they have to be set again (lib/arch/attr_walk.def).  What
  * this kernel has not is left out.  A restore first reads the whole stream,
- * and touches nothing if a record is none of the device's.
+ * and touches nothing if a record is none of the device's; if the kernel
+ * refuses one, the values that the device had before are set again.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,24 +16,24 @@
 #include "lib/core/device.h"
 #include "lib/sys/sys.h"
 
-#define NATIVE(n, l)                                                           \
+#define NATIVE(n, l, servers)                                                  \
 	{                                                                      \
 		.id = VMAPI_DEVICE_##n, .name = l,                             \
-		.size = sizeof(struct vmapi_device)                            \
+		.size = sizeof(struct vmapi_device), .has_servers = servers    \
 	}
 
 static const struct vmi_device_type natives[] = {
-	NATIVE(MPIC_20, "mpic-2.0"),
-	NATIVE(MPIC_42, "mpic-4.2"),
-	NATIVE(XICS, "xics"),
-	NATIVE(VFIO, "vfio"),
-	NATIVE(VGIC_V2, "vgic-v2"),
-	NATIVE(FLIC, "flic"),
-	NATIVE(VGIC_V3, "vgic-v3"),
-	NATIVE(VGIC_ITS, "vgic-its"),
-	NATIVE(XIVE, "xive"),
-	NATIVE(PV_TIME, "pv-time"),
-	NATIVE(AIA, "aia"),
+	NATIVE(MPIC_20, "mpic-2.0", true),
+	NATIVE(MPIC_42, "mpic-4.2", true),
+	NATIVE(XICS, "xics", true),
+	NATIVE(VFIO, "vfio", false),
+	NATIVE(VGIC_V2, "vgic-v2", false),
+	NATIVE(FLIC, "flic", false),
+	NATIVE(VGIC_V3, "vgic-v3", false),
+	NATIVE(VGIC_ITS, "vgic-its", false),
+	NATIVE(XIVE, "xive", true),
+	NATIVE(PV_TIME, "pv-time", false),
+	NATIVE(AIA, "aia", false),
 };
 
 const struct vmi_device_type *vmi_device_native(unsigned id)
@@ -55,6 +56,15 @@ void vmi_native_close(struct vmapi_device *device)
 {
 	vmi_sys->close(device->fd);
 	device->fd = -1;
+}
+
+/* XICS has no list of the sources that there are, of a million numbers. */
+void vmi_native_note(
+	struct vmapi_device *device, const struct vmi_attr_call *call)
+{
+	if (device->type->id == VMAPI_DEVICE_XICS && call->group == 1 &&
+		call->number >= device->sources)
+		device->sources = call->number + 1;
 }
 
 /* -- Records ------------------------------------------------------------ */
@@ -86,6 +96,7 @@ struct walk {
 	uint8_t *out;
 	size_t room, used; /* `used` counts on where there is no room */
 	uint32_t n;
+	bool quiet; /* commands that write to the guest's memory are left out */
 };
 
 static void put(struct walk *w, const void *data, size_t bytes)
@@ -183,12 +194,15 @@ static int save_value(struct walk *w, const struct vmi_attr_step *step,
 static int save_range(
 	struct walk *w, const struct vmi_attr_step *step, uint64_t part)
 {
-	uint64_t last = vmi_attr_step_last(step, w->irqs), number;
+	uint64_t end = vmi_attr_step_end(step, w->irqs), number;
 	int err = 0;
 
-	for (number = step->first; number <= last && !err;
+	for (number = step->first; number < end && !err;
 		number += step->stride) {
 		err = save_value(w, step, part | number);
+		/* Of some arrays a processor has the first ones (ICC_AP1R). */
+		if (err == -EINVAL && number != step->first)
+			return 0;
 		if (is_absent(err))
 			err = 0;
 	}
@@ -295,7 +309,10 @@ static int set_record(
 	if (err)
 		return err;
 	aim(w, how->group, r->number, (void *)(uintptr_t)data);
-	return vmi_attr_set(&w->call, how, r->bytes);
+	err = vmi_attr_set(&w->call, how, r->bytes);
+	if (!err)
+		vmi_native_note(w->device, &w->call);
+	return err;
 }
 
 /* The record at `at`, whole, or false. */
@@ -335,13 +352,17 @@ static int for_records(struct walk *w, const uint8_t *data, size_t bytes,
 
 /* -- The whole ---------------------------------------------------------- */
 
-/* How many interrupts a GIC has: KVM_DEV_ARM_VGIC_GRP_NR_IRQS. */
+/*
+ * How many interrupts there are, and 32 that are private: a GIC says it,
+ * KVM_DEV_ARM_VGIC_GRP_NR_IRQS.
+ */
 static void ask_irqs(struct walk *w)
 {
 	const struct vmi_attr_row *row = row_of(w, 3, 0, false);
 	size_t bytes = sizeof(uint32_t);
 	uint32_t n = 0;
 
+	w->irqs = 32 + (unsigned)w->device->sources;
 	if (!row || strcmp(row->name, "irqs"))
 		return;
 	aim(w, 3, 0, &n);
@@ -368,7 +389,8 @@ static int save_all(struct walk *w)
 	ask_irqs(w);
 	put(w, &head, sizeof(head));
 	while (!err && (step = vmi_attr_step_next(owner, step)))
-		err = save_step(w, step);
+		if (!w->quiet || step->verb != VMI_STEP_SAVE)
+			err = save_step(w, step);
 	head.n = w->n;
 	if (sizeof(head) <= w->room)
 		memcpy(w->out, &head, sizeof(head));
@@ -391,7 +413,8 @@ static int with_vcpus_stopped(struct walk *w,
 	return err;
 }
 
-int vmi_native_save(struct vmapi_device *device, void *data, size_t *bytes)
+int vmi_native_save(struct vmapi_device *device, bool claimed, void *data,
+	size_t *bytes)
 {
 	struct walk w;
 	int err;
@@ -399,7 +422,7 @@ int vmi_native_save(struct vmapi_device *device, void *data, size_t *bytes)
 	begin(&w, device);
 	w.out = data;
 	w.room = *bytes;
-	err = with_vcpus_stopped(&w, save_all);
+	err = claimed ? save_all(&w) : with_vcpus_stopped(&w, save_all);
 	if (err)
 		return vmi_fail(err, device->type->name,
 			"the state cannot be read");
@@ -411,13 +434,68 @@ int vmi_native_save(struct vmapi_device *device, void *data, size_t *bytes)
 	return 0;
 }
 
-/* `out` and `used` are the stream. */
+/* `out` and `used` are the stream.  Who has all vcpus takes back himself. */
 static int restore_all(struct walk *w)
 {
 	return for_records(w, w->out, w->used, true);
 }
 
-int vmi_native_restore(
+/*
+ * The device's values as they are, in memory of our own.  Tables of an ITS
+ * and pending LPIs stay where they are: in the guest's memory are those that
+ * the restore is about to read.
+ */
+static int remember(struct walk *w, const struct walk *of)
+{
+	int err;
+
+	begin(w, of->device);
+	w->quiet = true;
+	err = save_all(w);
+	if (err)
+		return vmi_fail(err, of->device->type->name,
+			"the state as it was cannot be read");
+	w->out = vmi_alloc(w->used);
+	if (!w->out)
+		return vmi_fail(-ENOMEM, of->device->type->name, "no memory");
+	w->room = w->used;
+	w->used = w->n = 0;
+	err = save_all(w);
+	if (!err && w->used <= w->room)
+		return 0;
+	vmi_free(w->out);
+	return vmi_fail(err ? err : -EBUSY, of->device->type->name,
+		"the state as it was cannot be read");
+}
+
+/* The error that is told is the one that made us turn back. */
+static int take_back(struct walk *before, int why)
+{
+	struct vmapi_error first = *vmapi_error_last();
+
+	if (restore_all(before))
+		return vmi_fail(-EIO, before->device->type->name,
+			"it could neither be restored nor taken back (%s)",
+			first.message);
+	return vmi_fail_range(why, first.range_first, first.range_size, "%s",
+		first.message);
+}
+
+static int restore_or_take_back(struct walk *w)
+{
+	struct walk before;
+	int err = remember(&before, w);
+
+	if (err)
+		return err;
+	err = restore_all(w);
+	if (err)
+		err = take_back(&before, err);
+	vmi_free(before.out);
+	return err;
+}
+
+int vmi_native_check(
 	struct vmapi_device *device, const void *data, size_t bytes)
 {
 	struct head head;
@@ -431,7 +509,20 @@ int vmi_native_restore(
 		for_records(&w, data, bytes, false))
 		return vmi_fail(-EINVAL, device->type->name,
 			"this is no state of the device");
+	return 0;
+}
+
+int vmi_native_restore(struct vmapi_device *device, bool claimed,
+	const void *data, size_t bytes)
+{
+	struct walk w;
+	int err = vmi_native_check(device, data, bytes);
+
+	if (err)
+		return err;
+	begin(&w, device);
 	w.out = (uint8_t *)(uintptr_t)data; /* only read */
 	w.used = bytes;
-	return with_vcpus_stopped(&w, restore_all);
+	return claimed ? restore_all(&w)
+		       : with_vcpus_stopped(&w, restore_or_take_back);
 }

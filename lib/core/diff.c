@@ -20,7 +20,7 @@ struct spans {
 
 static struct span span_of(const struct vmi_map_op *op)
 {
-	if (op->kind == VMI_MAP_CLEAR)
+	if (op->kind == VMI_MAP_CLEAR || op->kind == VMI_MAP_TRACK)
 		return (struct span){ 0, UINT64_MAX };
 	return (struct span){ op->e.gpa, vmi_last_of(&op->e) };
 }
@@ -92,12 +92,17 @@ static bool is_same_place(
 		a->offset == b->offset && a->ram == b->ram;
 }
 
-/* Nothing differs but the log, which a kernel can switch in place. */
+/*
+ * Nothing differs but the log, which a kernel can switch in place.  One that
+ * goes on for somebody else ends first, so that its pages are told.
+ */
 static bool is_relogged(
 	const struct vmi_map_entry *a, const struct vmi_map_entry *b)
 {
-	return is_same_place(a, b) &&
-		(a->flags ^ b->flags) == VMAPI_MAP_LOG;
+	uint32_t differ = a->flags ^ b->flags;
+
+	return is_same_place(a, b) && differ & VMAPI_MAP_LOG &&
+		!(differ & ~(VMAPI_MAP_LOG | VMI_MAP_TRACKED));
 }
 
 static void put(struct vmi_map_entry *array, size_t *n,

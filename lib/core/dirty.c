@@ -22,6 +22,9 @@
  * Others write, then mark.  Marking is a read-modify-write even where the bit
  * is set already, so that whoever takes the bit away sees the data.
  *
+ * A save that goes on while others read the log follows the object: whatever
+ * anybody takes from the log is noted in its own bitmap, too, under log_lock.
+ *
  * Lock order: vm->map_lock or vm->lock, then ctx->log_lock, then the gate.
  * One reader, or commit that ends a log, at a time for each context; writers
  * of the bitmap take no lock.
@@ -33,6 +36,7 @@
 #include "lib/core/backend.h"
 #include "lib/core/bitmap.h"
 #include "lib/core/dirty.h"
+#include "lib/core/posted.h"
 #include "lib/sys/sys.h"
 
 struct vmi_log {
@@ -155,12 +159,16 @@ static struct row look(const struct vmi_log *log, uint64_t page, uint64_t end)
 }
 
 /* Only readers clear, and they take turns: what was seen set still is. */
-static void take_row(struct vmi_log *log, struct row row)
+static void take_row(struct vmapi_ram *ram, struct row row)
 {
+	struct vmi_log *log = atomic_load(&ram->log);
 	unsigned from = (unsigned)(row.page % 64);
+	struct vmi_log_follower *f;
 
 	atomic_fetch_and(&log->words[row.page / 64],
 		~mask_of(from, from + (unsigned)row.n));
+	for (f = ram->followers; f; f = f->next)
+		vmi_bitmap_set(f->pages, row.page, row.n);
 }
 
 void vmi_log_move(struct vmapi_ram *ram, uint64_t offset, uint64_t bytes,
@@ -173,7 +181,7 @@ void vmi_log_move(struct vmapi_ram *ram, uint64_t offset, uint64_t bytes,
 
 	for (row = look(log, first, end); row.n;
 		row = look(log, row.page + row.n, end)) {
-		take_row(log, row);
+		take_row(ram, row);
 		vmi_bitmap_set(bitmap, row.page - first, row.n);
 	}
 }
@@ -202,8 +210,9 @@ static bool give(struct vmapi_dirty *d, size_t room, struct row row,
 }
 
 /* Move pages from the log to the caller, and the cursor behind them. */
-static void take_pages(struct vmi_log *log, struct vmapi_dirty *d)
+static void take_pages(struct vmapi_ram *ram, struct vmapi_dirty *d)
 {
+	struct vmi_log *log = atomic_load(&ram->log);
 	uint64_t page = d->offset >> log->shift;
 	uint64_t end = page + (d->bytes >> log->shift);
 	uint64_t most = d->max_pages ? d->max_pages : UINT64_MAX;
@@ -220,7 +229,7 @@ static void take_pages(struct vmi_log *log, struct vmapi_dirty *d)
 		if (row.n && !give(d, room, row, log->shift))
 			break;
 		if (row.n)
-			take_row(log, row);
+			take_row(ram, row);
 		page += row.n;
 	}
 	d->offset = page << log->shift;
@@ -238,6 +247,7 @@ void vmi_logged_link(struct vmi_logged *l)
 	if (l->next)
 		l->next->at = &l->next;
 	ram->logged = l;
+	ram->log_changes++;
 	atomic_fetch_add(&ram->n_logged, 1);
 }
 
@@ -246,6 +256,7 @@ void vmi_logged_unlink(struct vmi_logged *l)
 	*l->at = l->next;
 	if (l->next)
 		l->next->at = l->at;
+	l->e.ram->log_changes++;
 	atomic_fetch_sub(&l->e.ram->n_logged, 1);
 }
 
@@ -357,15 +368,14 @@ static void rearm(struct vmapi_ram *ram)
 
 static int read_locked(struct vmapi_ram *ram, struct vmapi_dirty *d)
 {
-	struct vmi_log *log = atomic_load(&ram->log);
 	int err;
 
 	ram->ctx->log_round++;
 	err = fetch_range(ram, d);
 	if (err)
 		return err;
-	if (log) {
-		take_pages(log, d);
+	if (atomic_load(&ram->log)) {
+		take_pages(ram, d);
 	} else {
 		d->offset += d->bytes;
 		d->bytes = d->pages = d->n_runs = 0;
@@ -400,6 +410,131 @@ static int check(const struct vmapi_ram *ram, const struct vmapi_dirty *d)
 	return 0;
 }
 
+/* The i-th VM that logs this object, referenced, or NULL. */
+static struct vmapi_vm *logging_vm(struct vmapi_ram *ram, unsigned i)
+{
+	struct vmapi_vm *vm = NULL;
+	struct vmi_logged *l;
+
+	pthread_mutex_lock(&ram->ctx->log_lock);
+	for (l = ram->logged; l && i; l = l->next)
+		i--;
+	if (l && vmi_posted_exists(l->vm)) {
+		vm = l->vm;
+		vmi_vm_get(vm);
+	}
+	pthread_mutex_unlock(&ram->ctx->log_lock);
+	return vm;
+}
+
+/* Whoever answers a posted write may write to memory for the guest. */
+static void flush_posted(struct vmapi_ram *ram)
+{
+	unsigned i, n = atomic_load(&ram->n_logged);
+
+	for (i = 0; i < n; i++) {
+		struct vmapi_vm *vm = logging_vm(ram, i);
+
+		if (!vm)
+			continue;
+		vmi_posted_deliver(vm);
+		vmi_vm_put(vm);
+	}
+}
+
+/* -- Following ---------------------------------------------------------- */
+
+static uint64_t pages_of(const struct vmapi_ram *ram)
+{
+	return atomic_load(&ram->log)->pages;
+}
+
+bool vmi_log_is_wanted(struct vmapi_ram *ram)
+{
+	const struct vmi_logged *l;
+	bool wanted = false;
+
+	pthread_mutex_lock(&ram->ctx->log_lock);
+	for (l = ram->logged; l && !wanted; l = l->next)
+		wanted = vmi_map_flags(&l->e) & VMAPI_MAP_LOG;
+	pthread_mutex_unlock(&ram->ctx->log_lock);
+	return wanted;
+}
+
+int vmi_log_follow(struct vmapi_ram *ram, struct vmi_log_follower **out)
+{
+	struct vmi_log_follower *f;
+	int err = vmi_log_open(ram);
+
+	if (err)
+		return err;
+	f = vmi_zalloc(sizeof(*f));
+	if (f)
+		f->pages = vmi_zalloc(
+			(size_t)vmi_bitmap_bytes(pages_of(ram)));
+	if (!f || !f->pages) {
+		vmi_free(f);
+		return vmi_fail(-ENOMEM, "ram", "no memory for a dirty log");
+	}
+	f->ram = ram;
+	pthread_mutex_lock(&ram->ctx->log_lock);
+	f->next = ram->followers;
+	ram->followers = f;
+	atomic_fetch_add(&ram->n_logged, 1);
+	pthread_mutex_unlock(&ram->ctx->log_lock);
+	*out = f;
+	return 0;
+}
+
+/* What only followers had logged is nobody's. */
+static void forget(struct vmi_log *log)
+{
+	uint64_t i;
+
+	for (i = 0; i < (log->pages + 63) / 64; i++)
+		atomic_store(&log->words[i], 0);
+}
+
+void vmi_log_unfollow(struct vmi_log_follower *f)
+{
+	struct vmi_log_follower **at;
+
+	if (!f)
+		return;
+	pthread_mutex_lock(&f->ram->ctx->log_lock);
+	for (at = &f->ram->followers; *at != f; at = &(*at)->next)
+		;
+	*at = f->next;
+	if (atomic_fetch_sub(&f->ram->n_logged, 1) == 1)
+		forget(atomic_load(&f->ram->log));
+	pthread_mutex_unlock(&f->ram->ctx->log_lock);
+	vmi_free(f->pages);
+	vmi_free(f);
+}
+
+int vmi_log_follow_read(
+	struct vmi_log_follower *f, uint8_t *pages, uint32_t flags)
+{
+	struct vmapi_ram *ram = f->ram;
+	size_t i, n = (size_t)vmi_bitmap_bytes(pages_of(ram));
+	struct vmapi_dirty d = { .size = sizeof(d),
+		.flags = flags,
+		.bytes = ram->bytes,
+		.bitmap = f->pages };
+	int err;
+
+	pthread_mutex_lock(&ram->ctx->log_lock);
+	err = read_locked(ram, &d);
+	for (i = 0; i < n && !err; i++)
+		pages[i] |= f->pages[i];
+	if (!err)
+		memset(f->pages, 0, n);
+	pthread_mutex_unlock(&ram->ctx->log_lock);
+	return err;
+}
+
+/* -- The application's --------------------------------------------------- */
+
 int vmapi_dirty_read(struct vmapi_ram *ram, struct vmapi_dirty *dirty)
 {
 	int err = vmi_enter(ram ? ram->ctx : NULL, __func__);
@@ -414,6 +549,7 @@ int vmapi_dirty_read(struct vmapi_ram *ram, struct vmapi_dirty *dirty)
 		err = check(ram, &d);
 	if (err)
 		return err;
+	flush_posted(ram);
 	pthread_mutex_lock(&ram->ctx->log_lock);
 	err = read_locked(ram, &d);
 	pthread_mutex_unlock(&ram->ctx->log_lock);

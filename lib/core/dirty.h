@@ -47,6 +47,31 @@ void vmi_log_merge(struct vmapi_ram *ram, uint64_t offset,
 void vmi_log_move(struct vmapi_ram *ram, uint64_t offset, uint64_t bytes,
 	uint8_t *bitmap);
 
+/* -- Following it ------------------------------------------------------- */
+
+/* Somebody who wants all dirty pages, whoever else takes them. */
+struct vmi_log_follower {
+	struct vmi_log_follower *next;
+	struct vmapi_ram *ram; /* not referenced */
+	uint8_t *pages;	       /* taken by anybody; under ctx->log_lock */
+};
+
+/*
+ * From now on until the end, in which `follower` may be NULL.  Meanwhile marks
+ * count though no entry logs the object.  -ENOMEM.
+ */
+int vmi_log_follow(
+	struct vmapi_ram *ram, struct vmi_log_follower **follower);
+void vmi_log_unfollow(struct vmi_log_follower *follower);
+/*
+ * Take what is in the log, and add to a bitmap all that was taken since the
+ * last such call.  Flags as of vmapi_dirty_read(), whose errors it has.
+ */
+int vmi_log_follow_read(
+	struct vmi_log_follower *follower, uint8_t *pages, uint32_t flags);
+/* Whether an entry logs the object because the application asked for it. */
+bool vmi_log_is_wanted(struct vmapi_ram *ram);
+
 /* -- Who logs, under ctx->log_lock -------------------------------------- */
 
 void vmi_logged_link(struct vmi_logged *l);

@@ -61,6 +61,12 @@ int vmi_fail_range(
 	return code;
 }
 
+int vmi_fail_again(const struct vmapi_error *failure)
+{
+	last = *failure;
+	return last.code;
+}
+
 const char *vmi_object(const char *format, ...)
 {
 	va_list args;
@@ -71,10 +77,8 @@ const char *vmi_object(const char *format, ...)
 	return label;
 }
 
-bool vmi_is_inherited(const struct vmapi *ctx)
+bool vmi_is_another_process(const struct vmapi *ctx)
 {
-	if (ctx->alive)
-		return !*ctx->alive;
 	return vmi_sys->getpid() != ctx->pid;
 }
 
@@ -93,6 +97,18 @@ int vmi_enter(const struct vmapi *ctx, const char *name)
 			"the context was opened by process %ld, before a fork",
 			(long)ctx->pid);
 	return 0;
+}
+
+int vmi_enter_late(int code, const char *name)
+{
+	operation = name;
+	copy_string(last.operation, sizeof(last.operation), name);
+	return code;
+}
+
+int vmi_retell(int err, const char *name)
+{
+	return err ? vmi_enter_late(err, name) : 0;
 }
 
 int vmi_unsupported(const struct vmapi *ctx)

@@ -4,10 +4,11 @@
  *
  * A vcpu says where it is in `place`; who wants the guest empty says so in
  * `gate_closed`.  Each side writes its own word and then reads the other's,
- * both sequentially consistent, so at least one of the two sees the other
+ * with a full barrier between, so at least one of the two sees the other
  * (Dekker): a vcpu that enters while the gate closes either is seen inside
  * by the closer, who prods it out and waits, or sees the gate closed and
- * goes back.  The fast path of a vcpu is one exchange and one load.
+ * goes back.  The fast path of a vcpu is a store, the barrier and a load;
+ * a backend lets its own stores and loads share the barrier.
  *
  * A prod can fall between a vcpu's look at the gate and the moment in which
  * it can be interrupted.  Backends make prods sticky as they make kicks, and
@@ -60,7 +61,7 @@ void vmi_gate_fini(struct vmapi_vm *vm)
 /* -- The vcpu's side ---------------------------------------------------- */
 
 /* False: the gate will never be open again. */
-static vmi_noinline bool step_back(struct vmapi_vcpu *vcpu)
+static bool step_back(struct vmapi_vcpu *vcpu)
 {
 	struct vmapi_vm *vm = vcpu->vm;
 	unsigned state;
@@ -74,46 +75,27 @@ static vmi_noinline bool step_back(struct vmapi_vcpu *vcpu)
 	return !(state & VMI_GATE_BROKEN);
 }
 
-bool vmi_gate_enter(struct vmapi_vcpu *vcpu)
+bool vmi_gate_enter_closed(struct vmapi_vcpu *vcpu)
 {
-	for (;;) {
+	do {
+		if (!step_back(vcpu)) {
+			vmi_fail(-EIO, vmi_vcpu_label(vcpu),
+				"the VM's map is broken: it cannot run");
+			return false;
+		}
 		atomic_store(&vcpu->place, VMI_IN_GUEST);
-		if (vmi_likely(!atomic_load(&vcpu->vm->gate_closed)))
-			return true;
-		if (step_back(vcpu))
-			continue;
-		vmi_fail(-EIO, vmi_vcpu_label(vcpu),
-			"the VM's map is broken: it cannot run");
-		return false;
-	}
+		atomic_thread_fence(memory_order_seq_cst);
+	} while (atomic_load(&vcpu->vm->gate_closed));
+	return true;
 }
 
-/* Out of the guest, to one place or another. */
-static void go_out(struct vmapi_vcpu *vcpu, enum vmi_vcpu_place place)
+void vmi_gate_leave_closed(struct vmapi_vcpu *vcpu)
 {
 	struct vmapi_vm *vm = vcpu->vm;
 
-	atomic_store(&vcpu->place, (int)place);
-	if (vmi_likely(!atomic_load(&vm->gate_closed)))
-		return;
 	pthread_mutex_lock(&vm->gate_lock);
 	pthread_cond_broadcast(&vm->gate_cond);
 	pthread_mutex_unlock(&vm->gate_lock);
-}
-
-void vmi_gate_leave(struct vmapi_vcpu *vcpu)
-{
-	go_out(vcpu, VMI_OUTSIDE);
-}
-
-void vmi_gate_block(struct vmapi_vcpu *vcpu)
-{
-	go_out(vcpu, VMI_BLOCKED);
-}
-
-bool vmi_gate_unblock(struct vmapi_vcpu *vcpu)
-{
-	return vmi_gate_enter(vcpu);
 }
 
 /* -- The closer's side -------------------------------------------------- */
@@ -173,14 +155,16 @@ void vmi_gate_break(struct vmapi_vm *vm)
 
 /*
  * Each vcpu seen outside at its own moment is enough: whoever enters after
- * that moment reads what was published before this call.
+ * that moment reads what was published before this call.  But a vcpu may have
+ * closed the gate so as to be alone, and reads on as if it were inside.
  */
 bool vmi_gate_is_quiet(struct vmapi_vm *vm)
 {
 	struct vmapi_vcpu *vcpu;
-	bool quiet = true;
+	bool quiet;
 
 	pthread_mutex_lock(&vm->gate_lock);
+	quiet = !(atomic_load(&vm->gate_closed) & VMI_GATE_CLOSED);
 	for (vcpu = vm->vcpus; vcpu && quiet; vcpu = vcpu->next)
 		quiet = atomic_load(&vcpu->place) != VMI_IN_GUEST;
 	pthread_mutex_unlock(&vm->gate_lock);

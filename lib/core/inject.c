@@ -82,6 +82,20 @@ int vmapi_vcpu_nmi(struct vmapi_vcpu *vcpu)
 	return vcpu->vm->ctx->be->vcpu_nmi(vcpu);
 }
 
+int vmapi_vcpu_smi(struct vmapi_vcpu *vcpu)
+{
+	int err = vmi_enter(vcpu ? vcpu->vm->ctx : NULL, __func__);
+
+	if (err)
+		return err;
+	if (!vcpu->vm->ctx->be->vcpu_smi)
+		return vmi_unsupported(vcpu->vm->ctx);
+	if (!vmi_cap(vcpu->vm->ctx, vcpu->vm, VMAPI_CAP_SMM))
+		return vmi_fail(-ENOTSUP, vmi_vcpu_label(vcpu),
+			"the backend has no system management mode");
+	return vcpu->vm->ctx->be->vcpu_smi(vcpu);
+}
+
 int vmapi_vcpu_translate(struct vmapi_vcpu *vcpu, uint64_t gva,
 	unsigned access, struct vmapi_translation *result)
 {

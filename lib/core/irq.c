@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 
 #include "lib/core/backend.h"
 #include "lib/core/chipset.h"
@@ -99,11 +100,11 @@ static unsigned count_gsis(struct vmapi_vm *vm)
 /* Inputs of a controller are GSIs, which its kind numbers in its own way. */
 static int check_device(struct vmapi_irq_config *c)
 {
-	unsigned first = 0;
+	unsigned first = 0, end = UINT_MAX;
 
 	switch (c->device->type->id) {
 	case VMAPI_DEVICE_VGIC_V2:
-	case VMAPI_DEVICE_VGIC_V3: first = 32; break;
+	case VMAPI_DEVICE_VGIC_V3: first = 32; end = 1020; break;
 	case VMAPI_DEVICE_XICS:
 	case VMAPI_DEVICE_XIVE:
 	case VMAPI_DEVICE_MPIC_20:
@@ -113,9 +114,9 @@ static int check_device(struct vmapi_irq_config *c)
 		return vmi_fail(-ENXIO, c->device->type->name,
 			"it has no inputs");
 	}
-	if (c->pin < first)
+	if (c->pin < first || c->pin >= end)
 		return vmi_fail_range(-ERANGE, c->pin, 0,
-			"its inputs begin with %u", first);
+			"its inputs are from %u on, and below %u", first, end);
 	c->pin -= first;
 	return 0;
 }

@@ -90,12 +90,12 @@ int vmapi_map_commit_log(struct vmapi_map *map, struct vmapi_retired **out)
 
 static int check_range(const struct vmapi_vm *vm, uint64_t gpa, uint64_t bytes)
 {
-	uint64_t page = vm->page_size, end = gpa + bytes;
+	uint64_t align = vm->map_align, end = gpa + bytes;
 
-	if (!bytes || (gpa | bytes) % page)
+	if (!bytes || (gpa | bytes) % align)
 		return vmi_fail_range(-EINVAL, gpa, bytes,
 			"gpa 0x%" PRIx64 "+0x%" PRIx64 " is empty or not "
-			"aligned to pages of 0x%" PRIx64, gpa, bytes, page);
+			"aligned to 0x%" PRIx64, gpa, bytes, align);
 	if (end && end < gpa)
 		return vmi_fail_range(-EINVAL, gpa, bytes,
 			"gpa 0x%" PRIx64 "+0x%" PRIx64 " wraps", gpa, bytes);
@@ -171,15 +171,18 @@ static int check_entry(
 			"ram '%s' belongs to another context", e->ram->name);
 	if (e->ram->vm && e->ram->vm != vm)
 		return vmi_fail(-EINVAL, "map",
-			"the guest_memfd of ram '%s' is of another VM",
+			"the %s of ram '%s' is of another VM",
+			vmi_ram_is_device(e->ram) ? "device" : "guest_memfd",
 			e->ram->name);
 	if (e->ram->vm && e->flags)
 		return vmi_fail(-ENOTSUP, "map",
-			"guest_memfd, as ram '%s' is, can be neither read-only "
-			"nor logged", e->ram->name);
-	if (e->offset % vm->page_size)
+			"%s, as ram '%s' is, can be neither read-only nor "
+			"logged", vmi_ram_is_device(e->ram) ?
+			"what a device has" : "guest_memfd", e->ram->name);
+	if (e->offset % vm->map_align)
 		return vmi_fail_range(-EINVAL, e->gpa, e->bytes,
-			"offset 0x%" PRIx64 " is not page aligned", e->offset);
+			"offset 0x%" PRIx64 " is not aligned to 0x%" PRIx64,
+			e->offset, vm->map_align);
 	if (e->offset > e->ram->bytes || e->bytes > e->ram->bytes - e->offset)
 		return vmi_fail_range(-ERANGE, e->gpa, e->bytes,
 			"0x%" PRIx64 "+0x%" PRIx64 " is outside ram '%s' of "
@@ -254,6 +257,45 @@ int vmapi_map_set_flags(struct vmapi_map *map, struct vmapi_as *as,
 	op.e.bytes = bytes;
 	op.e.flags = flags;
 	return record(map, &op);
+}
+
+static int check_attributes(const struct vmapi_vm *vm,
+	const struct vmi_map_op *op)
+{
+	struct vmapi_vm *asked = (struct vmapi_vm *)vm;
+	int64_t known = vmi_cap(vm->ctx, asked, VMAPI_CAP_MEMORY_ATTRIBUTES);
+
+	if (op->e.flags & ~(uint64_t)known || !vm->ctx->be->attributes_set)
+		return vmi_fail(-ENOTSUP, "map",
+			"a VM of type %" PRIu64 " on %s has no memory "
+			"attributes 0x%" PRIx32, vm->config.type,
+			vm->ctx->be->name, op->e.flags);
+	if (op->as->id)
+		return vmi_fail(-ENOTSUP, "map",
+			"attributes are of the first address space only");
+	if (vm->phys_bits < 64 && vmi_last_of(&op->e) >> vm->phys_bits)
+		return vmi_fail_range(-ERANGE, op->e.gpa, op->e.bytes,
+			"gpa 0x%" PRIx64 "+0x%" PRIx64 " is beyond the "
+			"guest's %u address bits", op->e.gpa, op->e.bytes,
+			vm->phys_bits);
+	return 0;
+}
+
+int vmapi_map_set_attributes(struct vmapi_map *map, struct vmapi_as *as,
+	uint64_t gpa, uint64_t bytes, unsigned attributes)
+{
+	struct vmi_map_op op = { .kind = VMI_MAP_ATTRIBUTES, .as = as };
+	int err = enter(map, as, __func__);
+
+	if (!err)
+		err = check_range(map->vm, gpa, bytes);
+	if (err)
+		return err;
+	op.e.gpa = gpa;
+	op.e.bytes = bytes;
+	op.e.flags = attributes;
+	err = check_attributes(map->vm, &op);
+	return err ? err : record(map, &op);
 }
 
 /* Each is a struct of entries[0].size bytes. */

@@ -22,27 +22,20 @@
 #include "lib/core/region.h"
 #include "lib/sys/sys.h"
 
-#define QUEUE	  256
+#define QUEUE	  1024
+#define SPARE	  256 /* for a write of each vcpu */
 #define PERIOD_NS 20000000u
-
-struct vmapi_posted {
-	struct vmapi_vm *vm; /* referenced */
-	struct vmapi_posted *next;
-	struct vmi_region region;
-	vmapi_posted_fn *write;
-	void *opaque;
-};
 
 struct vmi_posted {
 	struct vmi_chip_client client;
 	uint64_t due;
 	pthread_mutex_t deliver; /* recursive; `busy` and `list` */
 	bool busy;
-	struct vmapi_posted *list;
+	struct vmapi_region *list;
 	pthread_mutex_t lock; /* of the queue */
 	atomic_uint n;
 	unsigned first;
-	struct vmapi_posted_write queue[QUEUE];
+	struct vmi_posted_write queue[QUEUE];
 };
 
 /* -- The queue ---------------------------------------------------------- */
@@ -57,7 +50,12 @@ bool vmi_posted_waits(const struct vmapi_vm *vm)
 	return vmi_posted_exists(vm) && atomic_load(&posted_of(vm)->n);
 }
 
-static int push(struct vmi_posted *p, const struct vmapi_posted_write *write)
+bool vmi_posted_is_full(const struct vmapi_vm *vm)
+{
+	return atomic_load(&posted_of(vm)->n) > QUEUE - SPARE;
+}
+
+static int push(struct vmi_posted *p, const struct vmi_posted_write *write)
 {
 	unsigned n;
 
@@ -71,7 +69,7 @@ static int push(struct vmi_posted *p, const struct vmapi_posted_write *write)
 	return n < QUEUE ? 0 : -EAGAIN;
 }
 
-static bool pop(struct vmi_posted *p, struct vmapi_posted_write *write)
+static bool pop(struct vmi_posted *p, struct vmi_posted_write *write)
 {
 	unsigned n;
 
@@ -86,48 +84,54 @@ static bool pop(struct vmi_posted *p, struct vmapi_posted_write *write)
 	return n != 0;
 }
 
-/* A guest's access to the range, on the software processor. */
-static int post(struct vmi_region *region, struct vmi_access *access)
+int vmi_posted_queue(
+	struct vmapi_region *region, const struct vmapi_access *access)
 {
-	struct vmapi_posted *posted =
-		vmi_container_of(region, struct vmapi_posted, region);
-	struct vmapi_posted_write write = {
-		.address = region->base + access->offset,
+	const struct vmi_posted_write write = {
+		.address = region->region.base + access->offset,
 		.value = access->value,
-		.space = region->space,
+		.space = region->region.space,
 		.bytes = access->bytes,
 	};
 
-	if (!access->is_write)
-		return -ENOENT;
-	return push(posted_of(posted->vm), &write);
+	return push(posted_of(region->vm), &write);
 }
 
 /* -- Giving out --------------------------------------------------------- */
 
-static struct vmapi_posted *find(
-	struct vmi_posted *p, const struct vmapi_posted_write *write)
+/*
+ * `is_fresh`: it has not been queued, and regions that hear of a write only
+ * after they have handled it are not meant.
+ */
+static struct vmapi_region *find(struct vmi_posted *p,
+	const struct vmi_posted_write *write, bool is_fresh)
 {
-	struct vmapi_posted *posted;
+	struct vmapi_region *r;
 
-	for (posted = p->list; posted; posted = posted->next)
-		if (posted->region.space == write->space &&
-			write->address - posted->region.base <
-				posted->region.bytes)
-			return posted;
+	for (r = p->list; r; r = r->next_posted)
+		if ((r->region.posts || !is_fresh) &&
+			r->region.space == write->space &&
+			write->address - r->region.base < r->region.bytes)
+			return r;
 	return NULL;
 }
 
-static bool give(struct vmi_posted *p, const struct vmapi_posted_write *write)
+static bool give(struct vmi_posted *p, const struct vmi_posted_write *write,
+	bool is_fresh)
 {
-	struct vmapi_posted *posted = find(p, write);
+	struct vmapi_region *region = find(p, write, is_fresh);
+	struct vmapi_access access = { .value = write->value,
+		.bytes = write->bytes,
+		.is_write = 1 };
 
-	if (posted)
-		posted->write(posted->opaque, write);
-	return posted != NULL;
+	if (!region)
+		return false;
+	access.offset = write->address - region->region.base;
+	(void)region->kind->access(region, &access);
+	return true;
 }
 
-static bool next_write(struct vmapi_vm *vm, struct vmapi_posted_write *write)
+static bool next_write(struct vmapi_vm *vm, struct vmi_posted_write *write)
 {
 	const struct vmi_backend *be = vm->ctx->be;
 
@@ -139,14 +143,18 @@ static bool next_write(struct vmapi_vm *vm, struct vmapi_posted_write *write)
 /* `deliver` is held. */
 static void give_all(struct vmapi_vm *vm)
 {
-	struct vmapi_posted_write write;
+	struct vmi_posted_write write;
+	struct vmapi_region *r;
 
 	while (next_write(vm, &write))
-		(void)give(posted_of(vm), &write);
+		(void)give(posted_of(vm), &write, false);
+	for (r = posted_of(vm)->list; r; r = r->next_posted)
+		if (r->kind->flush)
+			r->kind->flush(r);
 }
 
 bool vmi_posted_take(
-	struct vmapi_vm *vm, const struct vmapi_posted_write *write)
+	struct vmapi_vm *vm, const struct vmi_posted_write *write)
 {
 	struct vmi_posted *p = posted_of(vm);
 	bool taken = false;
@@ -157,7 +165,7 @@ bool vmi_posted_take(
 	if (!p->busy) {
 		p->busy = true;
 		give_all(vm);
-		taken = write && give(p, write);
+		taken = write && give(p, write, true);
 		p->busy = false;
 	}
 	pthread_mutex_unlock(&p->deliver);
@@ -167,15 +175,6 @@ bool vmi_posted_take(
 void vmi_posted_deliver(struct vmapi_vm *vm)
 {
 	(void)vmi_posted_take(vm, NULL);
-}
-
-int vmapi_posted_flush(struct vmapi_vm *vm)
-{
-	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
-
-	if (!err)
-		vmi_posted_deliver(vm);
-	return err;
 }
 
 /* -- The timer ---------------------------------------------------------- */
@@ -252,7 +251,7 @@ void vmi_posted_fini(struct vmapi_vm *vm)
 
 /* The list changes under the chipset's lock too, for the timer. */
 static void set_list(
-	struct vmapi_vm *vm, struct vmapi_posted **at, struct vmapi_posted *to)
+	struct vmapi_vm *vm, struct vmapi_region **at, struct vmapi_region *to)
 {
 	struct vmi_posted *p = posted_of(vm);
 	uint64_t now = vmi_chipset_lock(vm);
@@ -263,125 +262,30 @@ static void set_list(
 	vmi_chipset_unlock(vm);
 }
 
-static void link_range(struct vmapi_posted *posted)
+int vmi_posted_add(struct vmapi_region *region)
 {
-	struct vmi_posted *p = posted_of(posted->vm);
+	struct vmapi_vm *vm = region->vm;
+	int err = posted_of(vm) ? 0 : make_queue(vm);
+	struct vmi_posted *p = posted_of(vm);
 
+	if (err)
+		return err;
 	pthread_mutex_lock(&p->deliver);
-	posted->next = p->list;
-	set_list(posted->vm, &p->list, posted);
+	region->next_posted = p->list;
+	set_list(vm, &p->list, region);
 	pthread_mutex_unlock(&p->deliver);
+	return 0;
 }
 
-static void unlink_range(struct vmapi_posted *posted)
+void vmi_posted_remove(struct vmapi_region *region)
 {
-	struct vmi_posted *p = posted_of(posted->vm);
-	struct vmapi_posted **at;
+	struct vmi_posted *p = posted_of(region->vm);
+	struct vmapi_region **at;
 
+	vmi_posted_deliver(region->vm);
 	pthread_mutex_lock(&p->deliver);
-	for (at = &p->list; *at != posted;)
-		at = &(*at)->next;
-	set_list(posted->vm, at, posted->next);
+	for (at = &p->list; *at != region;)
+		at = &(*at)->next_posted;
+	set_list(region->vm, at, region->next_posted);
 	pthread_mutex_unlock(&p->deliver);
-}
-
-static int check_config(
-	struct vmapi_vm *vm, const struct vmapi_posted_config *c)
-{
-	uint64_t end = c->space == VMAPI_SPACE_PORT ? 0xffff : UINT64_MAX;
-
-	if (c->flags || c->reserved)
-		return vmi_fail(-EINVAL, "vm", "unknown flags 0x%" PRIx32,
-			c->flags);
-	if (c->space > VMAPI_SPACE_PORT)
-		return vmi_fail(-EINVAL, "vm",
-			"writes of space %" PRIu32 " cannot be posted",
-			c->space);
-	if (!c->bytes || c->base > end || c->bytes - 1 > end - c->base)
-		return vmi_fail_range(-EINVAL, c->base, c->bytes,
-			"0x%" PRIx64 "+0x%" PRIx64 " is no range", c->base,
-			c->bytes);
-	if (!c->write)
-		return vmi_null("write");
-	if (!vmi_cap(vm->ctx, vm, VMAPI_CAP_POSTED))
-		return vmi_unsupported(vm->ctx);
-	return 0;
-}
-
-/* From the inside out: the list, the range, the kernel's zone. */
-static int build(struct vmapi_posted *posted)
-{
-	const struct vmi_backend *be = posted->vm->ctx->be;
-	int err;
-
-	link_range(posted);
-	err = vmi_region_add(posted->vm, &posted->region);
-	if (err)
-		goto list;
-	if (be->posted_zone)
-		err = be->posted_zone(posted->vm, &posted->region, true);
-	if (err)
-		goto region;
-	return 0;
-region:
-	vmi_region_remove(posted->vm, &posted->region);
-list:
-	unlink_range(posted);
-	return err;
-}
-
-int vmapi_posted_create(struct vmapi_vm *vm,
-	const struct vmapi_posted_config *config, struct vmapi_posted **out)
-{
-	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
-	struct vmapi_posted_config c;
-	struct vmapi_posted *posted;
-
-	if (err)
-		return err;
-	if (!config || !out)
-		return vmi_null(config ? "posted" : "config");
-	err = vmi_config_copy(&c, sizeof(c), config, sizeof(c));
-	if (!err)
-		err = check_config(vm, &c);
-	if (!err && !posted_of(vm))
-		err = make_queue(vm);
-	if (err)
-		return err;
-	posted = vmi_zalloc(sizeof(*posted));
-	if (!posted)
-		return vmi_fail(-ENOMEM, "vm", "no memory");
-	posted->vm = vm;
-	posted->write = c.write;
-	posted->opaque = c.opaque;
-	posted->region.space = (enum vmi_space)c.space;
-	posted->region.base = c.base;
-	posted->region.bytes = c.bytes;
-	posted->region.posts = true;
-	posted->region.access = post;
-	posted->region.name = "posted writes";
-	err = build(posted);
-	if (err) {
-		vmi_free(posted);
-		return err;
-	}
-	vmi_vm_get(vm);
-	*out = posted;
-	return 0;
-}
-
-void vmapi_posted_destroy(struct vmapi_posted *posted)
-{
-	struct vmapi_vm *vm;
-
-	if (!posted || vmi_enter(posted->vm->ctx, __func__))
-		return;
-	vm = posted->vm;
-	if (vm->ctx->be->posted_zone)
-		(void)vm->ctx->be->posted_zone(vm, &posted->region, false);
-	vmi_region_remove(vm, &posted->region);
-	vmi_posted_deliver(vm);
-	unlink_range(posted);
-	vmi_free(posted);
-	vmi_vm_put(vm);
 }

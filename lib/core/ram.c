@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/device.h"
 #include "lib/core/dirty.h"
 #include "lib/sys/sys.h"
 
@@ -20,7 +21,26 @@ static const char *ram_label(const struct vmapi_ram *ram)
 
 /* -- Making one --------------------------------------------------------- */
 
-static int check_config(const struct vmapi_ram_config *c)
+/* Where in the host's memory it has to begin, to be mapped as a whole. */
+static uint64_t alignment(struct vmapi *ctx)
+{
+	int64_t align = vmi_cap(ctx, NULL, VMAPI_CAP_MAP_ALIGN);
+	uint64_t page = vmi_page_size();
+
+	return align > 0 && (uint64_t)align > page ? (uint64_t)align : page;
+}
+
+static int check_pointer(struct vmapi *ctx, const void *pointer)
+{
+	uint64_t align = alignment(ctx);
+
+	if (pointer && !((uintptr_t)pointer % align))
+		return 0;
+	return vmi_fail(-EINVAL, "ram",
+		"the pointer is NULL or not aligned to 0x%" PRIx64, align);
+}
+
+static int check_config(struct vmapi *ctx, const struct vmapi_ram_config *c)
 {
 	uint64_t page = vmi_page_size(), room = SIZE_MAX / 2;
 
@@ -29,7 +49,7 @@ static int check_config(const struct vmapi_ram_config *c)
 	if (c->flags & ~VMAPI_RAM_HUGE)
 		return vmi_fail(-EINVAL, "ram", "unknown flags 0x%" PRIx32,
 			c->flags & ~VMAPI_RAM_HUGE);
-	if (c->kind > VMAPI_RAM_GUEST_MEMFD)
+	if (c->kind > VMAPI_RAM_DEVICE)
 		return vmi_fail(-EINVAL, "ram", "no RAM kind %" PRIu32,
 			c->kind);
 	if (!c->bytes || c->bytes % page)
@@ -40,18 +60,17 @@ static int check_config(const struct vmapi_ram_config *c)
 		return vmi_fail(-ENOMEM, "ram",
 			"length 0x%" PRIx64 " is more than this process can "
 			"address", c->bytes);
-	if (c->kind == VMAPI_RAM_FD &&
+	if ((c->kind == VMAPI_RAM_FD || c->kind == VMAPI_RAM_DEVICE) &&
 		(c->offset % page || c->offset > INT64_MAX - c->bytes))
 		return vmi_fail(-EINVAL, "ram",
 			"offset 0x%" PRIx64 " is unaligned or too large",
 			c->offset);
-	if (c->kind == VMAPI_RAM_POINTER &&
-		(!c->pointer || (uintptr_t)c->pointer % page))
-		return vmi_fail(-EINVAL, "ram",
-			"the pointer is NULL or not page aligned");
 	if (c->kind == VMAPI_RAM_GUEST_MEMFD && !c->vm)
 		return vmi_null("config->vm");
-	return 0;
+	if (c->kind == VMAPI_RAM_DEVICE && !c->device)
+		return vmi_null("config->device");
+	return c->kind == VMAPI_RAM_POINTER ? check_pointer(ctx, c->pointer)
+					    : 0;
 }
 
 static int map_file(struct vmapi_ram *ram, uint64_t offset)
@@ -60,7 +79,8 @@ static int map_file(struct vmapi_ram *ram, uint64_t offset)
 		.prot = PROT_READ | PROT_WRITE,
 		.flags = MAP_SHARED,
 		.fd = ram->fd,
-		.offset = offset };
+		.offset = offset,
+		.align = (size_t)alignment(ram->ctx) };
 	void *where;
 	int err;
 
@@ -75,14 +95,18 @@ static int map_file(struct vmapi_ram *ram, uint64_t offset)
 	return 0;
 }
 
+/* Who is given it cannot take memory away, by which others would die. */
 static int make_memfd(struct vmapi_ram *ram)
 {
-	int err, fd = vmi_sys->memfd(*ram->name ? ram->name : "vmapi", 0);
+	int err, fd = vmi_sys->memfd(
+		*ram->name ? ram->name : "vmapi", MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return vmi_fail(fd, ram_label(ram), "cannot make a memfd: %s",
 			strerror(-fd));
-	err = vmi_sys->ftruncate(fd, ram->bytes);
+	err = vmi_set_length(fd, ram->bytes);
+	if (!err)
+		err = vmi_sys->seal(fd);
 	if (err) {
 		vmi_sys->close(fd);
 		return vmi_fail(err, ram_label(ram),
@@ -136,6 +160,27 @@ static int take_file(struct vmapi_ram *ram, const struct vmapi_ram_config *c)
 	return 0;
 }
 
+/* Its descriptor lives as long as the pages. */
+static int take_device(struct vmapi_ram *ram, const struct vmapi_device *device)
+{
+	int fd;
+
+	if (device->vm->ctx != ram->ctx)
+		return vmi_fail(-EINVAL, ram_label(ram),
+			"the device is of another context");
+	if (device->fd < 0)
+		return vmi_fail(-ENOTSUP, ram_label(ram),
+			"the device is the library's: it has no pages");
+	fd = vmi_sys->dup(device->fd);
+	if (fd < 0)
+		return vmi_fail(fd, ram_label(ram),
+			"cannot duplicate the device's descriptor: %s",
+			strerror(-fd));
+	ram->fd = fd;
+	ram->vm = device->vm;
+	return 0;
+}
+
 /* The half that only the VM reaches; the other one is anonymous. */
 static int make_private(struct vmapi_ram *ram, struct vmapi_vm *vm)
 {
@@ -170,8 +215,11 @@ static int get_memory(struct vmapi_ram *ram, const struct vmapi_ram_config *c)
 		err = make_memfd(ram);
 	else if (c->kind == VMAPI_RAM_FD)
 		err = take_file(ram, c);
+	else if (c->kind == VMAPI_RAM_DEVICE)
+		err = take_device(ram, c->device);
 	if (!err)
-		err = map_file(ram, c->kind == VMAPI_RAM_FD ? c->offset : 0);
+		err = map_file(ram, c->kind == VMAPI_RAM_FD ||
+			c->kind == VMAPI_RAM_DEVICE ? c->offset : 0);
 	return err;
 }
 
@@ -203,7 +251,7 @@ int vmapi_ram_create(struct vmapi *ctx, const struct vmapi_ram_config *config,
 		return vmi_null(config ? "ram" : "config");
 	err = vmi_config_copy(&c, sizeof(c), config, sizeof(c));
 	if (!err)
-		err = check_config(&c);
+		err = check_config(ctx, &c);
 	if (err)
 		return err;
 	ram = vmi_zalloc(sizeof(*ram));

@@ -60,6 +60,14 @@ int vmi_block_size(
 	return !err || err == -ENOSPC ? 0 : -ENOENT;
 }
 
+/* Blocks with words have no more than fit into 64 bits. */
+static bool is_small(const struct vmapi_vcpu *vcpu, unsigned block)
+{
+	const uint64_t *words = vmi_regs_of(vcpu)->words;
+
+	return words && words[block];
+}
+
 int vmi_block_load(struct vmapi_vcpu *vcpu, unsigned block,
 	struct vmi_reg_block *b)
 {
@@ -69,7 +77,8 @@ int vmi_block_load(struct vmapi_vcpu *vcpu, unsigned block,
 
 	if (b->data)
 		return 0;
-	err = vmi_block_size(vcpu, block, &bytes);
+	bytes = is_small(vcpu, block) ? sizeof(b->small) : 0;
+	err = bytes ? 0 : vmi_block_size(vcpu, block, &bytes);
 	if (!err)
 		err = vmi_block_room(b, bytes);
 	if (err)
@@ -162,19 +171,29 @@ static int put_integer(struct vmapi_reg *reg, uint64_t value, size_t bytes)
 	return 0;
 }
 
+/* Most long ones have this length, for which the compiler needs no call. */
+#define LANE 16
+
+static int put_long(struct vmapi_reg *reg, const uint8_t *from, size_t bytes)
+{
+	bool fits = reg->data && reg->bytes >= bytes;
+
+	reg->bytes = (uint32_t)bytes;
+	if (!fits)
+		return bytes ? -ENOSPC : 0;
+	if (bytes == LANE)
+		memcpy(reg->data, from, LANE);
+	else
+		memcpy(reg->data, from, bytes);
+	return 0;
+}
+
 /* A host integer where it is one, bytes where it is longer. */
 static int put_bytes(struct vmapi_reg *reg, const uint8_t *from, size_t bytes)
 {
 	if (is_integer(bytes))
 		return put_integer(reg, load_host(from, bytes), bytes);
-	if (bytes && (!reg->data || reg->bytes < bytes)) {
-		reg->bytes = (uint32_t)bytes;
-		return -ENOSPC;
-	}
-	if (bytes)
-		memcpy(reg->data, from, bytes);
-	reg->bytes = (uint32_t)bytes;
-	return 0;
+	return put_long(reg, from, bytes);
 }
 
 int vmi_reg_extract(const struct vmi_reg_row *row, struct vmi_reg_block *b,
@@ -187,6 +206,8 @@ int vmi_reg_extract(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 		return -ENOENT;
 	if (row->view)
 		vmi_x86_xsave_expand(b->data, b->bytes, row->view);
+	if (bytes > 8)
+		return put_long(reg, from, bytes);
 	if (is_guest_integer(row))
 		return put_integer(reg, load_little(from, bytes), bytes);
 	return put_bytes(reg, from, bytes);
@@ -238,22 +259,15 @@ int vmi_reg_patch(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 	return 0;
 }
 
-static int check_varlen(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
-	struct vmapi_reg *reg)
+static int check_varlen(const struct vmi_regs_arch *arch,
+	const struct vmi_reg_row *row, size_t bytes, struct vmapi_reg *reg)
 {
-	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
-	size_t bytes;
-	int err;
-
 	if (!reg->bytes && arch->may_be_empty >> row->block & 1)
 		return 0;
 	if (!reg->data)
 		return -EINVAL;
 	if (arch->resizable >> row->block & 1)
 		return reg->bytes && !(reg->bytes % arch->unit) ? 0 : -EINVAL;
-	err = vmi_block_size(vcpu, row->block, &bytes);
-	if (err)
-		return err;
 	if (reg->bytes > bytes)
 		return -EINVAL;
 	if (reg->bytes == bytes)
@@ -262,18 +276,25 @@ static int check_varlen(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 	return -ENOSPC;
 }
 
-int vmi_reg_check(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
+static bool is_readonly(const struct vmi_regs_arch *arch,
+	const struct vmi_reg_row *row, uint64_t tag)
+{
+	const struct vmi_one_row *one = row ? NULL : vmi_one_row(arch, tag);
+
+	return (row && row->attributes & VMAPI_REG_READONLY) ||
+		(one && one->attributes & VMAPI_REG_READONLY);
+}
+
+int vmi_reg_check(const struct vmi_regs_arch *arch,
+	const struct vmi_reg_row *row, size_t block_bytes,
 	struct vmapi_reg *reg)
 {
-	const struct vmi_one_row *one = vmi_one_row(vmi_regs_of(vcpu), reg->tag);
 	uint32_t bytes = row ? row->bytes : (uint32_t)vmi_tag_bytes(reg->tag);
 
-	if (row && (row->attributes & VMAPI_REG_READONLY))
-		return -EPERM;
-	if (!row && one && (one->attributes & VMAPI_REG_READONLY))
+	if (is_readonly(arch, row, reg->tag))
 		return -EPERM;
 	if (!bytes)
-		return check_varlen(vcpu, row, reg);
+		return check_varlen(arch, row, block_bytes, reg);
 	if (!reg->data) {
 		if (bytes > 8)
 			return -EINVAL;
@@ -292,40 +313,48 @@ int vmi_reg_check(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
 bool vmi_reg_is_one(const struct vmi_regs_arch *arch, uint64_t tag)
 {
 	return vmi_tag_bytes(tag) && !vmi_reg_row(arch, tag) &&
-	       arch->is_one(tag);
+	       vmi_tag_is_one(arch, tag);
 }
 
 /* Each begins where any integer may. */
-size_t vmi_one_bytes(uint64_t tag)
+static size_t one_bytes(uint64_t tag)
 {
 	return (vmi_tag_bytes(tag) + 15) & ~(size_t)15;
 }
 
-int vmi_ones_room(struct vmi_one_batch *batch, size_t n, size_t bytes)
+int vmi_ones_room(const struct vmi_reg_batch *b, uint32_t chains,
+	struct vmi_one_batch *batch)
 {
-	size_t head = (n * sizeof(batch->ones[0]) + 15) & ~(size_t)15;
+	size_t i, k, count = 0, bytes = 0, head;
 
 	batch->n = 0;
 	batch->ones = NULL;
-	if (!n)
-		return 0;
-	batch->ones = vmi_zalloc(head + bytes);
+	for (; chains; chains &= chains - 1) {
+		struct vmi_reg_chain *c = &b->chains[vmi_ctz(chains)];
+
+		for (i = c->room ? c->n : 0, k = c->first; i < c->n;
+			i++, k = b->places[k].next)
+			c->room += one_bytes(b->regs[k].tag);
+		bytes += c->room;
+		count += c->n;
+	}
+	head = (count * sizeof(batch->ones[0]) + 15) & ~(size_t)15;
+	batch->ones = vmi_alloc(head + bytes);
 	if (!batch->ones)
 		return -ENOMEM;
-	batch->ones[0].data = (uint8_t *)batch->ones + head;
+	batch->room = (uint8_t *)batch->ones + head;
 	return 0;
 }
 
 struct vmi_one *vmi_ones_add(struct vmi_one_batch *batch, uint64_t tag)
 {
-	struct vmi_one *one = &batch->ones[batch->n];
+	struct vmi_one *one = &batch->ones[batch->n++];
 
-	if (batch->n)
-		one->data = (uint8_t *)one[-1].data +
-			vmi_one_bytes(one[-1].tag);
 	one->tag = tag;
 	one->bytes = (uint32_t)vmi_tag_bytes(tag);
-	batch->n++;
+	one->status = 0;
+	one->data = batch->room;
+	batch->room += one_bytes(tag);
 	return one;
 }
 
@@ -336,7 +365,7 @@ void vmi_ones_free(struct vmi_one_batch *batch)
 	batch->n = 0;
 }
 
-int vmi_one_extract(const struct vmi_one *one, struct vmapi_reg *reg)
+int vmi_one_put(const struct vmi_one *one, struct vmapi_reg *reg)
 {
 	return put_bytes(reg, one->data, one->bytes);
 }
@@ -345,42 +374,6 @@ void vmi_one_patch(struct vmi_one *one, const struct vmapi_reg *reg)
 {
 	if (reg->data)
 		memcpy(one->data, reg->data, one->bytes);
-	else
+	else if (one->data != &reg->value)
 		store_host(one->data, one->bytes, reg->value);
-}
-
-/* -- Results ------------------------------------------------------------ */
-
-static int describe(
-	const struct vmi_regs_arch *arch, const struct vmapi_reg *reg)
-{
-	const struct vmi_reg_row *row = vmi_reg_row(arch, reg->tag);
-	char name[32];
-
-	if (row)
-		return vmi_fail_range(reg->status, reg->tag, 0,
-			"register %s: %s", row->name, strerror(-reg->status));
-	if (!vmi_reg_is_one(arch, reg->tag))
-		return vmi_fail_range(reg->status, reg->tag, 0,
-			"no register has the tag 0x%016" PRIx64, reg->tag);
-	vmi_one_name(arch, reg->tag, name, sizeof(name));
-	return vmi_fail_range(reg->status, reg->tag, 0, "register %s: %s",
-		name, strerror(-reg->status));
-}
-
-int vmi_regs_conclude(const struct vmi_regs_arch *arch,
-	const struct vmapi_reg *regs, size_t n, size_t *done)
-{
-	const struct vmapi_reg *first = NULL;
-	size_t i, good = 0;
-
-	for (i = 0; i < n; i++) {
-		if (!regs[i].status)
-			good++;
-		else if (!first || first->status == -ECANCELED)
-			first = &regs[i];
-	}
-	if (done)
-		*done = good;
-	return first ? describe(arch, first) : 0;
 }

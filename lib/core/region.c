@@ -1,134 +1,202 @@
 /* SPDX-License-Identifier: MIT */
-/* The regions of a VM come and go under map_lock, behind the run gate. */
+/* Handles of regions, of every kind; and those that call a function. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/posted.h"
 #include "lib/core/region.h"
+#include "lib/core/remote.h"
 #include "lib/sys/sys.h"
 
-static const char *const space_names[] = { "gpa", "port", "subchannel" };
+/* -- Of every kind ------------------------------------------------------ */
 
-/* A stretch of a space that somebody wants, and who. */
-struct claim {
-	const char *name;
-	enum vmi_space space;
-	uint64_t base;
-	uint64_t bytes;
-};
-
-static int taken(const struct claim *claim, const char *what, const char *name,
-	uint64_t base)
+static int check_config(
+	struct vmapi_vm *vm, const struct vmapi_region_config *c)
 {
-	return vmi_fail_range(-EEXIST, claim->base, claim->bytes,
-		"'%s' at %s 0x%" PRIx64 "+0x%" PRIx64
-		" overlaps %s'%s' at 0x%" PRIx64, claim->name,
-		space_names[claim->space], claim->base, claim->bytes, what,
-		name, base);
-}
+	uint64_t end = c->space == VMAPI_SPACE_PORT ? 0xffff : UINT64_MAX;
 
-static int check_regions(
-	const struct vmi_regions *all, const struct claim *claim)
-{
-	const struct vmi_region *r = vmi_regions_overlap(
-		all, claim->space, claim->base, claim->bytes);
-
-	return r ? taken(claim, "", r->name, r->base) : 0;
-}
-
-static int check_ram(const struct vmi_view *view, const struct claim *claim)
-{
-	const struct vmi_map_entry *e = vmi_view_at(view, claim->base);
-
-	if (claim->space != VMI_SPACE_MEMORY || !e ||
-		e->gpa > claim->base + (claim->bytes - 1))
-		return 0;
-	return taken(claim, "ram ", e->ram->name, e->gpa);
-}
-
-static int check_free(struct vmapi_vm *vm, const struct claim *claim)
-{
-	int err = 0;
-
-	if (claim->space != VMI_SPACE_CCW)
-		err = check_regions(atomic_load(&vm->regions), claim);
-	return err ? err : check_ram(atomic_load(&vm->spaces->view), claim);
-}
-
-/* Publish; NULL: there was no memory for it. */
-static int put(struct vmapi_vm *vm, struct vmi_regions *all)
-{
-	struct vmi_regions *old = atomic_load(&vm->regions);
-
-	if (!all)
-		return vmi_fail(-ENOMEM, "vm", "no memory");
-	vmi_gate_close(vm);
-	atomic_store(&vm->regions, all);
-	vmi_gate_open(vm);
-	vmi_free(old);
+	if ((c->flags & ~(VMAPI_REGION_POSTED | VMAPI_REGION_CALLED)) ||
+		c->reserved)
+		return vmi_fail(-EINVAL, "vm", "unknown flags 0x%" PRIx32,
+			c->flags);
+	if (c->space > VMAPI_SPACE_PORT)
+		return vmi_fail(-EINVAL, "vm",
+			"space %" PRIu32 " has no regions", c->space);
+	if (!c->bytes || c->base > end || c->bytes - 1 > end - c->base)
+		return vmi_fail_range(-EINVAL, c->base, c->bytes,
+			"0x%" PRIx64 "+0x%" PRIx64 " is no range", c->base,
+			c->bytes);
+	if ((c->flags & VMAPI_REGION_POSTED) &&
+		!vmi_cap(vm->ctx, vm, VMAPI_CAP_POSTED))
+		return vmi_unsupported(vm->ctx);
 	return 0;
 }
 
-static int add_region(struct vmapi_vm *vm, struct vmi_region *region)
+static int answer(struct vmi_region *r, struct vmapi_access *access)
 {
-	const struct claim claim = { region->name, region->space, region->base,
-		region->bytes };
-	struct vmi_regions *old = atomic_load(&vm->regions);
-	const struct vmi_doorbell *bell = vmi_doorbell_in(
-		old, region->space, region->base, region->bytes);
-	int err = check_free(vm, &claim);
+	struct vmapi_region *region =
+		vmi_container_of(r, struct vmapi_region, region);
 
-	if (!err && bell)
-		err = taken(&claim, "", "ioeventfd", bell->address);
-	return err ? err : put(vm, vmi_regions_with(old, region));
+	if (r->posts && access->is_write)
+		return vmi_posted_queue(region, access);
+	return region->kind->access(region, access);
 }
 
-int vmi_region_add(struct vmapi_vm *vm, struct vmi_region *region)
+int vmi_region_new(struct vmapi_vm *vm,
+	const struct vmapi_region_config *config,
+	const struct vmi_region_kind *kind, struct vmapi_region **out)
 {
+	struct vmapi_region_config c;
+	struct vmapi_region *region;
 	int err;
 
-	pthread_mutex_lock(&vm->map_lock);
-	err = add_region(vm, region);
-	pthread_mutex_unlock(&vm->map_lock);
+	if (!config)
+		return vmi_null("config");
+	err = vmi_config_copy(&c, sizeof(c), config, sizeof(c));
+	if (!err)
+		err = check_config(vm, &c);
+	if (err)
+		return err;
+	region = vmi_zalloc(kind->size);
+	if (!region)
+		return vmi_fail(-ENOMEM, "vm", "no memory");
+	snprintf(region->name, sizeof(region->name), "%s",
+		c.name ? c.name : kind->name);
+	atomic_init(&region->refs, 1);
+	region->vm = vm;
+	region->kind = kind;
+	region->region.name = region->name;
+	region->region.space = (enum vmi_space)c.space;
+	region->region.base = c.base;
+	region->region.bytes = c.bytes;
+	region->region.posts = c.flags & VMAPI_REGION_POSTED;
+	region->region.called = c.flags & VMAPI_REGION_CALLED;
+	region->region.access = answer;
+	*out = region;
+	return 0;
+}
+
+/* From the inside out: where its writes wait, the range, the kernel's zone. */
+int vmi_region_start(struct vmapi_region *region)
+{
+	const struct vmi_backend *be = region->vm->ctx->be;
+	bool posts = region->region.posts;
+	int err = posts ? vmi_posted_add(region) : 0;
+
+	if (err)
+		return err;
+	err = vmi_region_add(region->vm, &region->region);
+	if (err)
+		goto queue;
+	if (posts && be->posted_zone)
+		err = be->posted_zone(region->vm, &region->region, true);
+	if (err)
+		goto range;
+	vmi_vm_get(region->vm);
+	return 0;
+range:
+	vmi_region_remove(region->vm, &region->region);
+queue:
+	if (posts)
+		vmi_posted_remove(region);
 	return err;
 }
 
-void vmi_region_remove(struct vmapi_vm *vm, struct vmi_region *region)
+void vmi_region_put(struct vmapi_region *region)
 {
-	pthread_mutex_lock(&vm->map_lock);
-	vmi_gate_close(vm);
-	vmi_regions_drop(atomic_load(&vm->regions), region);
-	vmi_gate_open(vm);
-	pthread_mutex_unlock(&vm->map_lock);
+	struct vmapi_vm *vm = region->vm;
+
+	if (atomic_fetch_sub(&region->refs, 1) != 1)
+		return;
+	if (region->kind->fini)
+		region->kind->fini(region);
+	vmi_free(region);
+	vmi_vm_put(vm);
 }
 
-static int add_bell(struct vmapi_vm *vm, struct vmi_doorbell *bell)
+void vmapi_region_destroy(struct vmapi_region *region)
 {
-	const struct claim claim = { "ioeventfd", bell->space, bell->address,
-		bell->bytes ? bell->bytes : 1 };
-	struct vmi_regions *old = atomic_load(&vm->regions);
-	int err = check_free(vm, &claim);
+	struct vmapi_vm *vm = region ? region->vm : NULL;
 
-	if (!err && vmi_doorbell_clash(old, bell))
-		err = taken(&claim, "", "ioeventfd", bell->address);
-	return err ? err : put(vm, vmi_regions_with_bell(old, bell));
+	if (!vm || vmi_enter(vm->ctx, __func__) || vmi_region_refuses(vm))
+		return;
+	if (region->region.posts && vm->ctx->be->posted_zone)
+		(void)vm->ctx->be->posted_zone(vm, &region->region, false);
+	vmi_region_remove(vm, &region->region);
+	if (region->region.posts)
+		vmi_posted_remove(region);
+	atomic_store(&region->gone, true);
+	if (region->region.waits)
+		vmi_remote_wake(vm);
+	vmi_region_put(region);
 }
 
-int vmi_doorbell_add(struct vmapi_vm *vm, struct vmi_doorbell *bell)
+int vmapi_region_flush(struct vmapi_vm *vm)
 {
-	int err;
+	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
 
-	pthread_mutex_lock(&vm->map_lock);
-	err = add_bell(vm, bell);
-	pthread_mutex_unlock(&vm->map_lock);
+	if (!err)
+		err = vmi_region_refuses(vm);
+	if (!err)
+		vmi_posted_deliver(vm);
 	return err;
 }
 
-void vmi_doorbell_remove(struct vmapi_vm *vm, struct vmi_doorbell *bell)
+/* -- A function of the application -------------------------------------- */
+
+struct handler {
+	struct vmapi_region base;
+	vmapi_region_fn *fn;
+	void *opaque;
+};
+
+/* A posted write comes outside the gate, and from no vcpu. */
+static int call(struct vmapi_region *region, struct vmapi_access *access)
 {
-	pthread_mutex_lock(&vm->map_lock);
-	vmi_gate_close(vm);
-	vmi_regions_drop_bell(atomic_load(&vm->regions), bell);
-	vmi_gate_open(vm);
-	pthread_mutex_unlock(&vm->map_lock);
+	struct handler *h = vmi_container_of(region, struct handler, base);
+	const struct vmapi_vm *outer;
+	int rc;
+
+	if (!access->vcpu)
+		return h->fn(h->opaque, access);
+	outer = vmi_region_enter(region->vm);
+	rc = h->fn(h->opaque, access);
+	vmi_region_enter(outer);
+	return rc == VMAPI_REGION_DONE ? 0 : -ENOENT;
+}
+
+static const struct vmi_region_kind kind = {
+	.name = "handler",
+	.size = sizeof(struct handler),
+	.access = call,
+};
+
+int vmapi_region_handler(struct vmapi_vm *vm,
+	const struct vmapi_region_config *config, vmapi_region_fn *fn,
+	void *opaque, struct vmapi_region **out)
+{
+	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
+	struct vmapi_region *region;
+	struct handler *h;
+
+	if (!err && !fn)
+		err = vmi_null("fn");
+	if (!err && !out)
+		err = vmi_null("region");
+	if (!err)
+		err = vmi_region_new(vm, config, &kind, &region);
+	if (err)
+		return err;
+	h = vmi_container_of(region, struct handler, base);
+	h->fn = fn;
+	h->opaque = opaque;
+	err = vmi_region_start(region);
+	if (err) {
+		vmi_free(region);
+		return err;
+	}
+	*out = region;
+	return 0;
 }

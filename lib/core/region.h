@@ -6,6 +6,41 @@
 #include "lib/core/core.h"
 #include "lib/region/region.h"
 
+struct vmi_region_kind;
+
+/* The handle; each kind has a struct of its own that begins with this. */
+struct vmapi_region {
+	struct vmapi_vm *vm; /* referenced once it is started */
+	atomic_uint refs;    /* the application's; vcpus that wait for it */
+	atomic_bool gone;    /* destroyed: who waits is to give up */
+	const struct vmi_region_kind *kind;
+	struct vmi_region region;
+	struct vmapi_region *next_posted; /* lib/core/posted.c */
+	char name[32];
+};
+
+struct vmi_region_kind {
+	const char *name;
+	size_t size; /* of the kind's struct */
+	/* Answers an access: 0, or -errno where it is the application's. */
+	int (*access)(struct vmapi_region *region, struct vmapi_access *access);
+	void (*flush)(struct vmapi_region *region); /* posted ones; or NULL */
+	void (*fini)(struct vmapi_region *region); /* or NULL */
+};
+
+/*
+ * A region in two steps, between which its kind fills in what is its own:
+ * checked and allocated, then part of the VM.  What was not started is
+ * given up with vmi_free().
+ */
+int vmi_region_new(struct vmapi_vm *vm,
+	const struct vmapi_region_config *config,
+	const struct vmi_region_kind *kind, struct vmapi_region **region);
+int vmi_region_start(struct vmapi_region *region);
+void vmi_region_put(struct vmapi_region *region);
+
+/* -- lib/core/regions.c ------------------------------------------------- */
+
 /*
  * Let a region answer from now on.  -EEXIST: it overlaps another one, or
  * RAM of the first address space; -ENOMEM.  It stays the caller's and must
@@ -17,5 +52,21 @@ void vmi_region_remove(struct vmapi_vm *vm, struct vmi_region *region);
 /* The same for a doorbell; -EEXIST also where one write suits another too. */
 int vmi_doorbell_add(struct vmapi_vm *vm, struct vmi_doorbell *bell);
 void vmi_doorbell_remove(struct vmapi_vm *vm, struct vmi_doorbell *bell);
+
+/*
+ * The application's function runs inside the run gate, on a vcpu's thread:
+ * that is said before and taken back after, and whatever would wait for that
+ * vcpu refuses with -EDEADLK.  Takes and returns the VM, or NULL.
+ */
+const struct vmapi_vm *vmi_region_enter(const struct vmapi_vm *vm);
+int vmi_region_refuses(const struct vmapi_vm *vm);
+
+/*
+ * map_lock for who only reads a view.  Inside a region's function it is not
+ * taken: who has it may be waiting for this vcpu, and a vcpu in the guest
+ * may read the view anyway.
+ */
+void vmi_map_lock(struct vmapi_vm *vm);
+void vmi_map_unlock(struct vmapi_vm *vm);
 
 #endif

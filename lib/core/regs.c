@@ -79,6 +79,18 @@ static int list_all(struct vmapi_vcpu *vcpu, struct tag_list *list)
 	return 0;
 }
 
+int vmi_reg_list(struct vmapi_vcpu *vcpu, uint64_t **tags, size_t *n)
+{
+	struct tag_list list;
+	int err = list_all(vcpu, &list);
+
+	if (err)
+		return err;
+	*tags = list.tags;
+	*n = list.n;
+	return 0;
+}
+
 int vmapi_reg_list(
 	struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n, size_t *count)
 {
@@ -157,7 +169,8 @@ static int describe_tag(
 	err = has_one(vcpu, tag);
 	if (err)
 		return err;
-	arch->split(tag, &info->set, &info->number);
+	info->set = (uint32_t)(tag >> arch->set_shift) & arch->set_mask;
+	info->number = (uint32_t)tag & arch->number_mask;
 	one = vmi_one_row(arch, tag);
 	info->attributes = one ? one->attributes : 0;
 	info->bytes = vmi_tag_bytes(tag);
@@ -228,133 +241,177 @@ int vmapi_reg_tag(struct vmapi_vcpu *vcpu, const char *name, uint64_t *tag)
 
 /* -- Reading ------------------------------------------------------------ */
 
-/* Entries that are moved by themselves have this status meanwhile. */
-#define IS_ONE 1
-
-static int get_ones(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n,
-	struct vmi_one_batch *batch)
+static int extract_one(const struct vmi_reg_row *row,
+	struct vmi_reg_block *block, struct vmapi_reg *reg)
 {
-	const struct vmi_backend *be = vcpu->vm->ctx->be;
-	size_t i, at = 0;
-	int err = -ENOENT;
-
-	for (i = 0; i < n; i++)
-		if (regs[i].status == IS_ONE)
-			vmi_ones_add(batch, regs[i].tag);
-	if (be->ones_get)
-		err = be->ones_get(vcpu, batch->ones, batch->n);
-	for (i = 0; i < n; i++) {
-		const struct vmi_one *one = &batch->ones[at];
-
-		if (regs[i].status != IS_ONE)
-			continue;
-		at++;
-		regs[i].status = err ? err : one->status;
-		if (!regs[i].status)
-			regs[i].status = vmi_one_extract(one, &regs[i]);
-	}
+	if (!vmi_reg_is_plain(row, reg) || row->offset + 8 > block->bytes)
+		return vmi_reg_extract(row, block, reg);
+	memcpy(&reg->value, block->data + row->offset, 8);
+	reg->bytes = 8;
 	return 0;
 }
 
-static void get_entry(
-	struct vmapi_vcpu *vcpu, struct vmi_reg_block *blocks,
-	const struct vmi_reg_row *row, struct vmapi_reg *reg)
+/*
+ * The entries of a block that are views of it, or those that are not; returns
+ * whether there are others.
+ */
+static bool extract(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, struct vmi_reg_block *block,
+	bool views)
 {
-	struct vmi_reg_block *b = &blocks[row->block];
+	const struct vmi_reg_place *const places = b->places;
+	struct vmapi_reg *const regs = b->regs;
+	size_t left, k = chain->first;
+	bool others = false;
 
-	reg->status = vmi_block_load(vcpu, row->block, b);
-	if (!reg->status)
-		reg->status = vmi_reg_extract(row, b, reg);
+	for (left = chain->n; left; left--, k = places[k].next) {
+		const struct vmi_reg_row *row = places[k].row;
+
+		if ((row->view != VMI_VIEW_NONE) == views)
+			regs[k].status = extract_one(row, block, &regs[k]);
+		else
+			others = true;
+	}
+	return others;
 }
 
-/* When an entry's turn is: blocks that change others, whole ones, views. */
-static unsigned pass_of(
-	const struct vmi_regs_arch *arch, const struct vmi_reg_row *row)
+/* A block that one entry wants whole, without a copy on the way. */
+static bool get_directly(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, unsigned which)
 {
-	if (arch->read_first >> row->block & 1)
-		return 0;
-	return row->view == VMI_VIEW_NONE ? 1 : 2;
+	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
+	struct vmapi_reg *reg = &b->regs[chain->first];
+	size_t bytes;
+
+	if (vmi_block_size(b->vcpu, which, &bytes) ||
+		!vmi_reg_is_direct(b->places[chain->first].row, bytes, reg))
+		return false;
+	reg->status = be->block_get(b->vcpu, which, reg->data, &bytes);
+	if (!reg->status)
+		reg->bytes = (uint32_t)bytes;
+	return true;
 }
 
 /*
  * A whole XSAVE area is given as the backend has it, so before any view of
  * it expands the copy: whole blocks before views.
  */
-static void get_from_blocks(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs,
-	size_t n, struct vmi_reg_block *blocks)
+static void get_block(const struct vmi_reg_batch *b, unsigned which)
 {
-	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
-	unsigned pass;
-	size_t i;
-
-	for (pass = 0; pass < 3; pass++)
-		for (i = 0; i < n; i++) {
-			const struct vmi_reg_row *row =
-				vmi_reg_row(arch, regs[i].tag);
-
-			if (row && pass_of(arch, row) == pass)
-				get_entry(vcpu, blocks, row, &regs[i]);
-		}
-}
-
-/* Blocks first: one of them may have to be read before all else. */
-static int get_claimed(
-	struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n)
-{
-	const struct vmi_regs_arch *arch = vmi_regs_of(vcpu);
-	struct vmi_reg_block blocks[VMI_BLOCKS_MAX];
-	struct vmi_one_batch batch;
-	size_t i, n_ones = 0, bytes = 0;
-	unsigned b;
+	const struct vmi_reg_chain *chain = &b->chains[which];
+	struct vmi_reg_block block;
 	int err;
 
-	for (i = 0; i < n; i++) {
-		regs[i].status = -ENOENT;
-		if (!vmi_reg_is_one(arch, regs[i].tag))
-			continue;
-		regs[i].status = IS_ONE;
-		n_ones++;
-		bytes += vmi_one_bytes(regs[i].tag);
+	if (chain->n == 1 && get_directly(b, chain, which))
+		return;
+	block.data = NULL;
+	err = vmi_block_load(b->vcpu, which, &block);
+	if (err) {
+		vmi_batch_fail(b, chain, err);
+		return;
 	}
-	err = vmi_ones_room(&batch, n_ones, bytes);
+	if (extract(b, chain, &block, false))
+		extract(b, chain, &block, true);
+	vmi_block_free(&block);
+}
+
+/* Blocks whose reading changes others come before all else. */
+static void get_blocks(const struct vmi_reg_batch *b)
+{
+	const uint32_t all = b->used & VMI_BATCH_BLOCKS;
+	const uint32_t first = all & b->arch->read_first;
+	uint32_t left;
+
+	for (left = first; left; left &= left - 1)
+		get_block(b, vmi_ctz(left));
+	for (left = all & ~first; left; left &= left - 1)
+		get_block(b, vmi_ctz(left));
+}
+
+static void add_ones(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, struct vmi_one_batch *batch)
+{
+	const struct vmi_reg_place *const places = b->places;
+	size_t left, k = chain->first;
+
+	for (left = chain->n; left; left--, k = places[k].next)
+		vmi_ones_share(batch, &b->regs[k]);
+}
+
+static void extract_ones(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, const struct vmi_one *ones, int err)
+{
+	const struct vmi_reg_place *const places = b->places;
+	size_t left, k = chain->first;
+
+	for (left = chain->n; left; left--, k = places[k].next, ones++) {
+		struct vmapi_reg *reg = &b->regs[k];
+
+		reg->status = err ? err : ones->status;
+		if (!reg->status)
+			reg->status = vmi_one_extract(ones, reg);
+	}
+}
+
+/* In one call, whatever their classes. */
+static int get_ones(const struct vmi_reg_batch *b)
+{
+	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
+	const uint32_t chains = b->used & ~VMI_BATCH_BLOCKS;
+	struct vmi_one_batch batch;
+	uint32_t left;
+	size_t at = 0;
+	int err;
+
+	if (!chains)
+		return 0;
+	err = vmi_ones_room(b, chains, &batch);
 	if (err)
-		return err;
-	for (b = 0; b < VMI_BLOCKS_MAX; b++)
-		blocks[b].data = NULL;
-	get_from_blocks(vcpu, regs, n, blocks);
-	for (b = 0; b < VMI_BLOCKS_MAX; b++)
-		vmi_block_free(&blocks[b]);
-	if (n_ones)
-		err = get_ones(vcpu, regs, n, &batch);
+		return vmi_fail(err, vmi_vcpu_label(b->vcpu), "no memory");
+	for (left = chains; left; left &= left - 1)
+		add_ones(b, &b->chains[vmi_ctz(left)], &batch);
+	err = be->ones_get ? be->ones_get(b->vcpu, batch.ones, batch.n)
+			   : -ENOENT;
+	for (left = chains; left; left &= left - 1) {
+		const struct vmi_reg_chain *chain = &b->chains[vmi_ctz(left)];
+
+		extract_ones(b, chain, batch.ones + at, err);
+		at += chain->n;
+	}
 	vmi_ones_free(&batch);
-	return err;
+	return 0;
+}
+
+static int get(struct vmi_reg_batch *b)
+{
+	get_blocks(b);
+	return get_ones(b);
+}
+
+int vmi_regs_get(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n)
+{
+	struct vmi_reg_batch b;
+
+	b.vcpu = vcpu;
+	b.plan = &vcpu->get_plan;
+	b.regs = regs;
+	b.n = n;
+	b.flags = 0;
+	return vmi_batch_move(&b, get);
 }
 
 int vmapi_regs_get(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n,
 	size_t *done, unsigned flags)
 {
 	int err = vmi_enter(vcpu ? vcpu->vm->ctx : NULL, __func__);
-	size_t i;
+	struct vmi_reg_batch b;
 
 	if (err)
 		return err;
-	if (n && !regs)
-		return vmi_null("regs");
-	if (flags & ~VMAPI_REGS_ALL_OR_NOTHING)
-		return vmi_fail(-EINVAL, vmi_vcpu_label(vcpu),
-			"unknown flags 0x%x", flags);
-	err = vmi_vcpu_claim(vcpu);
-	if (!err) {
-		err = get_claimed(vcpu, regs, n);
-		vmi_vcpu_release(vcpu);
-		if (!err)
-			return vmi_regs_conclude(
-				vmi_regs_of(vcpu), regs, n, done);
-		vmi_fail(err, vmi_vcpu_label(vcpu), "no memory");
-	}
-	for (i = 0; i < n; i++)
-		regs[i].status = err;
-	if (done)
-		*done = 0;
-	return err;
+	b.vcpu = vcpu;
+	b.plan = &vcpu->get_plan;
+	b.regs = regs;
+	b.n = n;
+	b.flags = flags;
+	return vmi_batch_run(&b, done, get);
 }

@@ -27,36 +27,167 @@ int vmi_block_room(struct vmi_reg_block *b, size_t bytes);
 int vmi_block_copy(struct vmi_reg_block *to, const struct vmi_reg_block *from);
 void vmi_block_free(struct vmi_reg_block *b);
 
+/* -- A batch, sorted: regbatch.c ---------------------------------------- */
+
+#define VMI_BATCH_FEW 32 /* entries of a batch that is sorted each time */
+
+/* Entries that go together, in the caller's order. */
+struct vmi_reg_chain {
+	size_t first, last, n;
+	/* In a set, once they are checked: how many are good, */
+	size_t good;
+	/* whether they are all that the block holds, and from which on. */
+	bool is_covered;
+	size_t from;
+	bool is_known; /* those two, while all entries are good */
+	size_t room;   /* bytes of those moved by themselves; 0: to be counted */
+};
+
+/* Of each entry; `next` in its chain. */
+struct vmi_reg_place {
+	const struct vmi_reg_row *row; /* NULL: moved by itself */
+	size_t next;
+	int readonly; /* of one moved by itself; 0: to be looked up, -1: no */
+};
+
+/* By block, and behind them by class of those moved by themselves. */
+#define VMI_BATCH_CHAINS (VMI_BLOCKS_MAX + VMI_CLASSES_MAX)
+
+/*
+ * What a long batch was sorted into, by its tags alone: whoever moves all
+ * registers does so again.  One to get and one to set for each vcpu, who
+ * frees them.
+ */
+struct vmi_reg_plan {
+	size_t n; /* 0: the tags were no good */
+	size_t room;
+	uint32_t used;
+	struct vmi_reg_chain chains[VMI_BATCH_CHAINS];
+	uint64_t *tags; /* behind the places */
+	struct vmi_reg_place places[];
+};
+
+struct vmi_reg_batch {
+	struct vmapi_vcpu *vcpu;
+	const struct vmi_regs_arch *arch;
+	struct vmapi_reg *regs;
+	size_t n;
+	unsigned flags; /* VMAPI_REGS_ */
+	struct vmi_reg_plan **plan; /* of the vcpu, for this kind of batch */
+	/* A plan's, or our own. */
+	struct vmi_reg_chain *chains;
+	struct vmi_reg_place *places;
+	uint32_t used; /* 1 << chain: there is such an entry */
+	struct vmi_reg_chain own[VMI_BATCH_CHAINS];
+	struct vmi_reg_place few[VMI_BATCH_FEW];
+	/* Why a block of values was refused, where that is known; else NULL. */
+	const char *why;
+	unsigned why_block;
+};
+
+/*
+ * What getting and setting have in common, behind vmi_enter(): check, claim
+ * the vcpu, look every entry up (each then has status 0 and is in a chain, or
+ * -ENOENT), call `move`, and say what came of it.  An error of `move` is that
+ * of every entry.  vcpu, regs, n, flags and plan are filled in.
+ */
+int vmi_batch_run(struct vmi_reg_batch *b, size_t *done,
+	int (*move)(struct vmi_reg_batch *b));
+/* The lookup and the call alone, of a vcpu that is claimed. */
+int vmi_batch_move(
+	struct vmi_reg_batch *b, int (*move)(struct vmi_reg_batch *b));
+/* The good entries of a chain are no more; returns `err`. */
+int vmi_batch_fail(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, int err);
+
+#define VMI_BATCH_BLOCKS ((UINT32_C(1) << VMI_BLOCKS_MAX) - 1)
+
+/*
+ * Whether an entry is a whole block of `bytes` bytes, in memory that can be
+ * given to a backend in place of a copy.
+ */
+static inline bool vmi_reg_is_whole(const struct vmi_reg_row *row, size_t bytes)
+{
+	return !row->bytes || (row->bytes == bytes && !row->view);
+}
+
+static inline bool vmi_reg_is_direct(const struct vmi_reg_row *row,
+	size_t bytes, const struct vmapi_reg *reg)
+{
+	return vmi_reg_is_whole(row, bytes) && reg->data &&
+		reg->bytes >= bytes &&
+		!((uintptr_t)reg->data % sizeof(uint64_t));
+}
+
+static inline unsigned vmi_batch_which(const struct vmi_reg_step *step)
+{
+	return step->which + (step->is_block ? 0 : VMI_BLOCKS_MAX);
+}
+
 /* Size of a block on this vcpu; -ENOENT. */
 int vmi_block_size(struct vmapi_vcpu *vcpu, unsigned block,
 	size_t *bytes);
 
 /* Between an entry and a loaded block; both return the entry's status. */
+static inline bool vmi_reg_is_plain(
+	const struct vmi_reg_row *row, const struct vmapi_reg *reg)
+{
+	return row->bytes == 8 && !row->view && !reg->data;
+}
+
 int vmi_reg_extract(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 	struct vmapi_reg *reg);
 int vmi_reg_patch(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 	const struct vmapi_reg *reg);
-/* Whether the entry's data or value can be what the row says. */
-int vmi_reg_check(struct vmapi_vcpu *vcpu, const struct vmi_reg_row *row,
-	struct vmapi_reg *reg);
+/*
+ * Whether the entry's data or value can be what the row says, or the tag
+ * where it has none; `bytes` is the size of the row's block.
+ */
+int vmi_reg_check(const struct vmi_regs_arch *arch,
+	const struct vmi_reg_row *row, size_t bytes, struct vmapi_reg *reg);
 
 /* Registers that are moved by themselves, with room for their bytes. */
 struct vmi_one_batch {
 	struct vmi_one *ones; /* NULL: none */
 	size_t n;
+	uint8_t *room; /* that is left */
 };
 
 /* The register of `arch`, moved by itself, that an entry is about? */
 bool vmi_reg_is_one(const struct vmi_regs_arch *arch, uint64_t tag);
-/* Room for n entries of up to `bytes` bytes in all; one more; free. */
-int vmi_ones_room(struct vmi_one_batch *batch, size_t n, size_t bytes);
+/* Room for the entries of chains, all of them used; one more; free. */
+int vmi_ones_room(const struct vmi_reg_batch *b, uint32_t chains,
+	struct vmi_one_batch *batch);
 struct vmi_one *vmi_ones_add(struct vmi_one_batch *batch, uint64_t tag);
+/* The same; its bytes are the entry's value where they can be. */
+static inline struct vmi_one *vmi_ones_share(
+	struct vmi_one_batch *batch, struct vmapi_reg *reg)
+{
+	struct vmi_one *one;
+
+	if (reg->data || vmi_tag_bytes(reg->tag) != sizeof(reg->value))
+		return vmi_ones_add(batch, reg->tag);
+	one = &batch->ones[batch->n++];
+	one->tag = reg->tag;
+	one->data = &reg->value;
+	one->bytes = sizeof(reg->value);
+	one->status = 0;
+	return one;
+}
+
 void vmi_ones_free(struct vmi_one_batch *batch);
 /* Between an entry and its register; extract returns the status. */
-int vmi_one_extract(const struct vmi_one *one, struct vmapi_reg *reg);
+int vmi_one_put(const struct vmi_one *one, struct vmapi_reg *reg);
+static inline int vmi_one_extract(
+	const struct vmi_one *one, struct vmapi_reg *reg)
+{
+	if (one->data != &reg->value)
+		return vmi_one_put(one, reg);
+	reg->bytes = sizeof(reg->value);
+	return 0;
+}
+
 void vmi_one_patch(struct vmi_one *one, const struct vmapi_reg *reg);
-/* Bytes that a tag takes in a batch. */
-size_t vmi_one_bytes(uint64_t tag);
 
 static inline const struct vmi_regs_arch *vmi_regs_of(
 	const struct vmapi_vcpu *vcpu)
@@ -64,8 +195,19 @@ static inline const struct vmi_regs_arch *vmi_regs_of(
 	return vcpu->vm->ctx->be->regs_arch();
 }
 
-/* Count what succeeded; record and return the first failure. */
-int vmi_regs_conclude(const struct vmi_regs_arch *arch,
-	const struct vmapi_reg *regs, size_t n, size_t *done);
+/*
+ * What the public functions do, for a vcpu that is claimed: all tags, in
+ * ascending order, to be freed; every entry gets a status.
+ */
+int vmi_reg_list(struct vmapi_vcpu *vcpu, uint64_t **tags, size_t *n);
+int vmi_regs_get(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n);
+void vmi_regs_set(struct vmapi_vcpu *vcpu, struct vmapi_reg *regs, size_t n,
+	bool all_or_nothing);
+
+/* What any batch must be, before the vcpu is claimed. */
+int vmi_regs_check(struct vmapi_vcpu *vcpu, const struct vmapi_reg *regs,
+	size_t n, unsigned flags);
+/* Count what succeeded; record and return the first failure: regwhy.c. */
+int vmi_regs_conclude(const struct vmi_reg_batch *b, size_t *done);
 
 #endif

@@ -96,7 +96,7 @@ static int add_part(struct vmapi_retired *r, const struct part *old,
 static bool is_kept(const struct vmi_map_entry *o,
 	const struct vmi_map_entry *n)
 {
-	return n->ram == o->ram && n->flags & VMAPI_MAP_LOG &&
+	return n->ram == o->ram && vmi_map_flags(n) & VMAPI_MAP_LOG &&
 		n->gpa - n->offset == o->gpa - o->offset;
 }
 
@@ -142,7 +142,7 @@ int vmi_retired_expect(struct vmapi_retired *r,
 			old.e = change->relogged[k++];
 			old.e.flags ^= VMAPI_MAP_LOG; /* as it was */
 		}
-		if (old.e.flags & VMAPI_MAP_LOG)
+		if (vmi_map_flags(&old.e) & VMAPI_MAP_LOG)
 			err = add_rest(r, &old, fresh);
 	}
 	return err ? vmi_fail(err, "vm", "no memory for the retired log") : 0;

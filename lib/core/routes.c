@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/arch/x86_routes.h"
 #include "lib/core/backend.h"
 #include "lib/core/chipset.h"
 #include "lib/core/routes.h"
@@ -36,6 +37,16 @@ struct vmi_route_span vmi_routes_of(const struct vmapi_vm *vm, unsigned gsi)
 	span.routes = vm->routes->routes + low;
 	while (low + span.n < vm->routes->n && span.routes[span.n].gsi == gsi)
 		span.n++;
+	return span;
+}
+
+struct vmi_route_span vmi_routes_all(const struct vmapi_vm *vm)
+{
+	struct vmi_route_span span = { NULL, 0 };
+
+	if (vm->routes)
+		span = (struct vmi_route_span){ vm->routes->routes,
+			vm->routes->n };
 	return span;
 }
 
@@ -170,6 +181,82 @@ int vmi_routes_commit(
 	return err;
 }
 
+/* -- With a bus: its pins' routes are its own --------------------------- */
+
+/*
+ * The table as it is, of GSIs first to last, with room for `more`.  Under
+ * vm->bus_lock it does not change.  NULL: no memory.
+ */
+static struct vmapi_route *copy_routes(struct vmapi_vm *vm, unsigned first,
+	unsigned last, size_t more, size_t *n)
+{
+	size_t all = vm->routes ? vm->routes->n : 0, i;
+	struct vmapi_route *copy = vmi_calloc(all + more + 1, sizeof(*copy));
+
+	*n = 0;
+	for (i = 0; copy && i < all; i++)
+		if (vm->routes->routes[i].gsi >= first &&
+			vm->routes->routes[i].gsi <= last)
+			copy[(*n)++] = vm->routes->routes[i];
+	return copy;
+}
+
+static bool is_there(struct vmapi_vm *vm, const struct vmapi_route *route)
+{
+	struct vmi_route_span span = vmi_routes_of(vm, route->gsi);
+
+	return span.n == 1 && span.routes->type == VMAPI_ROUTE_MSI &&
+	       span.routes->u.msi.address == route->u.msi.address &&
+	       span.routes->u.msi.data == route->u.msi.data;
+}
+
+int vmi_route_replace(struct vmapi_vm *vm, const struct vmapi_route *route)
+{
+	struct vmapi_route *table;
+	size_t n, i, k = 0;
+	int err;
+
+	if (is_there(vm, route))
+		return 0;
+	table = copy_routes(vm, 0, UINT32_MAX, 1, &n);
+	if (!table)
+		return vmi_fail(-ENOMEM, "vm", "no memory");
+	for (i = 0; i < n; i++)
+		if (table[i].gsi != route->gsi)
+			table[k++] = table[i];
+	table[k++] = *route;
+	err = vmi_routes_commit(vm, table, k);
+	vmi_free(table);
+	return err;
+}
+
+/* The application's beside the bus's; what it says of those is not heard. */
+static int set_beside_bus(
+	struct vmapi_vm *vm, const struct vmapi_route *routes, size_t n)
+{
+	const uint8_t *at = (const uint8_t *)routes;
+	struct vmapi_route *table;
+	size_t i, k;
+	int err = n ? vmi_out_check(routes, sizeof(*routes)) : 0;
+
+	if (err)
+		return err;
+	if (n > SIZE_MAX / sizeof(*table) / 2)
+		return vmi_fail(-E2BIG, "vm", "%zu routes are too many", n);
+	table = copy_routes(vm, 0, VMI_X86_PINS - 1, n, &k);
+	if (!table)
+		return vmi_fail(-ENOMEM, "vm", "no memory");
+	for (i = 0; i < n && !err; i++, at += routes[0].size) {
+		err = vmi_element_copy(
+			&table[k], sizeof(*table), at, routes[0].size);
+		k += !err && table[k].gsi >= VMI_X86_PINS;
+	}
+	if (!err)
+		err = vmi_routes_commit(vm, table, k);
+	vmi_free(table);
+	return err;
+}
+
 int vmapi_routes_set(
 	struct vmapi_vm *vm, const struct vmapi_route *routes, size_t n)
 {
@@ -179,7 +266,11 @@ int vmapi_routes_set(
 		return err;
 	if (n && !routes)
 		return vmi_null("routes");
-	return vmi_routes_commit(vm, routes, n);
+	pthread_mutex_lock(&vm->bus_lock);
+	err = atomic_load(&vm->bus) ? set_beside_bus(vm, routes, n)
+				    : vmi_routes_commit(vm, routes, n);
+	pthread_mutex_unlock(&vm->bus_lock);
+	return err;
 }
 
 int vmapi_routes_get(struct vmapi_vm *vm, struct vmapi_route *routes,

@@ -44,7 +44,8 @@ void vmi_nodes_put(struct vmi_map_node *n)
 		return;
 	vmi_nodes_put(n->low);
 	vmi_nodes_put(n->high);
-	vmi_ram_put(n->e.ram);
+	if (n->e.ram)
+		vmi_ram_put(n->e.ram);
 	vmi_free(n);
 }
 
@@ -63,7 +64,8 @@ static struct vmi_map_node *make(
 	n->n = 1;
 	n->refs = 1;
 	n->height = 1;
-	vmi_ram_get(e->ram);
+	if (e->ram)
+		vmi_ram_get(e->ram);
 	return n;
 }
 
@@ -333,9 +335,9 @@ static bool find_hole(struct vmi_map_node *root,
 
 /* -- Operations --------------------------------------------------------- */
 
-void vmi_tree_init(struct vmi_tree *t, const struct vmi_view *view)
+void vmi_tree_init(struct vmi_tree *t, struct vmi_map_node *root)
 {
-	*t = (struct vmi_tree){ .root = get(view->root) };
+	*t = (struct vmi_tree){ .root = get(root) };
 }
 
 void vmi_tree_fini(struct vmi_tree *t)
@@ -407,5 +409,40 @@ int vmi_tree_set_flags(struct vmi_tree *t, const struct vmi_map_entry *range)
 	s = slice(t, range->gpa, range->bytes);
 	s.inside = flagged(t, s.inside, range->flags);
 	t->root = concat(t, concat(t, s.below, s.inside), s.above);
+	return result(t);
+}
+
+/* What of the log has to change in it; 0: nothing. */
+static uint32_t untracked(const struct vmi_map_entry *e, bool on)
+{
+	const uint32_t both = VMAPI_MAP_LOG | VMI_MAP_TRACKED;
+
+	if (!on)
+		return e->flags & VMI_MAP_TRACKED ? both : 0;
+	return e->flags & (VMAPI_MAP_LOG | VMAPI_MAP_READONLY) || e->ram->vm
+		? 0 : both;
+}
+
+static struct vmi_map_node *tracked(
+	struct vmi_tree *t, struct vmi_map_node *n, bool on)
+{
+	struct vmi_map_entry *e;
+
+	for (e = vmi_nodes_at(n, 0); e; e = vmi_nodes_next(n, e))
+		if (untracked(e, on))
+			break;
+	if (e)
+		n = own(t, n);
+	if (!e || !n)
+		return n;
+	n->e.flags ^= untracked(&n->e, on);
+	n->low = tracked(t, n->low, on);
+	n->high = tracked(t, n->high, on);
+	return fixed(n);
+}
+
+int vmi_tree_track(struct vmi_tree *t, bool on)
+{
+	t->root = tracked(t, t->root, on);
 	return result(t);
 }

@@ -18,8 +18,8 @@ static inline uint64_t vmi_last_of(const struct vmi_map_entry *e)
 	return e->gpa + (e->bytes - 1);
 }
 
-/* A tree like that of a view; drop it, or what a view made of it holds. */
-void vmi_tree_init(struct vmi_tree *t, const struct vmi_view *view);
+/* A tree like that of a root; drop it, or what a view made of it holds. */
+void vmi_tree_init(struct vmi_tree *t, struct vmi_map_node *root);
 void vmi_tree_fini(struct vmi_tree *t);
 void vmi_nodes_put(struct vmi_map_node *root);
 
@@ -36,5 +36,7 @@ int vmi_tree_add(struct vmi_tree *t, const struct vmi_map_entry *entry);
 int vmi_tree_remove(struct vmi_tree *t, uint64_t gpa, uint64_t bytes);
 int vmi_tree_set_flags(struct vmi_tree *t, const struct vmi_map_entry *range);
 void vmi_tree_clear(struct vmi_tree *t);
+/* Log what the guest can write to and nobody logs; and what was so, no more. */
+int vmi_tree_track(struct vmi_tree *t, bool on);
 
 #endif

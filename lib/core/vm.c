@@ -5,8 +5,11 @@
 #include <signal.h>
 #include <string.h>
 
+#include "lib/arch/x86_model.h"
 #include "lib/core/backend.h"
+#include "lib/core/bus.h"
 #include "lib/core/chipset.h"
+#include "lib/core/cpuid.h"
 #include "lib/core/dirty.h"
 #include "lib/core/posted.h"
 #include "lib/sys/sys.h"
@@ -96,15 +99,21 @@ static int read_config(struct vmapi *ctx, const struct vmapi_vm_config *from,
 /* -- Making and dropping ------------------------------------------------ */
 
 /* What map transactions check against. */
-static void ask_limits(struct vmapi_vm *vm)
+static int ask_limits(struct vmapi_vm *vm)
 {
-	int64_t page = vmi_cap(vm->ctx, vm, VMAPI_CAP_PAGE_SIZE);
-	int64_t bits = vmi_cap(vm->ctx, vm, VMAPI_CAP_PHYS_BITS);
+	int64_t align = vmi_cap(vm->ctx, vm, VMAPI_CAP_MAP_ALIGN);
 	int64_t entries = vmi_cap(vm->ctx, vm, VMAPI_CAP_MAP_ENTRIES);
+	int64_t bits;
+	int err = vmi_cap_ask(vm->ctx, vm, VMAPI_CAP_PHYS_BITS, &bits);
 
-	vm->page_size = page > 0 ? (uint64_t)page : vmi_page_size();
+	if (err)
+		return err;
+	vm->map_align = align > 0 ? (uint64_t)align : vmi_page_size();
 	vm->phys_bits = bits > 0 ? (unsigned)bits : 64;
+	if (vmi_vm_is_portable(vm) && vm->phys_bits > VMI_MODEL_PHYS_BITS)
+		vm->phys_bits = VMI_MODEL_PHYS_BITS;
 	vm->map_entries_max = entries > 0 ? (size_t)entries : SIZE_MAX;
+	return 0;
 }
 
 static struct vmapi_vm *alloc_vm(struct vmapi *ctx)
@@ -123,13 +132,17 @@ static struct vmapi_vm *alloc_vm(struct vmapi *ctx)
 	atomic_init(&vm->refs, 1);
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->map_lock, NULL);
+	pthread_mutex_init(&vm->bus_lock, NULL);
 	return vm;
 }
 
 static void free_vm(struct vmapi_vm *vm)
 {
+	vmapi_cpuid_destroy(vm->cpuid);
 	vmi_free(atomic_load(&vm->regions));
+	vmi_free(vm->calls);
 	vmi_free(vm->routes);
+	pthread_mutex_destroy(&vm->bus_lock);
 	pthread_mutex_destroy(&vm->map_lock);
 	pthread_mutex_destroy(&vm->lock);
 	vmi_gate_fini(vm);
@@ -144,14 +157,17 @@ static int init_vm(struct vmapi_vm *vm)
 
 	if (err)
 		return err;
+	err = vmi_vm_model(vm);
+	if (err)
+		goto spaces;
 	err = vmi_chipset_create(vm);
 	if (err)
 		goto spaces;
 	err = be->vm_init(vm);
 	if (err)
 		goto chipset;
-	ask_limits(vm);
-	if (vm->config.flags & VMAPI_VM_SERVICE_THREAD)
+	err = ask_limits(vm);
+	if (!err && vm->config.flags & VMAPI_VM_SERVICE_THREAD)
 		err = vmi_chipset_start(vm);
 	if (err)
 		goto backend;
@@ -254,6 +270,7 @@ static int reset_all(struct vmapi_vm *vm)
 	int err = be->vm_reset ? be->vm_reset(vm) : 0;
 
 	vmi_chipset_reset(vm);
+	vmi_bus_reset(vm);
 	for (vcpu = vm->vcpus; vcpu && !err; vcpu = vcpu->next)
 		err = vmi_vcpu_reset(vcpu);
 	return err;

@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What only x86 has: CPUID values, exits that are asked for. */
+/* What only x86 has: exits that are asked for, the time stamp counter. */
 #include <errno.h>
 #include <inttypes.h>
 
 #include "lib/core/backend.h"
-
-int vmapi_x86_cpuid_supported(struct vmapi_vm *vm,
-	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
-{
-	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
-	size_t found = 0;
-
-	if (err)
-		return err;
-	if (!count || (n && !entries))
-		return vmi_null(count ? "entries" : "count");
-	if (!vm->ctx->be->cpuid_supported)
-		return vmi_unsupported(vm->ctx);
-	err = vm->ctx->be->cpuid_supported(vm, entries, n, &found);
-	if (!err)
-		*count = found;
-	return err;
-}
-
-/* -- Exits that are asked for ------------------------------------------- */
+#include "lib/core/region.h"
 
 #define X2APIC_FIRST 0x800u
 #define X2APIC_LAST  0x8ffu
@@ -50,7 +31,8 @@ static int check_range(const struct vmapi_x86_msr_range *r)
 
 static int check_exits(const struct vmapi_x86_exits *x)
 {
-	const uint32_t flags = VMAPI_X86_EXIT_BUS_LOCK | VMAPI_X86_EXIT_NOTIFY;
+	const uint32_t flags = VMAPI_X86_EXIT_BUS_LOCK |
+		VMAPI_X86_EXIT_NOTIFY | VMAPI_X86_EXIT_TPR;
 	const uint32_t msrs = VMAPI_X86_MSR_INVALID | VMAPI_X86_MSR_UNKNOWN;
 	uint32_t i;
 	int err = 0;
@@ -75,11 +57,17 @@ static int check_exits(const struct vmapi_x86_exits *x)
 /* vm->lock is held, so that no vcpu comes meanwhile. */
 static int change_exits(struct vmapi_vm *vm, const struct vmapi_x86_exits *x)
 {
-	int err;
+	int err = vmi_region_refuses(vm);
 
+	if (err)
+		return err;
 	if (x->flags != vm->x86_exit_flags && vm->n_vcpus)
-		return vmi_fail(-EBUSY, "vm", "flags: bus lock and notify "
-			"exits are for VMs without a vcpu yet");
+		return vmi_fail(-EBUSY, "vm", "flags: bus lock, notify and "
+			"TPR exits are for VMs without a vcpu yet");
+	if (x->flags & VMAPI_X86_EXIT_TPR &&
+		vm->config.irqchip != VMAPI_IRQCHIP_NONE)
+		return vmi_fail(-ENXIO, "vm", "flags: its local APICs have "
+			"the task priority");
 	vmi_gate_close(vm);
 	err = vm->ctx->be->x86_exits(vm, x);
 	vmi_gate_open(vm);
@@ -108,4 +96,70 @@ int vmapi_x86_exits(struct vmapi_vm *vm, const struct vmapi_x86_exits *exits)
 	err = change_exits(vm, &own);
 	pthread_mutex_unlock(&vm->lock);
 	return err;
+}
+
+/* -- The time stamp counter ---------------------------------------------- */
+
+int vmapi_x86_tsc_hz_get(struct vmapi_vcpu *vcpu, uint64_t *hz)
+{
+	struct vmapi_reg reg = { .tag = VMAPI_X86_TSC_HZ };
+	int err;
+
+	vmi_enter_free(__func__);
+	if (!hz)
+		return vmi_null("hz");
+	err = vmi_retell(vmapi_regs_get(vcpu, &reg, 1, NULL, 0), __func__);
+	if (!err)
+		*hz = reg.value;
+	return err;
+}
+
+int vmapi_x86_tsc_hz_set(struct vmapi_vcpu *vcpu, uint64_t hz)
+{
+	struct vmapi_reg reg = { .tag = VMAPI_X86_TSC_HZ, .value = hz };
+	int err = vmi_retell(
+		vmapi_regs_set(vcpu, &reg, 1, NULL, 0), __func__);
+
+	if (err == -ENOTSUP)
+		return vmi_fail(err, vmi_vcpu_label(vcpu), "this processor "
+			"cannot scale the TSC to %" PRIu64 " Hz", hz);
+	return err;
+}
+
+static struct vmapi_attr offset_of(struct vmapi_vcpu *vcpu)
+{
+	return (struct vmapi_attr){ .size = sizeof(struct vmapi_attr),
+		.vcpu = vcpu };
+}
+
+/* Attribute 0 of group 0 is the only one that a vcpu of x86 has. */
+static int explain(struct vmapi_vcpu *vcpu, int err)
+{
+	if (err != -ENXIO && err != -ENOTSUP)
+		return err;
+	return vmi_fail(-ENOTSUP, vmi_vcpu_label(vcpu),
+		"this kernel does not tell the offset of the TSC");
+}
+
+int vmapi_x86_tsc_offset_get(struct vmapi_vcpu *vcpu, uint64_t *offset)
+{
+	struct vmapi_attr attr = offset_of(vcpu);
+	size_t bytes = sizeof(*offset);
+
+	vmi_enter_free(__func__);
+	if (!vcpu || !offset)
+		return vmi_null(vcpu ? "offset" : "vcpu");
+	return explain(vcpu, vmi_retell(
+		vmapi_attr_get(&attr, offset, &bytes), __func__));
+}
+
+int vmapi_x86_tsc_offset_set(struct vmapi_vcpu *vcpu, uint64_t offset)
+{
+	struct vmapi_attr attr = offset_of(vcpu);
+
+	vmi_enter_free(__func__);
+	if (!vcpu)
+		return vmi_null("vcpu");
+	return explain(vcpu, vmi_retell(
+		vmapi_attr_set(&attr, &offset, sizeof(offset)), __func__));
 }

@@ -24,6 +24,13 @@ int vmi_kvm_device_probe(struct vmapi_vm *core, unsigned type)
 	return rc < 0 ? -ENODEV : 0;
 }
 
+/* XICS and XIVE number sources in 20 bits (xics.rst); a GIC has the others. */
+static unsigned inputs_of(unsigned type)
+{
+	return type == VMAPI_DEVICE_XICS || type == VMAPI_DEVICE_XIVE
+		? 1u << 20 : 1024;
+}
+
 int vmi_kvm_device_open(struct vmapi_vm *core, unsigned type, int *fd)
 {
 	struct kvm_create_device arg = { .type = type - NATIVE };
@@ -35,9 +42,38 @@ int vmi_kvm_device_open(struct vmapi_vm *core, unsigned type, int *fd)
 	if (rc < 0)
 		return vmi_kvm_vm_refused(rc, KVM_CREATE_DEVICE);
 	*fd = (int)arg.fd;
-	if (type != VMAPI_DEVICE_VFIO && type != VMAPI_DEVICE_PV_TIME)
+	if (type != VMAPI_DEVICE_VFIO && type != VMAPI_DEVICE_PV_TIME) {
 		vmi_kvm_vm_of(core)->has_controller = true;
+		vmi_kvm_vm_of(core)->inputs = inputs_of(type);
+	}
 	return 0;
+}
+
+/* What a vcpu has to be told to belong to a controller (api.rst 6.). */
+static uint32_t connection(unsigned type)
+{
+	switch (type) {
+	case VMAPI_DEVICE_XICS: return KVM_CAP_IRQ_XICS;
+	case VMAPI_DEVICE_XIVE: return KVM_CAP_PPC_IRQ_XIVE;
+	default: return KVM_CAP_IRQ_MPIC;
+	}
+}
+
+int vmi_kvm_device_connect(
+	struct vmapi_vcpu *core, unsigned type, int fd, uint32_t server)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	struct kvm_enable_cap arg = {
+		.cap = connection(type),
+		.args = { (uint64_t)fd, server },
+	};
+	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_ENABLE_CAP, &arg);
+
+	/* Busy with another controller, or the number is. */
+	if (rc == -EBUSY || rc == -EEXIST)
+		return vmi_kvm_vcpu_fail(vcpu, -EEXIST,
+			"it is connected, or its number is");
+	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_ENABLE_CAP) : 0;
 }
 
 uint64_t vmi_kvm_devices(struct vmi_kvm_vm *vm)

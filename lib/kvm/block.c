@@ -24,7 +24,7 @@ static int call(struct vmi_kvm_vcpu *vcpu, unsigned long request, void *arg)
 static const struct vmi_kvm_block *find(
 	struct vmi_kvm_vcpu *vcpu, unsigned block)
 {
-	const struct vmi_kvm_block *b = &vmi_kvm_arch_blocks[block];
+	const struct vmi_kvm_block *b = &vmi_kvm_other.blocks[block];
 
 	if (b->valid && !(vcpu->run->kvm_valid_regs & b->valid))
 		return NULL;

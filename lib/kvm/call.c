@@ -4,88 +4,77 @@
 
 #include "lib/kvm/arch.h"
 
-#define REQUEST(number) { number, #number }
-
 /* Those of every architecture; the others are in its folder. */
 /* clang-format off */
 static const struct vmi_kvm_request requests[] = {
-	REQUEST(KVM_CREATE_VM),
-	REQUEST(KVM_CHECK_EXTENSION),
-	REQUEST(KVM_ENABLE_CAP),
-	REQUEST(KVM_CREATE_VCPU),
-	REQUEST(KVM_RUN),
-	REQUEST(KVM_SET_SIGNAL_MASK),
-	REQUEST(KVM_SET_USER_MEMORY_REGION),
+	VMI_KVM_REQUEST(KVM_CREATE_VM),
+	VMI_KVM_REQUEST(KVM_CHECK_EXTENSION),
+	VMI_KVM_REQUEST(KVM_ENABLE_CAP),
+	VMI_KVM_REQUEST(KVM_CREATE_VCPU),
+	VMI_KVM_REQUEST(KVM_RUN),
+	VMI_KVM_REQUEST(KVM_SET_SIGNAL_MASK),
+	VMI_KVM_REQUEST(KVM_SET_USER_MEMORY_REGION),
 	{ VMI_KVM_SET_USER_MEMORY_REGION2, "KVM_SET_USER_MEMORY_REGION2" },
+	{ VMI_KVM_SET_MEMORY_ATTRIBUTES, "KVM_SET_MEMORY_ATTRIBUTES" },
 	{ VMI_KVM_CREATE_GUEST_MEMFD, "KVM_CREATE_GUEST_MEMFD" },
-	REQUEST(KVM_GET_DIRTY_LOG),
-	REQUEST(KVM_CLEAR_DIRTY_LOG),
-	REQUEST(KVM_RESET_DIRTY_RINGS),
-	REQUEST(KVM_IRQ_LINE_STATUS),
-	REQUEST(KVM_SIGNAL_MSI),
-	REQUEST(KVM_SET_GSI_ROUTING),
-	REQUEST(KVM_CREATE_DEVICE),
-	REQUEST(KVM_GET_DEVICE_ATTR),
-	REQUEST(KVM_SET_DEVICE_ATTR),
-	REQUEST(KVM_HAS_DEVICE_ATTR),
-	REQUEST(KVM_IRQFD),
-	REQUEST(KVM_IOEVENTFD),
-	REQUEST(KVM_REGISTER_COALESCED_MMIO),
-	REQUEST(KVM_UNREGISTER_COALESCED_MMIO),
-	REQUEST(KVM_GET_MP_STATE),
-	REQUEST(KVM_SET_MP_STATE),
-	REQUEST(KVM_GET_ONE_REG),
-	REQUEST(KVM_SET_ONE_REG),
-	REQUEST(KVM_GET_REG_LIST),
-	REQUEST(KVM_INTERRUPT),
-	REQUEST(KVM_NMI),
-	REQUEST(KVM_GET_STATS_FD),
-	REQUEST(KVM_SET_GUEST_DEBUG),
+	VMI_KVM_REQUEST(KVM_GET_DIRTY_LOG),
+	VMI_KVM_REQUEST(KVM_CLEAR_DIRTY_LOG),
+	VMI_KVM_REQUEST(KVM_RESET_DIRTY_RINGS),
+	VMI_KVM_REQUEST(KVM_IRQ_LINE_STATUS),
+	VMI_KVM_REQUEST(KVM_SIGNAL_MSI),
+	VMI_KVM_REQUEST(KVM_SET_GSI_ROUTING),
+	VMI_KVM_REQUEST(KVM_CREATE_DEVICE),
+	VMI_KVM_REQUEST(KVM_GET_DEVICE_ATTR),
+	VMI_KVM_REQUEST(KVM_SET_DEVICE_ATTR),
+	VMI_KVM_REQUEST(KVM_HAS_DEVICE_ATTR),
+	VMI_KVM_REQUEST(KVM_IRQFD),
+	VMI_KVM_REQUEST(KVM_IOEVENTFD),
+	VMI_KVM_REQUEST(KVM_REGISTER_COALESCED_MMIO),
+	VMI_KVM_REQUEST(KVM_UNREGISTER_COALESCED_MMIO),
+	VMI_KVM_REQUEST(KVM_GET_MP_STATE),
+	VMI_KVM_REQUEST(KVM_SET_MP_STATE),
+	VMI_KVM_REQUEST(KVM_GET_ONE_REG),
+	VMI_KVM_REQUEST(KVM_SET_ONE_REG),
+	VMI_KVM_REQUEST(KVM_GET_REG_LIST),
+	VMI_KVM_REQUEST(KVM_INTERRUPT),
+	VMI_KVM_REQUEST(KVM_NMI),
+	VMI_KVM_REQUEST(KVM_SMI),
+	VMI_KVM_REQUEST(KVM_GET_STATS_FD),
+	VMI_KVM_REQUEST(KVM_SET_GUEST_DEBUG),
+	VMI_KVM_REQUEST(KVM_GET_REGS),
+	VMI_KVM_REQUEST(KVM_SET_REGS),
+	VMI_KVM_REQUEST(KVM_GET_SREGS),
+	VMI_KVM_REQUEST(KVM_SET_SREGS),
+	VMI_KVM_REQUEST(KVM_IRQ_LINE),
+	VMI_KVM_REQUEST(KVM_S390_GET_SKEYS),
+	VMI_KVM_REQUEST(KVM_S390_SET_SKEYS),
+	VMI_KVM_REQUEST(KVM_S390_MEM_OP),
+	{ 0, NULL },
 };
 /* clang-format on */
 
 static const char *name_in(
-	const struct vmi_kvm_request *rows, size_t n, unsigned long request)
+	const struct vmi_kvm_request *row, unsigned long request)
 {
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (rows[i].number == request)
-			return rows[i].name;
-	return NULL;
+	while (row->name && row->number != request)
+		row++;
+	return row->name;
 }
 
 const char *vmi_kvm_request_name(unsigned long request)
 {
-	const char *name =
-		name_in(requests, vmi_array_len(requests), request);
+	const char *name = name_in(requests, request);
 
 	if (!name)
-		name = name_in(vmi_kvm_arch_requests,
-			vmi_kvm_arch_n_requests, request);
+		name = name_in(vmi_kvm_arch_requests, request);
 	return name ? name : "an ioctl";
 }
 
-int vmi_kvm_ioctl(
-	const struct vmapi *ctx, int fd, unsigned long request, void *arg)
+void vmi_kvm_trace(
+	const struct vmapi *ctx, int fd, unsigned long request, int rc)
 {
-	int rc = vmi_sys->ioctl(fd, request, arg);
-
-	if (vmi_unlikely(ctx && ctx->trace_mask & VMAPI_TRACE_CALL))
-		vmi_trace(ctx, VMAPI_TRACE_CALL, "%s(fd %d) = %d",
-			vmi_kvm_request_name(request), fd, rc);
-	return rc;
-}
-
-int vmi_kvm_vm_ioctl(struct vmi_kvm_vm *vm, unsigned long request, void *arg)
-{
-	return vmi_kvm_ioctl(vm->core.ctx, vm->fd, request, arg);
-}
-
-int vmi_kvm_vcpu_ioctl(
-	struct vmi_kvm_vcpu *vcpu, unsigned long request, void *arg)
-{
-	return vmi_kvm_ioctl(vcpu->core.vm->ctx, vcpu->fd, request, arg);
+	vmi_trace(ctx, VMAPI_TRACE_CALL, "%s(fd %d) = %d",
+		vmi_kvm_request_name(request), fd, rc);
 }
 
 int vmi_kvm_vm_refused(int code, unsigned long request)

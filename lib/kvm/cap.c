@@ -18,6 +18,7 @@ static const struct cap_row rows[] = {
 	{ VMAPI_CAP_MSI, KVM_CAP_SIGNAL_MSI, 0 },
 	{ VMAPI_CAP_MSI_DEVID, KVM_CAP_MSI_DEVID, 0 },
 	{ VMAPI_CAP_GUEST_MEMFD, VMI_KVM_CAP_GUEST_MEMFD, 0 },
+	{ VMAPI_CAP_MEMORY_ATTRIBUTES, VMI_KVM_CAP_MEMORY_ATTRIBUTES, 0 },
 	{ VMAPI_CAP_IRQFD, KVM_CAP_IRQFD, 0 },
 	{ VMAPI_CAP_IOEVENTFD, KVM_CAP_IOEVENTFD, 0 },
 	{ VMAPI_CAP_POSTED, KVM_CAP_COALESCED_MMIO, 0 },
@@ -64,7 +65,9 @@ static int other(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	case VMAPI_CAP_DEVICES: /* the library's own, then the kernel's */
 		put(cap,
 			1 << VMAPI_DEVICE_RTC | 1 << VMAPI_DEVICE_HPET |
-				1 << VMAPI_DEVICE_ACPI_PM,
+				1 << VMAPI_DEVICE_ACPI_PM |
+				1 << VMAPI_DEVICE_PIT |
+				1 << VMAPI_DEVICE_COUNTER,
 			VMAPI_ORIGIN_EMULATED);
 		if (vm)
 			cap->value |= (int64_t)vmi_kvm_devices(vm);

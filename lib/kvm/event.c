@@ -13,6 +13,7 @@
  */
 #include <sys/mman.h>
 
+#include "lib/core/posted.h"
 #include "lib/kvm/kvm.h"
 
 /* -- eventfds ------------------------------------------------------------ */
@@ -101,16 +102,6 @@ int vmi_kvm_posted_zone(
 	return rc < 0 && on ? vmi_kvm_vm_refused(rc, request) : 0;
 }
 
-static uint64_t load_le(const uint8_t *bytes, unsigned n)
-{
-	uint64_t value = 0;
-	unsigned i;
-
-	for (i = 0; i < n; i++)
-		value |= (uint64_t)bytes[i] << (8 * i);
-	return value;
-}
-
 /* The ring as the kernel and we share it: two words with an order. */
 static _Atomic(uint32_t) *shared(uint32_t *word)
 {
@@ -118,7 +109,7 @@ static _Atomic(uint32_t) *shared(uint32_t *word)
 }
 
 bool vmi_kvm_posted_next(
-	struct vmapi_vm *core, struct vmapi_posted_write *write)
+	struct vmapi_vm *core, struct vmi_posted_write *write)
 {
 	struct kvm_coalesced_mmio_ring *ring =
 		atomic_load(&vmi_kvm_vm_of(core)->ring);
@@ -138,7 +129,7 @@ bool vmi_kvm_posted_next(
 	entry = &ring->coalesced_mmio[first];
 	write->address = entry->phys_addr;
 	write->bytes = entry->len <= 8 ? entry->len : 8;
-	write->value = load_le(entry->data, write->bytes);
+	write->value = vmi_kvm_load_le(entry->data, write->bytes);
 	write->space = entry->pio == 1 ? VMAPI_SPACE_PORT : VMAPI_SPACE_MEMORY;
 	atomic_store_explicit(shared(&ring->first), (first + 1) % room,
 		memory_order_release);

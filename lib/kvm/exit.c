@@ -7,37 +7,6 @@
  */
 #include "lib/kvm/arch.h"
 
-static uint8_t *io_data(struct kvm_run *run)
-{
-	return (uint8_t *)run + run->io.data_offset;
-}
-
-static void decode_io(struct kvm_run *run, struct vmapi_exit *exit)
-{
-	struct vmapi_exit_io *io = &exit->u.io;
-
-	exit->reason = VMAPI_EXIT_IO;
-	io->port = run->io.port;
-	io->width = run->io.size;
-	io->count = run->io.count;
-	io->is_write = run->io.direction == KVM_EXIT_IO_OUT;
-	io->data = io_data(run);
-}
-
-static void decode_mmio(const struct kvm_run *run, struct vmapi_exit *exit)
-{
-	struct vmapi_exit_mmio *mmio = &exit->u.mmio;
-
-	exit->reason = VMAPI_EXIT_MMIO;
-	mmio->gpa = run->mmio.phys_addr;
-	mmio->length = run->mmio.len;
-	mmio->is_write = run->mmio.is_write != 0;
-	if (mmio->length > sizeof(mmio->data))
-		mmio->length = sizeof(mmio->data);
-	if (mmio->is_write)
-		memcpy(mmio->data, run->mmio.data, mmio->length);
-}
-
 static void decode_hypercall(const struct kvm_run *run, struct vmapi_exit *exit)
 {
 	struct vmapi_exit_hypercall *call = &exit->u.hypercall;
@@ -46,10 +15,12 @@ static void decode_hypercall(const struct kvm_run *run, struct vmapi_exit *exit)
 	call->number = run->hypercall.nr;
 	call->n_args = 6;
 	memcpy(call->args, run->hypercall.args, sizeof(run->hypercall.args));
+	call->n_results = 1;
 	/* Kernels of 6.4 and later keep flags here; bit 0 is still this. */
 	call->mode = run->hypercall.longmode & 1 ? 64 : 32;
 }
 
+/* It returns in r3, and in r4 to r12, where its arguments were. */
 static void decode_papr(const struct kvm_run *run, struct vmapi_exit *exit)
 {
 	struct vmapi_exit_hypercall *call = &exit->u.hypercall;
@@ -58,6 +29,7 @@ static void decode_papr(const struct kvm_run *run, struct vmapi_exit *exit)
 	call->number = run->papr_hcall.nr;
 	call->n_args = 9;
 	memcpy(call->args, run->papr_hcall.args, sizeof(run->papr_hcall.args));
+	call->n_results = 10;
 	call->mode = 64;
 }
 
@@ -73,6 +45,7 @@ static bool decode_xen(const struct kvm_run *run, struct vmapi_exit *exit)
 	call->n_args = 6;
 	memcpy(call->args, run->xen.u.hcall.params,
 		sizeof(run->xen.u.hcall.params));
+	call->n_results = 1;
 	call->privilege = run->xen.u.hcall.cpl;
 	call->mode = run->xen.u.hcall.longmode ? 64 : 32;
 	return true;
@@ -89,7 +62,7 @@ static void decode_sbi(const struct kvm_run *run, struct vmapi_exit *exit)
 	for (i = 0; i < 6; i++)
 		call->args[1 + i] = run->riscv_sbi.args[i];
 	call->n_args = 7;
-	call->privilege = 1;
+	call->n_results = 2;
 	call->mode = 64;
 }
 
@@ -119,6 +92,12 @@ static void decode_msr(const struct kvm_run *run, struct vmapi_exit *exit)
 	msr->why = run->msr.reason;
 }
 
+/* How many words the kernel left, as far as there is room for them. */
+static uint32_t words(uint32_t n, size_t most)
+{
+	return n < most ? n : (uint32_t)most;
+}
+
 /*
  * Before KVM_CAP_SYSTEM_EVENT_DATA (5.19) there was one word, called flags,
  * where data[0] is now, and the count was 0.
@@ -126,12 +105,11 @@ static void decode_msr(const struct kvm_run *run, struct vmapi_exit *exit)
 static void decode_system(const struct kvm_run *run, struct vmapi_exit *exit)
 {
 	struct vmapi_exit_system *system = &exit->u.system;
-	uint32_t n = run->system_event.ndata;
+	uint32_t n = words(run->system_event.ndata,
+		vmi_array_len(system->data));
 
 	exit->reason = VMAPI_EXIT_SYSTEM;
 	system->type = run->system_event.type;
-	if (n > vmi_array_len(system->data))
-		n = vmi_array_len(system->data);
 	system->n_data = n;
 	memcpy(system->data, run->system_event.data,
 		(n ? n : 1) * sizeof(system->data[0]));
@@ -144,12 +122,10 @@ static void decode_system(const struct kvm_run *run, struct vmapi_exit *exit)
 static void decode_internal(const struct kvm_run *run, struct vmapi_exit *exit)
 {
 	struct vmapi_exit_internal *internal = &exit->u.internal;
-	uint32_t n = run->internal.ndata;
+	uint32_t n = words(run->internal.ndata, vmi_array_len(internal->data));
 
 	exit->reason = VMAPI_EXIT_INTERNAL;
 	internal->suberror = run->internal.suberror;
-	if (n > vmi_array_len(internal->data))
-		n = vmi_array_len(internal->data);
 	internal->n_data = n;
 	memcpy(internal->data, run->internal.data,
 		n * sizeof(internal->data[0]));
@@ -186,8 +162,6 @@ static void decode_fail(const struct kvm_run *run, struct vmapi_exit *exit)
 static bool decode_common(struct kvm_run *run, struct vmapi_exit *exit)
 {
 	switch (run->exit_reason) {
-	case KVM_EXIT_IO: decode_io(run, exit); return true;
-	case KVM_EXIT_MMIO: decode_mmio(run, exit); return true;
 	case KVM_EXIT_FAIL_ENTRY: decode_fail(run, exit); return true;
 	case KVM_EXIT_INTERNAL_ERROR: decode_internal(run, exit); return true;
 	case KVM_EXIT_SYSTEM_EVENT: decode_system(run, exit); return true;
@@ -213,34 +187,15 @@ static bool decode_call(struct kvm_run *run, struct vmapi_exit *exit)
 	}
 }
 
-/*
- * A PAPR call returns in r3 and in r4 to r12, which are the arguments' place
- * in the shared area; an SBI call in a0 and a1.
- */
-static uint32_t hypercall_answer(const struct vmapi_exit *exit)
-{
-	switch (exit->native) {
-	case KVM_EXIT_PAPR_HCALL: return 10 * sizeof(uint64_t);
-	case KVM_EXIT_RISCV_SBI: return 2 * sizeof(uint64_t);
-	default: return exit->u.hypercall.n_args ? sizeof(uint64_t) : 0;
-	}
-}
-
 /* What the caller has to bring before the vcpu can go on. */
 static struct vmi_kvm_answer wanted(const struct vmapi_exit *exit)
 {
 	struct vmi_kvm_answer answer = { 0 };
 
 	switch (exit->reason) {
-	case VMAPI_EXIT_IO:
-		if (!exit->u.io.is_write)
-			answer.bytes = exit->u.io.width * exit->u.io.count;
+	case VMAPI_EXIT_HYPERCALL:
+		answer.bytes = exit->u.hypercall.n_results * sizeof(uint64_t);
 		break;
-	case VMAPI_EXIT_MMIO:
-		if (!exit->u.mmio.is_write)
-			answer.bytes = exit->u.mmio.length;
-		break;
-	case VMAPI_EXIT_HYPERCALL: answer.bytes = hypercall_answer(exit); break;
 	case VMAPI_EXIT_CSR: answer.bytes = 8; break;
 	case VMAPI_EXIT_MSR:
 		answer.bytes = 8;
@@ -251,22 +206,33 @@ static struct vmi_kvm_answer wanted(const struct vmapi_exit *exit)
 	return answer;
 }
 
-void vmi_kvm_exit_decode(struct kvm_run *run, struct vmapi_exit *exit,
-	struct vmi_kvm_answer *answer)
+static vmi_noinline struct vmi_kvm_answer decode_rare(
+	struct kvm_run *run, struct vmapi_exit *exit)
 {
-	uint32_t size = exit->size;
-
-	memset(exit, 0, sizeof(*exit));
-	exit->size = size;
-	exit->native = run->exit_reason;
+	memset(&exit->u, 0, sizeof(exit->u));
 	if (!vmi_kvm_arch_exit(run, exit) && !decode_common(run, exit) &&
 		!decode_call(run, exit)) {
 		exit->reason = VMAPI_EXIT_UNKNOWN;
 		memcpy(exit->u.raw, run->padding, sizeof(run->padding));
 	}
-	*answer = wanted(exit);
-	if (answer->bytes)
+	return wanted(exit);
+}
+
+struct vmi_kvm_answer vmi_kvm_exit_decode(
+	struct kvm_run *run, struct vmapi_exit *exit)
+{
+	struct vmi_kvm_answer answer = { 0 };
+
+	exit->native = run->exit_reason;
+	exit->retired = 0;
+	if (vmi_kvm_is_access(run))
+		answer.bytes = vmi_kvm_access_decode(run, exit);
+	else
+		answer = decode_rare(run, exit);
+	exit->flags = vmi_kvm_arch_exit_flags(run);
+	if (answer.bytes)
 		exit->flags |= VMAPI_EXIT_ANSWER;
+	return answer;
 }
 
 /* An empty answer is the guest's #GP; a write's value is not looked at. */
@@ -305,7 +271,7 @@ static void answer_sbi(struct kvm_run *run, const void *data)
 bool vmi_kvm_exit_answer(struct kvm_run *run, const void *data, size_t bytes)
 {
 	switch (run->exit_reason) {
-	case KVM_EXIT_IO: memcpy(io_data(run), data, bytes); return true;
+	case KVM_EXIT_IO: memcpy(vmi_kvm_io_data(run), data, bytes); return true;
 	case KVM_EXIT_MMIO: memcpy(run->mmio.data, data, bytes); return true;
 	case KVM_EXIT_HYPERCALL: run->hypercall.ret = word(data, 0); return true;
 	case KVM_EXIT_PAPR_HCALL: answer_papr(run, data); return true;
@@ -344,6 +310,7 @@ bool vmi_kvm_exit_unfinished(const struct kvm_run *run)
 	case KVM_EXIT_DIRTY_RING_FULL:
 	case KVM_EXIT_X86_BUS_LOCK:
 	case KVM_EXIT_NOTIFY:
+	case KVM_EXIT_SET_TPR:
 	case VMI_KVM_EXIT_MEMORY_FAULT: return false;
 	default: return true;
 	}

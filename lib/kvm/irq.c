@@ -2,9 +2,6 @@
 /* Lines and messages of the VM's own controllers, with what became of them. */
 #include "lib/kvm/arch.h"
 
-/* Where the kernel has no routes, and a controller all the same. */
-#define GSIS_UNROUTED 1024
-
 int vmi_kvm_line_count(struct vmapi_vm *core, unsigned *n)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
@@ -12,7 +9,7 @@ int vmi_kvm_line_count(struct vmapi_vm *core, unsigned *n)
 
 	*n = 0;
 	if (vm->has_controller)
-		*n = gsis > 0 ? (unsigned)gsis : GSIS_UNROUTED;
+		*n = gsis > 0 ? (unsigned)gsis : vm->inputs;
 	return 0;
 }
 
@@ -41,9 +38,10 @@ int vmi_kvm_line_set(
 }
 
 /*
- * The kernel returns the number of processors reached, 0 when the message was
- * held back, and -1 when nobody was there to take it, which comes out of the
- * system call as EPERM (api.rst 4.70).
+ * The kernel returns the number of processors reached, 0 when the guest blocked
+ * the message, and -1 when nobody was there to take it, which comes out of the
+ * system call as EPERM (api.rst 4.70).  What merged with one that was pending
+ * counts as delivered.
  */
 int vmi_kvm_msi_send(
 	struct vmapi_vm *core, const struct vmapi_msi *msi, int *delivery)
@@ -63,7 +61,7 @@ int vmi_kvm_msi_send(
 	rc = vmi_kvm_vm_ioctl(vm, KVM_SIGNAL_MSI, &arg);
 	if (rc < 0 && rc != -EPERM)
 		return vmi_kvm_vm_refused(rc, KVM_SIGNAL_MSI);
-	*delivery = rc < 0 ? VMAPI_IRQ_MASKED : rc;
+	*delivery = rc <= 0 ? VMAPI_IRQ_MASKED : rc;
 	return 0;
 }
 

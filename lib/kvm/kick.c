@@ -12,13 +12,15 @@
  * disposition changes, and nothing of the application can be interrupted.
  *
  * None is lost.  The kicker stores, in this order, the request, then the
- * byte, then signals the thread whose id is in `tid`.  The vcpu's thread
- * clears the byte, then reads the requests, then enters.  All of these are
- * sequentially consistent, so if the thread's clearing wiped out the kicker's
- * byte, the kicker's request came before it and the thread sees it.  If the
- * thread read the requests too early to see it, the byte stands and KVM_RUN
- * returns at once.  If it was past looking at the byte, it is inside KVM_RUN
- * with `tid` stored long before, so the signal finds it.
+ * byte, then signals the thread whose id is in `tid`; all of these are
+ * sequentially consistent.  The vcpu's thread stores its id and clears the
+ * byte, passes a full barrier (the run gate's, lib/core/core.h), then reads
+ * the requests, then enters.  So if the thread's clearing wiped out the
+ * kicker's byte, the kicker's request came before the barrier and the thread
+ * sees it.  If the thread read the requests too early to see it, the byte
+ * stands and KVM_RUN returns at once.  If it was past looking at the byte, it
+ * is inside KVM_RUN with `tid` stored before the barrier, so the signal finds
+ * it.
  *
  * Each ends one run.  The request is taken (cleared) in the same breath as
  * VMAPI_EXIT_KICK is given; any number before that are one.  Another exit
@@ -27,11 +29,12 @@
  *
  * No signal outlives the run.  Once run returns, the signal may be unblocked
  * again, and a late one would kill the process.  So a sender registers in
- * `senders` before it reads `tid`, and deregisters after it has signalled;
- * the thread clears `tid`, waits for `senders` to be 0 and then empties the
- * queue if `sent` moved.  A sender holds its registration for one system
- * call, and a sender in a handler on the vcpu's own thread has finished
- * before the thread goes on: the wait is short and cannot deadlock.
+ * `signals` before it reads `tid`, and deregisters after it has signalled
+ * and counted the signal there; the thread clears `tid`, passes the barrier
+ * by which it leaves the gate, waits for the senders to be 0 and then empties
+ * the queue if the count moved.  A sender holds its registration for one
+ * system call, and a sender in a handler on the vcpu's own thread has
+ * finished before the thread goes on: the wait is short and cannot deadlock.
  *
  * The cost.  A run needs one pthread_sigmask() to block the signal, and a
  * second to unblock it where it was not blocked before: a thread that blocks
@@ -46,102 +49,94 @@
 /* The kernel's signal set is 8 bytes on every 64-bit Linux. */
 #define KERNEL_SIGSET 8
 
-/* A thread's id never changes, so it is asked for once. */
-static pid_t self(void)
-{
-	static vmi_tls pid_t tid;
+vmi_tls struct vmi_kvm_thread vmi_kvm_thread;
 
-	if (vmi_unlikely(!tid))
-		tid = vmi_sys->gettid();
-	return tid;
+/* Signals as the kernel numbers them: bit number - 1. */
+static uint64_t bits_of(const sigset_t *set)
+{
+	uint64_t bits;
+
+	memcpy(&bits, set, KERNEL_SIGSET);
+	return bits;
 }
 
-/* Let in what the thread lets in, and the kick. */
-static int tell_mask(struct vmi_kvm_vcpu *vcpu, const sigset_t *thread)
+/* Inside KVM_RUN this mask shall be in force. */
+static int tell_mask(struct vmi_kvm_vcpu *vcpu, uint64_t mask)
 {
-	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(vcpu->core.vm);
-	sigset_t inside = *thread;
 	union {
 		struct kvm_signal_mask head;
 		uint32_t words[1 + KERNEL_SIGSET / 4];
 	} arg;
-	uint64_t mask;
 	int rc;
 
-	sigdelset(&inside, vm->kick_signal);
-	memcpy(&mask, &inside, KERNEL_SIGSET);
-	if (vmi_likely(vcpu->mask_told && mask == vcpu->mask))
-		return 0;
 	arg.head.len = KERNEL_SIGSET;
 	memcpy(&arg.words[1], &mask, KERNEL_SIGSET);
 	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_SIGNAL_MASK, &arg);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_SIGNAL_MASK);
 	vcpu->mask = mask;
-	vcpu->mask_told = true;
 	return 0;
 }
 
-/* What a thread with a steady mask remembers: see above. */
-struct steady {
-	uint64_t blocked; /* kick signals, bit number - 1 */
-	sigset_t mask;	  /* as it was before the first of them */
-};
-
-static struct steady *steady(void)
-{
-	static vmi_tls struct steady here;
-
-	return &here;
-}
-
-/* Block the kick signal where it is not; say whether to unblock it later. */
-static int block(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
+/*
+ * Block the kick signal; say what the thread's mask was, and whether to
+ * unblock it later.
+ */
+static int block(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay,
+	uint64_t *mask)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(vcpu->core.vm);
-	const uint64_t bit = UINT64_C(1) << (vm->kick_signal - 1);
-	struct steady *here = steady();
-	int rc;
+	struct vmi_kvm_thread *here = &vmi_kvm_thread;
+	sigset_t before;
+	int rc = (vmi_sys->sigmask)(SIG_BLOCK, &vm->kick_set, &before);
 
-	stay->unblock = false;
-	stay->mask = &here->mask;
-	if (vcpu->core.flags & VMAPI_VCPU_STEADY_MASK && here->blocked & bit)
-		return 0;
-	stay->mask = &stay->before;
-	rc = (vmi_sys->sigmask)(SIG_BLOCK, &vm->kick_set, &stay->before);
 	if (rc < 0)
 		return vmi_kvm_vcpu_fail(
 			vcpu, rc, "the kick signal cannot be blocked");
+	*mask = bits_of(&before);
 	if (!(vcpu->core.flags & VMAPI_VCPU_STEADY_MASK)) {
-		stay->unblock =
-			sigismember(&stay->before, vm->kick_signal) != 1;
+		stay->unblock = !(*mask & vm->kick_bit);
 		return 0;
 	}
-	here->mask = stay->before;
-	here->blocked |= bit;
+	here->mask = *mask;
+	here->blocked |= vm->kick_bit;
 	return 0;
 }
 
-static void unblock(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
+static void unblock(
+	struct vmi_kvm_vcpu *vcpu, const struct vmi_kvm_stay *stay)
 {
 	if (stay->unblock)
 		(vmi_sys->sigmask)(SIG_UNBLOCK,
 			&vmi_kvm_vm_of(vcpu->core.vm)->kick_set, NULL);
 }
 
+static bool is_steady(const struct vmi_kvm_vcpu *vcpu)
+{
+	return vcpu->core.flags & VMAPI_VCPU_STEADY_MASK &&
+		vmi_kvm_thread.blocked & vmi_kvm_vm_of(vcpu->core.vm)->kick_bit;
+}
+
 int vmi_kvm_stay_begin(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
 {
-	int rc = block(vcpu, stay);
+	struct vmi_kvm_thread *here = &vmi_kvm_thread;
+	uint64_t mask = here->mask;
+	int rc = 0;
 
+	stay->unblock = false;
+	if (!here->tid)
+		here->tid = vmi_sys->gettid();
+	stay->tid = here->tid;
+	if (!is_steady(vcpu))
+		rc = block(vcpu, stay, &mask);
 	if (rc < 0)
 		return rc;
-	rc = tell_mask(vcpu, stay->mask);
-	if (rc < 0) {
+	mask &= ~vmi_kvm_vm_of(vcpu->core.vm)->kick_bit;
+	if (vcpu->mask != mask)
+		rc = tell_mask(vcpu, mask);
+	if (rc < 0)
 		unblock(vcpu, stay);
-		return rc;
-	}
-	atomic_store(&vcpu->tid, self());
-	return 0;
+	return rc;
 }
 
 void vmi_kvm_take_signals(struct vmi_kvm_vcpu *vcpu)
@@ -155,25 +150,25 @@ void vmi_kvm_take_signals(struct vmi_kvm_vcpu *vcpu)
 }
 
 /* Spin a little, then sleep: a sender may be waiting for this processor. */
-static void wait_for_senders(struct vmi_kvm_vcpu *vcpu)
+static uint64_t wait_for_senders(struct vmi_kvm_vcpu *vcpu)
 {
 	unsigned turns = 0;
+	uint64_t signals;
 
-	while (atomic_load(&vcpu->senders))
+	while ((signals = atomic_load(&vcpu->signals)) & (VMI_KVM_SIGNAL - 1))
 		if (++turns > 100)
 			vmi_sys->poll(NULL, 0, 20000);
+	return signals;
 }
 
-void vmi_kvm_stay_end(struct vmi_kvm_vcpu *vcpu, struct vmi_kvm_stay *stay)
+void vmi_kvm_stay_end_slowly(
+	struct vmi_kvm_vcpu *vcpu, const struct vmi_kvm_stay *stay)
 {
-	unsigned sent;
+	const uint64_t signals = wait_for_senders(vcpu);
 
-	atomic_store(&vcpu->tid, 0);
-	wait_for_senders(vcpu);
-	sent = atomic_load(&vcpu->sent);
-	if (vmi_unlikely(sent != vcpu->taken)) {
+	if (signals != vcpu->taken) {
 		vmi_kvm_take_signals(vcpu);
-		vcpu->taken = sent;
+		vcpu->taken = signals;
 	}
 	unblock(vcpu, stay);
 }
@@ -185,14 +180,14 @@ static void signal_thread(struct vmi_kvm_vcpu *vcpu)
 	int saved = errno;
 	pid_t tid;
 
-	atomic_fetch_add(&vcpu->senders, 1);
+	atomic_fetch_add(&vcpu->signals, VMI_KVM_SENDER);
 	tid = atomic_load(&vcpu->tid);
 	if (tid) {
-		atomic_fetch_add(&vcpu->sent, 1);
 		vmi_sys->tgkill(
 			vm->ctx->pid, tid, vmi_kvm_vm_of(vm)->kick_signal);
+		atomic_fetch_add(&vcpu->signals, VMI_KVM_SIGNAL);
 	}
-	atomic_fetch_sub(&vcpu->senders, 1);
+	atomic_fetch_sub(&vcpu->signals, VMI_KVM_SENDER);
 	errno = saved;
 }
 
@@ -216,6 +211,21 @@ void vmi_kvm_vcpu_kick(struct vmapi_vcpu *core)
 		return;
 	vmi_kvm_vcpu_prod(core);
 	atomic_fetch_or(&vcpu->requests, VMI_KVM_SENT);
+}
+
+void vmi_kvm_vcpu_stop(struct vmapi_vcpu *core)
+{
+	vmi_kvm_request(vmi_kvm_vcpu_of(core), VMI_KVM_STOP);
+}
+
+bool vmi_kvm_vcpu_take_kick(struct vmapi_vcpu *core)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+
+	if (!(atomic_load(&vcpu->requests) & VMI_KVM_KICK))
+		return false;
+	atomic_fetch_and(&vcpu->requests, ~(VMI_KVM_KICK | VMI_KVM_SENT));
+	return true;
 }
 
 void vmi_kvm_vcpu_prod(struct vmapi_vcpu *core)

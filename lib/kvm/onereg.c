@@ -7,6 +7,12 @@
  */
 #include "lib/kvm/arch.h"
 
+static int before_one(struct vmi_kvm_vcpu *vcpu, uint64_t tag)
+{
+	return vmi_kvm_other.before_one ? vmi_kvm_other.before_one(vcpu, tag)
+					: 0;
+}
+
 /*
  * Kernels say EINVAL for a register that they do not know as well as for a
  * value that they refuse: reading tells them apart.
@@ -18,7 +24,7 @@ static int transfer(
 		.id = one->tag,
 		.addr = (uintptr_t)one->data,
 	};
-	int rc = vmi_kvm_arch_before_one(vcpu, one->tag);
+	int rc = before_one(vcpu, one->tag);
 
 	if (rc < 0)
 		return rc;
@@ -134,7 +140,7 @@ int vmi_kvm_arch_one_list(
 	struct vmapi_vcpu *core, uint64_t *tags, size_t n, size_t *count)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	int rc = vmi_kvm_arch_before_one(vcpu, 0);
+	int rc = before_one(vcpu, 0);
 
 	if (rc == 0)
 		rc = list_of_kernel(vcpu, tags, n, count);

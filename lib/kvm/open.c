@@ -52,9 +52,30 @@ static int open_device(struct finding *finding)
 	return fd;
 }
 
+/* What every architecture needs. */
+static const struct vmi_kvm_need needs[] = {
+	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
+	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
+		"KVM_CAP_DESTROY_MEMORY_REGION_WORKS" },
+	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
+	{ 0, NULL },
+};
+
+static int check_needs(int fd, const struct vmi_kvm_need *need,
+	struct finding *finding)
+{
+	while (need->name && vmi_kvm_check(fd, need->number))
+		need++;
+	if (!need->name)
+		return 0;
+	finding->code = -ENOTSUP;
+	snprintf(finding->why, sizeof(finding->why),
+		"this kernel's KVM lacks %s", need->name);
+	return finding->code;
+}
+
 static int check_api(int fd, struct finding *finding)
 {
-	const struct vmi_kvm_need *need;
 	int version = vmi_sys->ioctl(fd, KVM_GET_API_VERSION, NULL);
 
 	if (version != VMI_KVM_API_VERSION) {
@@ -64,15 +85,8 @@ static int check_api(int fd, struct finding *finding)
 			version, VMI_KVM_API_VERSION);
 		return finding->code;
 	}
-	for (need = vmi_kvm_arch_needs; need->name; need++) {
-		if (vmi_kvm_check(fd, need->number))
-			continue;
-		finding->code = -ENOTSUP;
-		snprintf(finding->why, sizeof(finding->why),
-			"this kernel's KVM lacks %s", need->name);
-		return finding->code;
-	}
-	return 0;
+	return check_needs(fd, needs, finding)
+		? finding->code : check_needs(fd, vmi_kvm_arch_needs, finding);
 }
 
 /* A descriptor that is good to work with, or the reason why there is none. */
@@ -114,7 +128,9 @@ int vmi_kvm_open(struct vmapi *ctx)
 	bytes = vmi_sys->ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
 	if (bytes < (int)sizeof(struct kvm_run)) {
 		vmi_sys->close(fd);
-		return vmi_fail(-ENOTSUP, "kvm",
+		return bytes < 0 ? vmi_fail(bytes, "kvm",
+			"the kernel refused KVM_GET_VCPU_MMAP_SIZE (errno %d)",
+			-bytes) : vmi_fail(-ENOTSUP, "kvm",
 			"the area shared with a vcpu has %d bytes", bytes);
 	}
 	kvm->fd = fd;

@@ -4,7 +4,11 @@
  * The kernel knows slots by number.  A slot cannot be resized, nor change its
  * host address or its read-only flag (EINVAL), nor overlap another (EEXIST),
  * so a change is deletions, then creations.  Only the dirty log is switched
- * in place, by the flag alone (api.rst 4.35).  Core keeps the vcpus out
+ * in place, by the flag alone (api.rst 4.35).  A slot can be moved to
+ * another guest address in one call, too, but not to where another slot still
+ * is: exchanges need deletions all the same.  Behind the gate nobody can see
+ * the difference, and what is dirty was fetched before, so a second way would
+ * save a system call and no page.  Core keeps the vcpus out
  * meanwhile.  Numbers are used again: they are few (as few as 509 once), and
  * a map that is changed for years must not run out of them.
  *
@@ -320,6 +324,37 @@ int vmi_kvm_map_apply(
 	return rc;
 }
 
+/*
+ * A slot of no map.  Nothing is ever dirty in it, so that it has no place in
+ * the table by which rings are read.
+ */
+int vmi_kvm_page_show(
+	struct vmapi_vm *core, uint64_t gpa, void *page, uint32_t *slot)
+{
+	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
+	struct vmapi_ram ram = { .base = page, .private_fd = -1 };
+	struct vmi_map_entry entry = { .gpa = gpa,
+		.bytes = 4096,
+		.ram = &ram };
+	int rc = slot_take(vm, 0, &entry.slot);
+
+	if (rc < 0)
+		return rc;
+	rc = slot_set(vm, &entry, VMAPI_MAP_READONLY);
+	if (rc < 0)
+		slot_mark(vm, entry.slot, NULL);
+	*slot = entry.slot;
+	return rc < 0 ? rc : 0;
+}
+
+void vmi_kvm_page_hide(struct vmapi_vm *core, uint32_t slot)
+{
+	const struct vmi_map_entry entry = { .slot = slot };
+
+	(void)slot_delete(vmi_kvm_vm_of(core), &entry);
+	slot_mark(vmi_kvm_vm_of(core), slot, NULL);
+}
+
 int vmi_kvm_guest_memfd(struct vmapi_vm *core, uint64_t bytes)
 {
 	struct vmi_kvm_guest_memfd arg = { .bytes = bytes };
@@ -327,4 +362,23 @@ int vmi_kvm_guest_memfd(struct vmapi_vm *core, uint64_t bytes)
 		vmi_kvm_vm_of(core), VMI_KVM_CREATE_GUEST_MEMFD, &arg);
 
 	return rc < 0 ? vmi_kvm_vm_refused(rc, VMI_KVM_CREATE_GUEST_MEMFD) : rc;
+}
+
+/* It changes all of the range or nothing (api.rst 4.141). */
+int vmi_kvm_attributes_set(struct vmapi_vm *core, uint64_t gpa, uint64_t bytes,
+	uint32_t attributes)
+{
+	struct vmi_kvm_memory_attributes arg = { .gpa = gpa,
+		.bytes = bytes,
+		.attributes = attributes };
+	int rc;
+
+	do
+		rc = vmi_kvm_vm_ioctl(vmi_kvm_vm_of(core),
+			VMI_KVM_SET_MEMORY_ATTRIBUTES, &arg);
+	while (rc == -EINTR);
+	return rc < 0 ? vmi_fail_range(rc, gpa, bytes,
+		"the kernel refused attributes 0x%x for gpa 0x%llx+0x%llx "
+		"(errno %d)", (unsigned)attributes, (unsigned long long)gpa,
+		(unsigned long long)bytes, -rc) : 0;
 }

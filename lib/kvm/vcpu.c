@@ -42,6 +42,7 @@ int vmi_kvm_vcpu_init(struct vmapi_vcpu *core)
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 	int rc;
 
+	vcpu->mask = UINT64_MAX; /* no mask has the kick signal's bit */
 	vcpu->fd = create(vcpu);
 	if (vcpu->fd < 0)
 		return vcpu->fd;

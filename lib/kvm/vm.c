@@ -32,6 +32,7 @@ int vmi_kvm_vm_init(struct vmapi_vm *core)
 				  : SIGRTMAX - 2;
 	sigemptyset(&vm->kick_set);
 	sigaddset(&vm->kick_set, vm->kick_signal);
+	vm->kick_bit = UINT64_C(1) << (vm->kick_signal - 1);
 	rc = vmi_kvm_create_vm(fd,
 		core->config.type ? core->config.type
 				  : vmi_kvm_arch_vm_type(fd));
@@ -73,13 +74,4 @@ void vmi_kvm_vm_fini(struct vmapi_vm *core)
 	if (vm->fd >= 0)
 		vmi_sys->close(vm->fd);
 	vm->fd = -1;
-}
-
-uint64_t vmi_kvm_clock(struct vmapi_vm *vm)
-{
-	uint64_t ns = 0;
-
-	(void)vm;
-	vmi_sys->now(CLOCK_MONOTONIC, &ns);
-	return ns;
 }

@@ -51,40 +51,16 @@ static int prepare(struct vmi_kvm_vcpu *vcpu)
 		vmi_kvm_arm64_choose(&vcpu->core, vm->arch->features);
 	int rc;
 
+	vcpu->arch = vmi_zalloc(sizeof(*vcpu->arch));
+	if (!vcpu->arch)
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOMEM, "no memory for the vcpu");
 	rc = vmi_kvm_vm_ioctl(
 		vm, KVM_ARM_PREFERRED_TARGET, &vcpu->arch->init);
 	if (rc < 0)
 		return vmi_kvm_vm_refused(rc, KVM_ARM_PREFERRED_TARGET);
 	vmi_kvm_arm64_features_out(vcpu->arch->init.features, features);
 	vcpu->arch->unfinished = features & VMAPI_ARM64_FEATURE_SVE;
-	return init(vcpu);
-}
-
-int vmi_kvm_arch_vcpu_init(struct vmi_kvm_vcpu *vcpu)
-{
-	int rc;
-
-	vcpu->arch = vmi_zalloc(sizeof(*vcpu->arch));
-	if (!vcpu->arch)
-		return vmi_kvm_vcpu_fail(
-			vcpu, -ENOMEM, "no memory for the vcpu");
-	rc = prepare(vcpu);
-	if (rc < 0)
-		vmi_kvm_arch_vcpu_fini(vcpu);
-	return rc;
-}
-
-void vmi_kvm_arch_vcpu_fini(struct vmi_kvm_vcpu *vcpu)
-{
-	vmi_free(vcpu->arch);
-	vcpu->arch = NULL;
-}
-
-int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *core)
-{
-	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-
-	vmi_kvm_abandon(vcpu);
 	return init(vcpu);
 }
 
@@ -102,46 +78,74 @@ static int finalize(struct vmi_kvm_vcpu *vcpu)
 	return 0;
 }
 
-int vmi_kvm_arch_first_run(struct vmi_kvm_vcpu *vcpu)
-{
-	return finalize(vcpu);
-}
-
-int vmi_kvm_arch_before_one(struct vmi_kvm_vcpu *vcpu, uint64_t tag)
+static int before_one(struct vmi_kvm_vcpu *vcpu, uint64_t tag)
 {
 	return tag == VMAPI_ARM64_SVE_VLS ? 0 : finalize(vcpu);
 }
 
 /* -- registers ----------------------------------------------------------- */
 
-const struct vmi_kvm_block vmi_kvm_arch_blocks[] = {
+static const struct vmi_kvm_block blocks[] = {
 	[VMI_ARM64_EVENTS] = {
 		.bytes = sizeof(struct kvm_vcpu_events),
 		.get = KVM_GET_VCPU_EVENTS,
 		.set = KVM_SET_VCPU_EVENTS,
 		.cap = KVM_CAP_VCPU_EVENTS,
 	},
-	[VMI_ARM64_MP_STATE] = {
-		.bytes = sizeof(struct kvm_mp_state),
-		.get = KVM_GET_MP_STATE,
-		.set = KVM_SET_MP_STATE,
-		.cap = KVM_CAP_MP_STATE,
-	},
+	[VMI_ARM64_MP_STATE] = VMI_KVM_MP_STATE_BLOCK,
 };
 
-const unsigned vmi_kvm_arch_n_blocks = vmi_array_len(vmi_kvm_arch_blocks);
+/* -- debugging ----------------------------------------------------------- */
 
-const struct vmi_regs_arch *vmi_kvm_arch_regs(void)
+_Static_assert(sizeof(struct kvm_guest_debug_arch) ==
+	sizeof(struct vmi_arm64_debug), "");
+
+static void encode_debug(const struct vmapi_debug *want,
+	struct kvm_guest_debug *to, uint64_t *scratch)
 {
-	return &vmi_arm64_regs_arch;
+	struct vmi_arm64_debug registers;
+
+	(void)scratch;
+	vmi_arm64_debug_encode(want, &registers);
+	memcpy(&to->arch, &registers, sizeof(registers));
 }
 
-int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
+static void stopped(const struct kvm_run *run, const struct vmapi_debug *want,
+	struct vmapi_exit_debug *stop)
 {
-	(void)vector;
-	return vmi_kvm_vcpu_fail(vmi_kvm_vcpu_of(core), -ENOTSUP,
-		"arm64 takes interrupts from a controller only");
+	(void)run;
+	vmi_arm64_debug_stop(want, stop);
 }
+
+static const struct vmi_kvm_debugger arm64_debugger = {
+	.step = KVM_GUESTDBG_SINGLESTEP,
+	.software = KVM_GUESTDBG_USE_SW_BP,
+	.points = KVM_GUESTDBG_USE_HW,
+	.unit = 4,
+	.data_points = true,
+	.stops_before = true,
+	.pc = VMAPI_ARM64_PC,
+	.encode = encode_debug,
+	.stopped = stopped,
+};
+
+const struct vmi_kvm_other vmi_kvm_other = {
+	.regs = &vmi_arm64_regs_arch,
+	.blocks = blocks,
+	.cap = vmi_kvm_arm64_cap,
+	.vm_type = vmi_kvm_arm64_vm_type,
+	.vm_init = vmi_kvm_arm64_vm_init,
+	.vcpu_init = prepare,
+	.vcpu_reset = init,
+	.first_run = finalize,
+	.before_one = before_one,
+	.line_word = vmi_kvm_arm64_line_word,
+	.vcpu_line = vmi_kvm_arm64_vcpu_line,
+	.debugger = &arm64_debugger,
+	.call_way = VMAPI_CALL_HVC,
+	.call_ask = vmi_kvm_arm64_call_ask,
+	.no_interrupt = "arm64 takes interrupts from a controller only",
+};
 
 /* -- exits --------------------------------------------------------------- */
 
@@ -156,6 +160,12 @@ static void decode_hypercall(const struct kvm_run *run, struct vmapi_exit *exit)
 	exit->u.hypercall.mode = 64;
 }
 
+uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run)
+{
+	(void)run;
+	return 0;
+}
+
 bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 {
 	switch (run->exit_reason) {
@@ -164,7 +174,7 @@ bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 		exit->reason = VMAPI_EXIT_DEBUG;
 		exit->u.debug.exception = run->debug.arch.hsr |
 			(uint64_t)run->debug.arch.hsr_high << 32;
-		exit->u.debug.address = run->debug.arch.far;
+		exit->u.debug.data_address = run->debug.arch.far;
 		return true;
 	default: return false;
 	}

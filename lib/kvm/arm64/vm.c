@@ -4,20 +4,16 @@
 #include "lib/arch/irq.h"
 #include "lib/kvm/arm64/arm64.h"
 
-#define REQUEST(number) { number, #number }
-
 /* clang-format off */
 const struct vmi_kvm_request vmi_kvm_arch_requests[] = {
-	REQUEST(KVM_ARM_PREFERRED_TARGET),
-	REQUEST(KVM_ARM_VCPU_INIT),
-	REQUEST(KVM_ARM_VCPU_FINALIZE),
-	REQUEST(KVM_GET_VCPU_EVENTS),
-	REQUEST(KVM_SET_VCPU_EVENTS),
-	REQUEST(KVM_IRQ_LINE),
+	VMI_KVM_REQUEST(KVM_ARM_PREFERRED_TARGET),
+	VMI_KVM_REQUEST(KVM_ARM_VCPU_INIT),
+	VMI_KVM_REQUEST(KVM_ARM_VCPU_FINALIZE),
+	VMI_KVM_REQUEST(KVM_GET_VCPU_EVENTS),
+	VMI_KVM_REQUEST(KVM_SET_VCPU_EVENTS),
+	{ 0, NULL },
 };
 /* clang-format on */
-
-const size_t vmi_kvm_arch_n_requests = vmi_array_len(vmi_kvm_arch_requests);
 
 const unsigned vmi_kvm_arch_owners[3] = {
 	VMI_OWNER_NONE,
@@ -26,10 +22,6 @@ const unsigned vmi_kvm_arch_owners[3] = {
 };
 
 const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
-	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
-	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
-		"KVM_CAP_DESTROY_MEMORY_REGION_WORKS" },
-	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
 	{ KVM_CAP_ONE_REG, "KVM_CAP_ONE_REG" },
 	{ KVM_CAP_ARM_PSCI_0_2, "KVM_CAP_ARM_PSCI_0_2" },
 	{ 0, NULL },
@@ -47,7 +39,7 @@ static unsigned ipa_most(int fd)
 }
 
 /* Processors with fewer than the usual bits refuse a VM that has those. */
-uint64_t vmi_kvm_arch_vm_type(int fd)
+uint64_t vmi_kvm_arm64_vm_type(int fd)
 {
 	unsigned most = ipa_most(fd);
 
@@ -98,7 +90,7 @@ static void enable_nisv(struct vmi_kvm_vm *vm)
 		vmi_kvm_vm_ioctl(vm, KVM_ENABLE_CAP, &arg);
 }
 
-int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
+int vmi_kvm_arm64_vm_init(struct vmi_kvm_vm *vm)
 {
 	int fd = vmi_kvm_of(vm->core.ctx)->fd;
 
@@ -108,35 +100,41 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	vm->arch->features = vmi_kvm_arm64_features(fd);
 	vm->arch->ipa_bits = (unsigned)vm->core.config.type;
 	if (!vm->arch->ipa_bits)
-		vm->arch->ipa_bits = (unsigned)vmi_kvm_arch_vm_type(fd);
+		vm->arch->ipa_bits = (unsigned)vmi_kvm_arm64_vm_type(fd);
 	if (!vm->arch->ipa_bits)
 		vm->arch->ipa_bits = IPA_USUAL;
 	enable_nisv(vm);
 	return 0;
 }
 
-void vmi_kvm_arch_vm_fini(struct vmi_kvm_vm *vm)
-{
-	vmi_free(vm->arch);
-	vm->arch = NULL;
-}
+/* -- hypercalls ---------------------------------------------------------- */
 
-int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm)
+/*
+ * From 6.4 on a range of function ids can be given to user space (kernel:
+ * Documentation/virt/kvm/devices/vm.rst, KVM_ARM_VM_SMCCC_FILTER).
+ */
+int vmi_kvm_arm64_call_ask(struct vmi_kvm_vm *vm)
 {
-	(void)vm;
-	return 0;
+	struct vmi_kvm_smccc_filter filter = { .base = VMAPI_CALL_ARM64,
+		.n_functions = VMAPI_CALL_END,
+		.action = VMI_KVM_SMCCC_FORWARD };
+	struct kvm_device_attr attr = { .group = VMI_KVM_ARM_VM_SMCCC,
+		.attr = VMI_KVM_ARM_VM_SMCCC_FILTER,
+		.addr = (uintptr_t)&filter };
+
+	return vmi_kvm_vm_ioctl(vm, KVM_SET_DEVICE_ATTR, &attr);
 }
 
 /* -- lines --------------------------------------------------------------- */
 
 /* Routes are for irqfds: KVM_IRQ_LINE wants the interrupt's own number. */
-uint32_t vmi_kvm_arch_line_word(unsigned gsi)
+uint32_t vmi_kvm_arm64_line_word(unsigned gsi)
 {
 	return vmi_arm64_line_word(
 		VMI_ARM64_LINE_SPI, 0, gsi + VMI_ARM64_SPI_FIRST);
 }
 
-int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
+int vmi_kvm_arm64_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
 {
 	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(vcpu->core.vm);
 	struct kvm_irq_level line = { .level = level > 0 };
@@ -164,27 +162,30 @@ static uint64_t types(int fd)
 	return mask;
 }
 
-static unsigned phys_bits(int fd, const struct vmi_kvm_vm *vm)
+static unsigned phys_bits(const struct vmi_kvm_asked *asked)
 {
-	unsigned most = ipa_most(fd);
+	unsigned most = ipa_most(asked->fd);
 
-	if (vm)
-		return vm->arch->ipa_bits;
+	if (asked->vm)
+		return asked->vm->arch->ipa_bits;
 	return most < IPA_USUAL ? most : IPA_USUAL;
 }
 
-int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
-	struct vmapi_cap *cap)
+int vmi_kvm_arm64_cap(
+	const struct vmi_kvm_asked *asked, unsigned id, int64_t *value)
 {
 	switch (id) {
-	case VMAPI_CAP_PHYS_BITS: cap->value = phys_bits(kvm->fd, vm); break;
-	case VMAPI_CAP_VM_TYPES: cap->value = (int64_t)types(kvm->fd); break;
+	case VMAPI_CAP_PHYS_BITS: *value = phys_bits(asked); return 0;
+	case VMAPI_CAP_VM_TYPES: *value = (int64_t)types(asked->fd); return 0;
+	case VMAPI_CAP_BREAKPOINTS:
+		*value = vmi_kvm_check(asked->fd, KVM_CAP_GUEST_DEBUG_HW_BPS);
+		return 0;
+	case VMAPI_CAP_WATCHPOINTS:
+		*value = vmi_kvm_check(asked->fd, KVM_CAP_GUEST_DEBUG_HW_WPS);
+		return 0;
 	case VMAPI_CAP_VCPU_FEATURES:
-		cap->value = (int64_t)vmi_kvm_arm64_features(kvm->fd);
-		break;
-	case VMAPI_CAP_IRQCHIPS: cap->value = 1 << VMAPI_IRQCHIP_NONE; break;
+		*value = (int64_t)vmi_kvm_arm64_features(asked->fd);
+		return 0;
 	default: return -ENOENT;
 	}
-	cap->origin = vm ? VMAPI_ORIGIN_VM : VMAPI_ORIGIN_KERNEL;
-	return 0;
 }

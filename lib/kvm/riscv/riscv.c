@@ -11,50 +11,19 @@
 #include "lib/kvm/arch.h"
 
 const struct vmi_kvm_request vmi_kvm_arch_requests[] = {
-	{ KVM_IRQ_LINE, "KVM_IRQ_LINE" },
+	{ 0, NULL },
 };
 
-const size_t vmi_kvm_arch_n_requests = vmi_array_len(vmi_kvm_arch_requests);
-
 const unsigned vmi_kvm_arch_owners[3] = {
-	VMI_OWNER_NONE,
-	VMI_OWNER_NONE,
-	VMI_OWNER_NONE,
+	VMI_OWNER_NONE, VMI_OWNER_NONE, VMI_OWNER_NONE
 };
 
 const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
-	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
-	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
-		"KVM_CAP_DESTROY_MEMORY_REGION_WORKS" },
-	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
 	{ KVM_CAP_ONE_REG, "KVM_CAP_ONE_REG" },
 	{ 0, NULL },
 };
 
 /* -- VMs ----------------------------------------------------------------- */
-
-uint64_t vmi_kvm_arch_vm_type(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
-
-void vmi_kvm_arch_vm_fini(struct vmi_kvm_vm *vm)
-{
-	(void)vm;
-}
-
-int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
 
 /* KVM_CAP_VM_GPA_BITS counts; kernels before have Sv39x4: 41 bits. */
 static unsigned phys_bits(int fd)
@@ -64,45 +33,16 @@ static unsigned phys_bits(int fd)
 	return bits > 0 ? (unsigned)bits : 41;
 }
 
-int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
-	struct vmapi_cap *cap)
+static int riscv_cap(
+	const struct vmi_kvm_asked *asked, unsigned id, int64_t *value)
 {
-	int fd = vm ? vm->fd : kvm->fd;
-
-	switch (id) {
-	case VMAPI_CAP_PHYS_BITS: cap->value = phys_bits(fd); break;
-	case VMAPI_CAP_IRQCHIPS: cap->value = 1 << VMAPI_IRQCHIP_NONE; break;
-	default: return -ENOENT;
-	}
-	cap->origin = vm ? VMAPI_ORIGIN_VM : VMAPI_ORIGIN_KERNEL;
+	if (id != VMAPI_CAP_PHYS_BITS)
+		return -ENOENT;
+	*value = phys_bits(asked->fd);
 	return 0;
 }
 
 /* -- vcpus --------------------------------------------------------------- */
-
-int vmi_kvm_arch_vcpu_init(struct vmi_kvm_vcpu *vcpu)
-{
-	(void)vcpu;
-	return 0;
-}
-
-void vmi_kvm_arch_vcpu_fini(struct vmi_kvm_vcpu *vcpu)
-{
-	(void)vcpu;
-}
-
-int vmi_kvm_arch_first_run(struct vmi_kvm_vcpu *vcpu)
-{
-	(void)vcpu;
-	return 0;
-}
-
-int vmi_kvm_arch_before_one(struct vmi_kvm_vcpu *vcpu, uint64_t tag)
-{
-	(void)vcpu;
-	(void)tag;
-	return 0;
-}
 
 /* Those of a type that a reset clears; the timer is stopped. */
 static bool is_reset(uint64_t tag)
@@ -139,67 +79,61 @@ static int reset_registers(struct vmi_kvm_vcpu *vcpu)
 	return rc;
 }
 
-int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *core)
+static int reset(struct vmi_kvm_vcpu *vcpu)
 {
-	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	struct vmapi_vcpu *core = &vcpu->core;
 	uint32_t state = core->id == 0 ? VMAPI_RISCV_MP_RUNNABLE
 				       : VMAPI_RISCV_MP_STOPPED;
-	int rc;
+	int rc = reset_registers(vcpu);
 
-	vmi_kvm_abandon(vcpu);
-	rc = reset_registers(vcpu);
 	if (rc < 0)
 		return rc;
 	return vmi_kvm_arch_block_set(
 		core, VMI_RISCV_MP_STATE, &state, sizeof(state));
 }
 
-uint32_t vmi_kvm_arch_line_word(unsigned gsi)
-{
-	return gsi;
-}
-
-int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
-{
-	struct kvm_interrupt arg = {
-		.irq = vmi_riscv_line_word(level > 0),
-	};
-	int rc;
-
-	if (pin)
-		return vmi_kvm_vcpu_fail(
-			vcpu, -ERANGE, "its only line is 0, the external one");
-	if (level < 0)
-		return 0;
-	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &arg);
-	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_INTERRUPT) : 0;
-}
-
-/* The external interrupt of the supervisor: 0 lowers it, else it is raised. */
-int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
-{
-	return vmi_kvm_arch_vcpu_line(vmi_kvm_vcpu_of(core), 0, vector != 0);
-}
-
 /* -- registers ----------------------------------------------------------- */
 
-const struct vmi_kvm_block vmi_kvm_arch_blocks[] = {
-	[VMI_RISCV_MP_STATE] = {
-		.bytes = sizeof(struct kvm_mp_state),
-		.get = KVM_GET_MP_STATE,
-		.set = KVM_SET_MP_STATE,
-		.cap = KVM_CAP_MP_STATE,
-	},
+static const struct vmi_kvm_block blocks[] = {
+	[VMI_RISCV_MP_STATE] = VMI_KVM_MP_STATE_BLOCK,
 };
 
-const unsigned vmi_kvm_arch_n_blocks = vmi_array_len(vmi_kvm_arch_blocks);
+/* -- debugging ----------------------------------------------------------- */
 
-const struct vmi_regs_arch *vmi_kvm_arch_regs(void)
+/* From 6.10 on, EBREAK alone: it is not delegated to the guest any more. */
+static void stopped(const struct kvm_run *run, const struct vmapi_debug *want,
+	struct vmapi_exit_debug *stop)
 {
-	return &vmi_riscv_regs_arch;
+	(void)run;
+	(void)want;
+	stop->why = VMAPI_STOP_SOFTWARE;
 }
 
+static const struct vmi_kvm_debugger riscv_debugger = {
+	.software = KVM_GUESTDBG_ENABLE,
+	.unit = 2,
+	.pc = VMAPI_RISCV_PC,
+	.stopped = stopped,
+};
+
+/* Its one line is the external interrupt of the supervisor. */
+const struct vmi_kvm_other vmi_kvm_other = {
+	.regs = &vmi_riscv_regs_arch,
+	.blocks = blocks,
+	.cap = riscv_cap,
+	.vcpu_reset = reset,
+	.debugger = &riscv_debugger,
+	.external_word = vmi_riscv_line_word,
+	.call_way = VMAPI_CALL_ECALL,
+};
+
 /* -- exits --------------------------------------------------------------- */
+
+uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run)
+{
+	(void)run;
+	return 0;
+}
 
 bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 {

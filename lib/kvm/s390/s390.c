@@ -10,27 +10,17 @@
 #include "lib/arch/s390_regs.h"
 #include "lib/kvm/arch.h"
 
-#define REQUEST(number) { number, #number }
-
 /* clang-format off */
 const struct vmi_kvm_request vmi_kvm_arch_requests[] = {
-	REQUEST(KVM_GET_REGS),
-	REQUEST(KVM_SET_REGS),
-	REQUEST(KVM_GET_SREGS),
-	REQUEST(KVM_SET_SREGS),
-	REQUEST(KVM_GET_FPU),
-	REQUEST(KVM_SET_FPU),
-	REQUEST(KVM_S390_INITIAL_RESET),
-	REQUEST(KVM_S390_CLEAR_RESET),
-	REQUEST(KVM_S390_GET_IRQ_STATE),
-	REQUEST(KVM_S390_SET_IRQ_STATE),
-	REQUEST(KVM_S390_GET_SKEYS),
-	REQUEST(KVM_S390_SET_SKEYS),
-	REQUEST(KVM_S390_MEM_OP),
+	VMI_KVM_REQUEST(KVM_GET_FPU),
+	VMI_KVM_REQUEST(KVM_SET_FPU),
+	VMI_KVM_REQUEST(KVM_S390_INITIAL_RESET),
+	VMI_KVM_REQUEST(KVM_S390_CLEAR_RESET),
+	VMI_KVM_REQUEST(KVM_S390_GET_IRQ_STATE),
+	VMI_KVM_REQUEST(KVM_S390_SET_IRQ_STATE),
+	{ 0, NULL },
 };
 /* clang-format on */
-
-const size_t vmi_kvm_arch_n_requests = vmi_array_len(vmi_kvm_arch_requests);
 
 const unsigned vmi_kvm_arch_owners[3] = {
 	VMI_OWNER_NONE,
@@ -39,20 +29,12 @@ const unsigned vmi_kvm_arch_owners[3] = {
 };
 
 const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
-	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
 	{ KVM_CAP_SYNC_REGS, "KVM_CAP_SYNC_REGS" },
-	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
 	{ KVM_CAP_ONE_REG, "KVM_CAP_ONE_REG" },
 	{ 0, NULL },
 };
 
 /* -- VMs ----------------------------------------------------------------- */
-
-uint64_t vmi_kvm_arch_vm_type(int fd)
-{
-	(void)fd;
-	return 0;
-}
 
 /* Facilities that guests have only if asked for before the first vcpu. */
 static const unsigned facilities[] = {
@@ -62,7 +44,7 @@ static const unsigned facilities[] = {
 };
 
 /* What a kernel or a machine has not, the guest has not: no failure. */
-int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
+static int enable_facilities(struct vmi_kvm_vm *vm)
 {
 	size_t i;
 
@@ -75,32 +57,23 @@ int vmi_kvm_arch_vm_init(struct vmi_kvm_vm *vm)
 	return 0;
 }
 
-void vmi_kvm_arch_vm_fini(struct vmi_kvm_vm *vm)
-{
-	(void)vm;
-}
-
-int vmi_kvm_arch_vm_reset(struct vmapi_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
-
-/* Guest memory is given in segments, at addresses of whole segments. */
+/*
+ * Guest memory is given in segments, at addresses of whole segments, and it
+ * lies at such in the host (kernel: kvm_arch_prepare_memory_region).
+ */
 #define SEGMENT 0x100000
 
-int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
-	struct vmapi_cap *cap)
+static int s390_cap(
+	const struct vmi_kvm_asked *asked, unsigned id, int64_t *value)
 {
-	(void)kvm;
 	switch (id) {
-	case VMAPI_CAP_VM_TYPES: cap->value = 1; break;
-	case VMAPI_CAP_PAGE_SIZE: cap->value = SEGMENT; break;
-	case VMAPI_CAP_IRQCHIPS: cap->value = 1 << VMAPI_IRQCHIP_NONE; break;
+	case VMAPI_CAP_BREAKPOINTS:
+		*value = vmi_kvm_debug_flags(asked->fd) ? VMI_S390_POINTS : 0;
+		return 0;
+	case VMAPI_CAP_VM_TYPES: *value = 1; return 0;
+	case VMAPI_CAP_MAP_ALIGN: *value = SEGMENT; return 0;
 	default: return -ENOENT;
 	}
-	cap->origin = vm ? VMAPI_ORIGIN_VM : VMAPI_ORIGIN_KERNEL;
-	return 0;
 }
 
 /* -- vcpus --------------------------------------------------------------- */
@@ -111,62 +84,12 @@ static int reset(struct vmi_kvm_vcpu *vcpu)
 	unsigned long request = KVM_S390_INITIAL_RESET;
 	int rc;
 
+	vcpu->run->kvm_dirty_regs = 0;
 	if (vmi_kvm_vm_check(vmi_kvm_vm_of(vcpu->core.vm),
 		    KVM_CAP_S390_VCPU_RESETS))
 		request = KVM_S390_CLEAR_RESET;
 	rc = vmi_kvm_vcpu_ioctl(vcpu, request, NULL);
 	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, request) : 0;
-}
-
-int vmi_kvm_arch_vcpu_init(struct vmi_kvm_vcpu *vcpu)
-{
-	return reset(vcpu);
-}
-
-void vmi_kvm_arch_vcpu_fini(struct vmi_kvm_vcpu *vcpu)
-{
-	(void)vcpu;
-}
-
-int vmi_kvm_arch_first_run(struct vmi_kvm_vcpu *vcpu)
-{
-	(void)vcpu;
-	return 0;
-}
-
-int vmi_kvm_arch_before_one(struct vmi_kvm_vcpu *vcpu, uint64_t tag)
-{
-	(void)vcpu;
-	(void)tag;
-	return 0;
-}
-
-int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *core)
-{
-	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-
-	vmi_kvm_abandon(vcpu);
-	vcpu->run->kvm_dirty_regs = 0;
-	return reset(vcpu);
-}
-
-uint32_t vmi_kvm_arch_line_word(unsigned gsi)
-{
-	return gsi;
-}
-
-int vmi_kvm_arch_vcpu_line(struct vmi_kvm_vcpu *vcpu, unsigned pin, int level)
-{
-	(void)pin;
-	(void)level;
-	return vmi_kvm_vcpu_fail(vcpu, -ENXIO, "it has no lines");
-}
-
-int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
-{
-	(void)vector;
-	return vmi_kvm_vcpu_fail(vmi_kvm_vcpu_of(core), -ENOTSUP,
-		"an interrupt of s390 is more than a vector");
 }
 
 /* -- pending interrupts -------------------------------------------------- */
@@ -223,7 +146,7 @@ static int irqs_set(struct vmi_kvm_vcpu *vcpu, const void *data, size_t bytes)
 
 #define SHARED(member) offsetof(struct kvm_run, s.regs.member)
 
-const struct vmi_kvm_block vmi_kvm_arch_blocks[] = {
+static const struct vmi_kvm_block blocks[] = {
 	[VMI_S390_REGS] = { .bytes = sizeof(struct kvm_regs),
 		.get = KVM_GET_REGS, .set = KVM_SET_REGS },
 	[VMI_S390_SREGS] = { .bytes = sizeof(struct kvm_sregs),
@@ -246,17 +169,67 @@ const struct vmi_kvm_block vmi_kvm_arch_blocks[] = {
 		.offset = SHARED(diag318), .valid = KVM_SYNC_DIAG318 },
 	[VMI_S390_IRQ_STATE] = { .cap = KVM_CAP_S390_IRQ_STATE,
 		.read = irqs_get, .write = irqs_set },
-	[VMI_S390_MP_STATE] = { .bytes = sizeof(struct kvm_mp_state),
-		.get = KVM_GET_MP_STATE, .set = KVM_SET_MP_STATE,
-		.cap = KVM_CAP_MP_STATE },
+	[VMI_S390_MP_STATE] = VMI_KVM_MP_STATE_BLOCK,
 };
 
-const unsigned vmi_kvm_arch_n_blocks = vmi_array_len(vmi_kvm_arch_blocks);
+/* -- debugging ----------------------------------------------------------- */
 
-const struct vmi_regs_arch *vmi_kvm_arch_regs(void)
+_Static_assert(sizeof(struct kvm_hw_breakpoint) ==
+	sizeof(struct vmi_s390_point), "");
+_Static_assert(sizeof(struct vmi_s390_point) * VMI_S390_POINTS <=
+	sizeof(uint64_t) * VMI_KVM_DEBUG_SCRATCH, "");
+
+static void encode_debug(const struct vmapi_debug *want,
+	struct kvm_guest_debug *to, uint64_t *scratch)
 {
-	return &vmi_s390_regs_arch;
+	struct vmi_s390_point points[VMI_S390_POINTS];
+
+	to->arch.nr_hw_bp = vmi_s390_debug_encode(want, points);
+	memcpy(scratch, points, to->arch.nr_hw_bp * sizeof(points[0]));
+	to->arch.hw_bp = (void *)scratch;
 }
+
+static void stopped(const struct kvm_run *run, const struct vmapi_debug *want,
+	struct vmapi_exit_debug *stop)
+{
+	vmi_s390_debug_stop(want, run->debug.arch.type, stop);
+}
+
+/* The PSW stands behind the instruction; a debugger's guest stands on it. */
+static bool intercepted(struct kvm_run *run, struct vmapi_exit *exit)
+{
+	if (exit->reason != VMAPI_EXIT_S390_SIE ||
+		!vmi_s390_is_breakpoint(&exit->u.s390_sie))
+		return false;
+	run->psw_addr -= VMI_S390_DIAGNOSE_BYTES;
+	exit->reason = VMAPI_EXIT_DEBUG;
+	memset(&exit->u, 0, sizeof(exit->u));
+	exit->u.debug.address = run->psw_addr;
+	exit->u.debug.why = VMAPI_STOP_SOFTWARE;
+	return true;
+}
+
+static const struct vmi_kvm_debugger s390_debugger = {
+	.step = KVM_GUESTDBG_SINGLESTEP,
+	.software = VMI_KVM_INTERCEPTED,
+	.points = KVM_GUESTDBG_USE_HW_BP,
+	.unit = 2,
+	.encode = encode_debug,
+	.stopped = stopped,
+	.intercepted = intercepted,
+};
+
+const struct vmi_kvm_other vmi_kvm_other = {
+	.regs = &vmi_s390_regs_arch,
+	.blocks = blocks,
+	.cap = s390_cap,
+	.vm_init = enable_facilities,
+	.vcpu_init = reset,
+	.vcpu_reset = reset,
+	.debugger = &s390_debugger,
+	.call_way = VMAPI_CALL_DIAG,
+	.no_interrupt = "an interrupt of s390 is more than a vector",
+};
 
 /* -- exits --------------------------------------------------------------- */
 
@@ -297,6 +270,12 @@ static void decode_stsi(const struct kvm_run *run, struct vmapi_exit *exit)
 	stsi->selector2 = run->s390_stsi.sel2;
 }
 
+uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run)
+{
+	(void)run;
+	return 0;
+}
+
 bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 {
 	switch (run->exit_reason) {
@@ -309,7 +288,8 @@ bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 		return true;
 	case KVM_EXIT_DEBUG:
 		exit->reason = VMAPI_EXIT_DEBUG;
-		exit->u.debug.address = run->debug.arch.addr;
+		exit->u.debug.address = run->psw_addr;
+		exit->u.debug.data_address = run->debug.arch.addr;
 		exit->u.debug.exception = run->debug.arch.type;
 		return true;
 	default: return false;

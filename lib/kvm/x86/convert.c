@@ -4,45 +4,46 @@
 
 /*
  * The kernel names general registers; the processor numbers them (SDM 2A
- * table 2-2): rax rcx rdx rbx rsp rbp rsi rdi r8 to r15.
+ * table 2-2): rax rcx rdx rbx rsp rbp rsi rdi r8 to r15.  From r8 on both
+ * go alike, RIP and RFLAGS behind them.
  */
-static const size_t gpr_offset[16] = {
-	offsetof(struct kvm_regs, rax),
-	offsetof(struct kvm_regs, rcx),
-	offsetof(struct kvm_regs, rdx),
-	offsetof(struct kvm_regs, rbx),
-	offsetof(struct kvm_regs, rsp),
-	offsetof(struct kvm_regs, rbp),
-	offsetof(struct kvm_regs, rsi),
-	offsetof(struct kvm_regs, rdi),
-	offsetof(struct kvm_regs, r8),
-	offsetof(struct kvm_regs, r9),
-	offsetof(struct kvm_regs, r10),
-	offsetof(struct kvm_regs, r11),
-	offsetof(struct kvm_regs, r12),
-	offsetof(struct kvm_regs, r13),
-	offsetof(struct kvm_regs, r14),
-	offsetof(struct kvm_regs, r15),
+static const uint8_t gpr_word[8] = {
+	offsetof(struct kvm_regs, rax) / 8,
+	offsetof(struct kvm_regs, rcx) / 8,
+	offsetof(struct kvm_regs, rdx) / 8,
+	offsetof(struct kvm_regs, rbx) / 8,
+	offsetof(struct kvm_regs, rsp) / 8,
+	offsetof(struct kvm_regs, rbp) / 8,
+	offsetof(struct kvm_regs, rsi) / 8,
+	offsetof(struct kvm_regs, rdi) / 8,
 };
+
+#define GPR_TAIL (10 * sizeof(uint64_t)) /* r8 to r15, RIP, RFLAGS */
+
+_Static_assert(offsetof(struct kvm_regs, r8) + GPR_TAIL ==
+		sizeof(struct kvm_regs) &&
+	offsetof(struct vmi_x86_gprs, r[8]) + GPR_TAIL ==
+		sizeof(struct vmi_x86_gprs), "the tails are alike");
 
 void vmi_kvm_x86_gprs_in(struct vmi_x86_gprs *to, const struct kvm_regs *from)
 {
 	unsigned i;
 
-	for (i = 0; i < 16; i++)
-		memcpy(&to->r[i], (const char *)from + gpr_offset[i], 8);
-	to->rip = from->rip;
-	to->rflags = from->rflags;
+	for (i = 0; i < vmi_array_len(gpr_word); i++)
+		memcpy(&to->r[i], (const char *)from + 8 * gpr_word[i], 8);
+	memcpy((char *)to + offsetof(struct vmi_x86_gprs, r[8]),
+		(const char *)from + offsetof(struct kvm_regs, r8), GPR_TAIL);
 }
 
 void vmi_kvm_x86_gprs_out(struct kvm_regs *to, const struct vmi_x86_gprs *from)
 {
 	unsigned i;
 
-	for (i = 0; i < 16; i++)
-		memcpy((char *)to + gpr_offset[i], &from->r[i], 8);
-	to->rip = from->rip;
-	to->rflags = from->rflags;
+	for (i = 0; i < vmi_array_len(gpr_word); i++)
+		memcpy((char *)to + 8 * gpr_word[i], &from->r[i], 8);
+	memcpy((char *)to + offsetof(struct kvm_regs, r8),
+		(const char *)from + offsetof(struct vmi_x86_gprs, r[8]),
+		GPR_TAIL);
 }
 
 /* Attributes: SDM 3A 3.4.5, second doubleword of a descriptor, bits 23:8. */
@@ -218,6 +219,12 @@ void vmi_kvm_x86_events_in(
 	to->sipi_vector = (uint8_t)from->sipi_vector;
 	if (from->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 		to->triple_fault = from->triple_fault.pending;
+	if (!(from->flags & KVM_VCPUEVENT_VALID_SMM))
+		return;
+	to->smm = from->smi.smm;
+	to->smi_pending = from->smi.pending;
+	to->smm_inside_nmi = from->smi.smm_inside_nmi;
+	to->latched_init = from->smi.latched_init;
 }
 
 /*
@@ -250,6 +257,12 @@ void vmi_kvm_x86_events_out(struct kvm_vcpu_events *to,
 	to->sipi_vector = from->sipi_vector;
 	if (flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 		to->triple_fault.pending = from->triple_fault;
+	if (!(flags & KVM_VCPUEVENT_VALID_SMM))
+		return;
+	to->smi.smm = from->smm;
+	to->smi.pending = from->smi_pending;
+	to->smi.smm_inside_nmi = from->smm_inside_nmi;
+	to->smi.latched_init = from->latched_init;
 }
 
 void vmi_kvm_x86_cpuid_in(

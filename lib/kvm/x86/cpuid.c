@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* CPUID: lists of unknown length, the APIC id, and when it may be set. */
+/* CPUID: lists of unknown length, and when they may be set. */
+#include "lib/core/cpuid.h"
 #include "lib/kvm/x86/x86.h"
 
 /* More leaves than any processor has; the loop below ends here. */
@@ -60,27 +61,6 @@ int vmi_kvm_x86_cpuid_fetch(const struct vmapi *ctx, int fd,
 	return -E2BIG;
 }
 
-void vmi_kvm_x86_cpuid_apic_id(struct kvm_cpuid2 *list, uint32_t id)
-{
-	uint32_t i;
-
-	for (i = 0; i < list->nent; i++) {
-		struct kvm_cpuid_entry2 *entry = &list->entries[i];
-
-		switch (entry->function) {
-		case 1: /* EBX 31:24: initial APIC id */
-			entry->ebx = (entry->ebx & 0x00ffffff) | id << 24;
-			break;
-		case 0xb: /* EDX: x2APIC id, in every subleaf */
-		case 0x1f: entry->edx = id; break;
-		case 0x8000001e: /* AMD: EAX: extended APIC id */
-			entry->eax = id;
-			break;
-		default: break;
-		}
-	}
-}
-
 static int tell(struct vmi_kvm_vcpu *vcpu, struct kvm_cpuid2 *list)
 {
 	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_CPUID2, list);
@@ -92,61 +72,70 @@ static int tell(struct vmi_kvm_vcpu *vcpu, struct kvm_cpuid2 *list)
 	return 0;
 }
 
+/* In the kernel's terms. */
+static struct kvm_cpuid2 *list_out(const struct vmapi_x86_cpuid *from, size_t n)
+{
+	struct kvm_cpuid2 *list = vmi_kvm_x86_cpuid_alloc(n);
+	size_t i;
+
+	for (i = 0; list && i < n; i++)
+		vmi_kvm_x86_cpuid_out(&list->entries[i], &from[i]);
+	return list;
+}
+
 int vmi_kvm_x86_cpuid_default(struct vmi_kvm_vcpu *vcpu)
 {
-	struct vmapi *ctx = vcpu->core.vm->ctx;
+	struct vmapi_cpuid model = { 0 };
 	struct kvm_cpuid2 *list;
-	int rc;
+	int rc = vmi_vcpu_cpuid(&vcpu->core, &model);
 
-	rc = vmi_kvm_x86_cpuid_fetch(
-		ctx, vmi_kvm_of(ctx)->fd, KVM_GET_SUPPORTED_CPUID, &list);
 	if (rc < 0)
-		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_SUPPORTED_CPUID);
-	vmi_kvm_x86_cpuid_apic_id(list, (uint32_t)vcpu->core.id);
+		return rc;
+	list = list_out(model.entries, model.n);
+	vmi_cpuid_free(&model);
+	if (!list)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOMEM, "no memory for CPUID");
 	rc = tell(vcpu, list);
 	if (rc < 0)
 		vmi_free(list);
 	return rc;
 }
 
+/*
+ * As it was set.  The kernel's own list has bits that follow the guest's
+ * control registers, and on some kernels features that nobody asked for, so
+ * that what it gives could not be set on another vcpu.
+ */
 int vmi_kvm_x86_cpuid_get(struct vmi_kvm_vcpu *vcpu, void *data, size_t *bytes)
 {
+	const struct kvm_cpuid2 *list = vcpu->arch->cpuid;
 	struct vmapi_x86_cpuid *to = data;
-	struct kvm_cpuid2 *list;
-	size_t need;
+	size_t need = list->nent * sizeof(*to), room = *bytes;
 	uint32_t i;
-	int rc;
 
-	rc = vmi_kvm_x86_cpuid_fetch(
-		vcpu->core.vm->ctx, vcpu->fd, KVM_GET_CPUID2, &list);
-	if (rc < 0)
-		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_CPUID2);
-	need = list->nent * sizeof(*to);
-	if (!data)
-		rc = 0;
-	else if (*bytes < need)
-		rc = vmi_kvm_vcpu_fail(
-			vcpu, -ENOSPC, "the room for CPUID is too small");
-	else
-		for (i = 0; i < list->nent; i++)
-			vmi_kvm_x86_cpuid_in(&to[i], &list->entries[i]);
 	*bytes = need;
-	vmi_free(list);
-	return rc;
+	if (!data)
+		return 0;
+	if (room < need)
+		return vmi_kvm_vcpu_fail(
+			vcpu, -ENOSPC, "the room for CPUID is too small");
+	for (i = 0; i < list->nent; i++)
+		vmi_kvm_x86_cpuid_in(&to[i], &list->entries[i]);
+	return 0;
 }
 
 /* In the library's terms: the kernel has flags that change nothing. */
-static bool same(const struct kvm_cpuid2 *a, const struct kvm_cpuid2 *b)
+static bool same(const struct kvm_cpuid2 *list,
+	const struct vmapi_x86_cpuid *entries, size_t n)
 {
-	struct vmapi_x86_cpuid x, y;
-	uint32_t i;
+	struct vmapi_x86_cpuid ours;
+	size_t i;
 
-	if (!a || a->nent != b->nent)
+	if (!list || list->nent != n)
 		return false;
-	for (i = 0; i < a->nent; i++) {
-		vmi_kvm_x86_cpuid_in(&x, &a->entries[i]);
-		vmi_kvm_x86_cpuid_in(&y, &b->entries[i]);
-		if (memcmp(&x, &y, sizeof(x)))
+	for (i = 0; i < n; i++) {
+		vmi_kvm_x86_cpuid_in(&ours, &list->entries[i]);
+		if (memcmp(&ours, &entries[i], sizeof(ours)))
 			return false;
 	}
 	return true;
@@ -158,20 +147,20 @@ static bool same(const struct kvm_cpuid2 *a, const struct kvm_cpuid2 *b)
  * gives (the kernel keeps bits like OSXSAVE up to date in it), are taken
  * without asking; anything else is too late.
  */
-static int set_after_run(
-	struct vmi_kvm_vcpu *vcpu, const struct kvm_cpuid2 *list)
+static int set_after_run(struct vmi_kvm_vcpu *vcpu,
+	const struct vmapi_x86_cpuid *entries, size_t n)
 {
 	struct kvm_cpuid2 *now;
 	bool is_same;
 	int rc;
 
-	if (same(vcpu->arch->cpuid, list))
+	if (same(vcpu->arch->cpuid, entries, n))
 		return 0;
 	rc = vmi_kvm_x86_cpuid_fetch(
 		vcpu->core.vm->ctx, vcpu->fd, KVM_GET_CPUID2, &now);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_CPUID2);
-	is_same = same(now, list);
+	is_same = same(now, entries, n);
 	vmi_free(now);
 	if (is_same)
 		return 0;
@@ -185,37 +174,31 @@ int vmi_kvm_x86_cpuid_set(
 	const struct vmapi_x86_cpuid *from = data;
 	size_t n = bytes / sizeof(*from);
 	struct kvm_cpuid2 *list;
-	size_t i;
 	int rc;
 
 	if (bytes % sizeof(*from) || n > ENTRIES_MAX)
 		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
 			"CPUID is an array of struct vmapi_x86_cpuid");
-	list = vmi_kvm_x86_cpuid_alloc(n);
+	if (vcpu->core.ran)
+		return set_after_run(vcpu, from, n);
+	list = list_out(from, n);
 	if (!list)
 		return vmi_kvm_vcpu_fail(vcpu, -ENOMEM, "no memory for CPUID");
-	for (i = 0; i < n; i++)
-		vmi_kvm_x86_cpuid_out(&list->entries[i], &from[i]);
-	if (vcpu->ran) {
-		rc = set_after_run(vcpu, list);
-		vmi_free(list);
-		return rc;
-	}
 	rc = tell(vcpu, list);
 	if (rc < 0)
 		vmi_free(list);
 	return rc;
 }
 
-int vmi_kvm_arch_cpuid_supported(struct vmapi_vm *vm,
+int vmi_kvm_arch_cpuid_supported(struct vmapi *ctx,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
 {
 	struct kvm_cpuid2 *list;
 	uint32_t i;
 	int rc;
 
-	rc = vmi_kvm_x86_cpuid_fetch(vm->ctx, vmi_kvm_of(vm->ctx)->fd,
-		KVM_GET_SUPPORTED_CPUID, &list);
+	rc = vmi_kvm_x86_cpuid_fetch(
+		ctx, vmi_kvm_of(ctx)->fd, KVM_GET_SUPPORTED_CPUID, &list);
 	if (rc < 0)
 		return vmi_kvm_vm_refused(rc, KVM_GET_SUPPORTED_CPUID);
 	for (i = 0; i < list->nent && i < n; i++)

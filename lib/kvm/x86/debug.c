@@ -105,6 +105,7 @@ int vmi_kvm_arch_debug(
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_GUEST_DEBUG);
 	vcpu->arch->exec_points = exec_points(want);
+	vcpu->arch->points = (uint8_t)((1u << want->n_points) - 1);
 	return 0;
 }
 
@@ -131,15 +132,32 @@ void vmi_kvm_x86_debug_exit(
 }
 
 /*
+ * A processor may report a point that is not enabled (SDM 3B 17.2.3), as the
+ * addresses of the last ones are still in its registers.
+ */
+void vmi_kvm_x86_debug_mask(struct vmapi_exit_debug *debug, uint32_t points)
+{
+	if (!(debug->why & VMAPI_STOP_POINT))
+		return;
+	debug->points &= points;
+	if (debug->points)
+		return;
+	debug->why &= ~VMAPI_STOP_POINT;
+	if (!debug->why)
+		debug->why = VMAPI_STOP_GUEST;
+}
+
+/*
  * The next run goes past an execution point: EFLAGS.RF is how a processor is
  * told (SDM 3B 17.3.1.1).
  */
 int vmi_kvm_arch_debug_stopped(
-	struct vmi_kvm_vcpu *vcpu, const struct vmapi_exit *exit)
+	struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
 {
 	struct kvm_regs regs;
 	int rc;
 
+	vmi_kvm_x86_debug_mask(&exit->u.debug, vcpu->arch->points);
 	if (!(exit->u.debug.points & vcpu->arch->exec_points))
 		return 0;
 	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_GET_REGS, &regs);

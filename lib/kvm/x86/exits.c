@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits that a VM has only when asked: MSRs, hypercalls, locks, windows. */
+#include "lib/core/cpuid.h"
 #include "lib/kvm/x86/x86.h"
 
 _Static_assert(VMAPI_X86_MSR_INVALID == KVM_MSR_EXIT_REASON_INVAL, "");
@@ -143,4 +144,45 @@ int vmi_kvm_arch_x86_exits(
 	if (rc < 0)
 		take_back(vm, &before);
 	return rc;
+}
+
+/* -- Hypercalls --------------------------------------------------------- */
+
+/* "Auth" and "Hygo": whose processors have VMMCALL (APM 3, VMMCALL). */
+static bool is_amd(const struct vmapi_cpuid *list)
+{
+	const struct vmapi_x86_cpuid *e = vmi_cpuid_at(list, 0, 0);
+
+	return e && (e->ebx == 0x68747541 || e->ebx == 0x6f677948);
+}
+
+/*
+ * The kernel answers what it does not know itself, and asks nobody, unless
+ * it is Xen's: then it gives all away (api.rst 4.32 and KVM_EXIT_XEN).  The
+ * other maker's instruction it would rewrite in the guest's memory.
+ */
+int vmi_kvm_arch_calls(struct vmapi_vm *core, uint32_t wanted, uint32_t *ways)
+{
+	struct vmi_kvm_vm *vm = vmi_kvm_vm_of(core);
+	struct kvm_xen_hvm_config config = {
+		.flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL };
+	struct vmapi_cpuid host = { 0 };
+	int rc;
+
+	if (!(vmi_kvm_vm_check(vm, KVM_CAP_XEN_HVM) &
+		KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL))
+		return 0;
+	rc = vmi_cpuid_ask(core->ctx, &host);
+	if (!rc) {
+		wanted &= is_amd(&host) ? VMAPI_CALL_VMMCALL
+					: VMAPI_CALL_VMCALL;
+		vmi_cpuid_free(&host);
+	}
+	if (rc || !wanted)
+		return rc;
+	rc = vmi_kvm_vm_ioctl(vm, KVM_XEN_HVM_CONFIG, &config);
+	if (rc < 0)
+		return vmi_kvm_vm_refused(rc, KVM_XEN_HVM_CONFIG);
+	*ways |= wanted;
+	return 0;
 }

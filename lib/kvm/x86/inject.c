@@ -6,7 +6,7 @@
 
 static int no_controller(struct vmi_kvm_vcpu *vcpu)
 {
-	if (vcpu->core.vm->config.irqchip == VMAPI_IRQCHIP_NONE)
+	if (vcpu->core.vm->config.irqchip != VMAPI_IRQCHIP_FULL)
 		return 0;
 	return vmi_kvm_vcpu_fail(vcpu, -ENXIO,
 		"the VM has interrupt controllers: use a line or a message");
@@ -39,6 +39,30 @@ static int ask_ready(struct vmi_kvm_vcpu *vcpu)
 	return 0;
 }
 
+static int queue(struct vmi_kvm_vcpu *vcpu, unsigned vector)
+{
+	struct kvm_interrupt arg = { .irq = vector };
+	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &arg);
+
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_INTERRUPT);
+	vcpu->run_valid = false;
+	return 0;
+}
+
+/*
+ * With local APICs in the kernel it keeps the vector until they let it in
+ * (EEXIST: it has one).  A PIC that is still asking is to be asked again.
+ */
+static int queue_split(struct vmi_kvm_vcpu *vcpu, unsigned vector)
+{
+	int rc = queue(vcpu, vector);
+
+	if (rc == 0 && atomic_load(&vcpu->core.extint))
+		atomic_fetch_or(&vcpu->requests, VMI_KVM_EXTINT);
+	return rc;
+}
+
 /*
  * The kernel does not check: KVM_INTERRUPT puts the vector where one may
  * wait already, and a guest with IF clear would take it.  The shared area
@@ -48,12 +72,13 @@ static int ask_ready(struct vmi_kvm_vcpu *vcpu)
 int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	struct kvm_interrupt arg = { .irq = vector };
 	int rc;
 
 	rc = no_controller(vcpu);
 	if (rc < 0)
 		return rc;
+	if (core->vm->config.irqchip == VMAPI_IRQCHIP_SPLIT)
+		return queue_split(vcpu, vector);
 	if (vector > 255)
 		return vmi_kvm_vcpu_fail(
 			vcpu, -ERANGE, "an interrupt vector is at most 255");
@@ -62,11 +87,7 @@ int vmi_kvm_arch_interrupt(struct vmapi_vcpu *core, unsigned vector)
 		if (rc < 0)
 			return rc;
 	}
-	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &arg);
-	if (rc < 0)
-		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_INTERRUPT);
-	vcpu->run_valid = false;
-	return 0;
+	return queue(vcpu, vector);
 }
 
 int vmi_kvm_arch_irq_window(struct vmapi_vcpu *core, bool on)

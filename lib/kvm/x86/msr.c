@@ -68,8 +68,7 @@ static size_t stretch(const struct vmi_one *ones, size_t n)
 	size_t i;
 
 	for (i = 0; i < n && i < BATCH; i++)
-		if (vmi_tag_type(ones[i].tag) ||
-			(ones[i].tag >> 32 & 0xff) != VMAPI_X86_TYPE_MSR)
+		if (ones[i].tag != VMAPI_X86_MSR((uint32_t)ones[i].tag))
 			break;
 	return i;
 }
@@ -84,7 +83,7 @@ static int own_register(struct vmi_kvm_vcpu *vcpu, unsigned long msrs_request,
 	};
 	int rc;
 
-	if (!vmi_kvm_vm_check(vmi_kvm_vm_of(vcpu->core.vm), VMI_KVM_CAP_ONE_REG))
+	if (!vmi_kvm_vm_of(vcpu->core.vm)->arch->one_reg)
 		return -ENOENT;
 	rc = vmi_kvm_vcpu_ioctl(vcpu,
 		msrs_request == KVM_GET_MSRS ? KVM_GET_ONE_REG
@@ -155,6 +154,22 @@ static int list_fetch(const struct vmapi *ctx, struct kvm_msr_list **list)
 	return rc < 0 ? rc : 0;
 }
 
+/* Anything else is no reason to forget a register. */
+static bool is_absent(int status)
+{
+	return status == -ENOENT || status == -EINVAL;
+}
+
+/*
+ * The vector of asynchronous page faults (msr.rst, MSR_KVM_ASYNC_PF_INT) is
+ * given to a vcpu without local APICs, and then refused as it is.
+ */
+static bool is_useless(const struct vmapi_vcpu *vcpu, uint64_t tag)
+{
+	return tag == VMAPI_X86_MSR(0x4b564d06) &&
+		vcpu->vm->config.irqchip == VMAPI_IRQCHIP_NONE;
+}
+
 /*
  * The list is the system's, and this vcpu may lack some: those are left out.
  * KVM's own registers are tried as well.
@@ -165,8 +180,11 @@ static int list_filter(struct vmapi_vcpu *vcpu, const struct kvm_msr_list *list,
 	size_t all = list->nmsrs + 1, i;
 	struct vmi_one *ones = vmi_calloc(all, sizeof(*ones));
 	uint64_t *values = vmi_calloc(all, sizeof(*values));
-	int rc = ones && values ? 0 : -ENOMEM;
+	int rc = 0;
 
+	if (!ones || !values)
+		rc = vmi_kvm_vcpu_fail(
+			vmi_kvm_vcpu_of(vcpu), -ENOMEM, "no memory");
 	for (i = 0; rc == 0 && i < all; i++) {
 		ones[i].tag = i < list->nmsrs ? VMAPI_X86_MSR(list->indices[i])
 					      : VMAPI_X86_GUEST_SSP;
@@ -177,8 +195,13 @@ static int list_filter(struct vmapi_vcpu *vcpu, const struct kvm_msr_list *list,
 		rc = vmi_kvm_arch_ones_get(vcpu, ones, all);
 	*count = 0;
 	for (i = 0; rc == 0 && i < all; i++) {
-		if (ones[i].status)
+		if (is_absent(ones[i].status) || is_useless(vcpu, ones[i].tag))
 			continue;
+		if (ones[i].status) {
+			rc = vmi_kvm_vcpu_refused(vmi_kvm_vcpu_of(vcpu),
+				ones[i].status, KVM_GET_ONE_REG);
+			break;
+		}
 		if (*count < n)
 			tags[*count] = ones[i].tag;
 		++*count;

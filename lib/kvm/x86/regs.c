@@ -192,6 +192,8 @@ uint32_t vmi_kvm_x86_event_flags(const struct vmi_kvm_vm *vm)
 		flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
 	if (vm->arch->triple_fault)
 		flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	if (vm->arch->smm)
+		flags |= KVM_VCPUEVENT_VALID_SMM;
 	return flags;
 }
 
@@ -281,20 +283,13 @@ static int tsc_hz_set(struct vmi_kvm_vcpu *vcpu, const void *data)
  * region), and what the header's size says.
  */
 
-static size_t nested_room(const struct vmi_kvm_vcpu *vcpu)
-{
-	int bytes = vmi_kvm_vm_check(vm_of(vcpu), KVM_CAP_NESTED_STATE);
-
-	return bytes > 0 ? (size_t)bytes : 0;
-}
-
 static int nested_get(struct vmi_kvm_vcpu *vcpu, void *data, size_t *bytes)
 {
 	struct kvm_nested_state head;
 	size_t room = *bytes;
 	int rc;
 
-	*bytes = nested_room(vcpu);
+	*bytes = vm_of(vcpu)->arch->nested_bytes;
 	if (!*bytes)
 		return vmi_kvm_vcpu_fail(vcpu, -ENOENT,
 			"this kernel has no nested state");
@@ -319,7 +314,7 @@ static int nested_set(
 {
 	struct kvm_nested_state head;
 
-	if (bytes < sizeof(head) || bytes > nested_room(vcpu))
+	if (bytes < sizeof(head) || bytes > vm_of(vcpu)->arch->nested_bytes)
 		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
 			"this is no nested state");
 	memcpy(&head, data, sizeof(head));
@@ -392,7 +387,7 @@ int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, unsigned block,
 	if (room < *bytes)
 		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
 			"the room for the registers is too small");
-	rc = vmi_kvm_hand_over_nmi(vcpu);
+	rc = vmi_kvm_hand_over(vcpu);
 	return rc < 0 ? rc : blocks[block].get(vcpu, data);
 }
 
@@ -408,7 +403,7 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	if (blocks[block].get && bytes != block_bytes(vcpu, block))
 		return vmi_kvm_vcpu_fail(
 			vcpu, -EINVAL, "the size of the registers is another");
-	rc = vmi_kvm_hand_over_nmi(vcpu);
+	rc = vmi_kvm_hand_over(vcpu);
 	if (rc < 0)
 		return rc;
 	vcpu->run_valid = false;

@@ -39,6 +39,7 @@ struct trial {
 	int kick_signal;
 	sigset_t kick_set;
 	sigset_t before; /* the thread's mask */
+	bool untried; /* it could not be made: nothing is known */
 	char *why;
 	size_t room;
 };
@@ -75,6 +76,13 @@ static int call(int fd, unsigned long request, void *arg)
 static bool say(struct trial *t, const char *sentence)
 {
 	snprintf(t->why, t->room, "%s", sentence);
+	return false;
+}
+
+/* What is missing is the host's: memory, descriptors, a timer. */
+static bool cannot(struct trial *t)
+{
+	t->untried = true;
 	return false;
 }
 
@@ -232,22 +240,39 @@ static bool explain(struct trial *t, const char *what, int rc)
 	return false;
 }
 
+/* Until it exits; -EINTR: its time is over.  Others' signals do not count. */
+static int run_guest(struct trial *t)
+{
+	int rc, number;
+
+	do {
+		rc = call(t->vcpu, KVM_RUN, NULL);
+		if (rc != -EINTR && rc != -EAGAIN)
+			break;
+		do
+			number = vmi_sys->sigtimedwait(&t->kick_set, 0);
+		while (number == -EINTR);
+	} while (number < 0);
+	return rc;
+}
+
 /* Run to the next report; `what` names what is on trial until then. */
 static bool reports(struct trial *t, uint8_t value, const char *what)
 {
 	struct kvm_run *run = t->run;
 	void *timer;
 	int rc = vmi_sys->timer_start(t->kick_signal, PATIENCE_NS, &timer);
+	int number;
 
-	/* No timer, no trial: nothing is held against it. */
 	if (rc < 0)
-		return true;
-	do
-		rc = call(t->vcpu, KVM_RUN, NULL);
-	while (rc == -EAGAIN);
+		return cannot(t);
+	rc = run_guest(t);
 	vmi_sys->timer_stop(timer);
-	while (vmi_sys->sigtimedwait(&t->kick_set, 0) > 0)
-		continue;
+	do
+		number = vmi_sys->sigtimedwait(&t->kick_set, 0);
+	while (number > 0 || number == -EINTR);
+	if (rc == -ENOMEM)
+		return cannot(t);
 	if (rc >= 0 && run->exit_reason == KVM_EXIT_IO &&
 		run->io.port == REPORT_PORT &&
 		((uint8_t *)run)[run->io.data_offset] == value)
@@ -274,7 +299,9 @@ static bool try_long(struct trial *t)
 
 	if (!has_feature(t, 24, 13))
 		return true;
-	if (open_vcpu(t, 0) < 0 || set_state(t, true, CODE64) < 0)
+	if (open_vcpu(t, 0) < 0)
+		return cannot(t);
+	if (set_state(t, true, CODE64) < 0)
 		return say(t, "a vcpu cannot be put into 64-bit mode");
 	if (!reports(t, 1, "CMPXCHG16B at privilege level 0"))
 		return false;
@@ -286,7 +313,9 @@ static bool try_long(struct trial *t)
 static bool try_paging(struct trial *t)
 {
 	t->ram[DATA] = 0x5a;
-	if (open_vcpu(t, 1) < 0 || set_state(t, false, CODE32) < 0)
+	if (open_vcpu(t, 1) < 0)
+		return cannot(t);
+	if (set_state(t, false, CODE32) < 0)
 		return say(t, "a vcpu cannot be put into 32-bit mode");
 	return reports(t, 0x5a, "32-bit paging");
 }
@@ -331,14 +360,13 @@ enum vmi_kvm_verdict vmi_kvm_arch_trial(int fd, char *why, size_t room)
 		.why = why,
 		.room = room,
 	};
-	bool good = true;
+	bool good;
 
 	sigemptyset(&t.kick_set);
 	sigaddset(&t.kick_set, t.kick_signal);
 	if ((vmi_sys->sigmask)(SIG_BLOCK, &t.kick_set, &t.before) < 0)
 		return VMI_KVM_UNTRIED;
-	if (make_vm(&t, fd) >= 0)
-		good = try_guests(&t);
+	good = make_vm(&t, fd) >= 0 ? try_guests(&t) : cannot(&t);
 	if (t.vm >= 0)
 		vmi_sys->close(t.vm);
 	if (t.ram)
@@ -346,5 +374,7 @@ enum vmi_kvm_verdict vmi_kvm_arch_trial(int fd, char *why, size_t room)
 	vmi_free(t.cpuid);
 	if (sigismember(&t.before, t.kick_signal) != 1)
 		(vmi_sys->sigmask)(SIG_UNBLOCK, &t.kick_set, NULL);
+	if (t.untried)
+		return VMI_KVM_UNTRIED;
 	return good ? VMI_KVM_SOUND : VMI_KVM_IMPAIRED;
 }

@@ -15,12 +15,14 @@ int vmi_kvm_arch_vcpu_init(struct vmi_kvm_vcpu *vcpu)
 	if (rc == 0 && tsc_hz)
 		rc = vmi_kvm_arch_block_set(
 			&vcpu->core, VMI_BLOCK_TSC_HZ, &tsc_hz, sizeof(tsc_hz));
+	if (rc == 0)
+		rc = vmi_kvm_x86_model_init(vcpu);
 	if (rc < 0)
 		vmi_kvm_arch_vcpu_fini(vcpu);
 	return rc;
 }
 
-int vmi_kvm_arch_first_run(struct vmi_kvm_vcpu *vcpu)
+int vmi_kvm_arch_before_run(struct vmi_kvm_vcpu *vcpu)
 {
 	(void)vcpu;
 	return 0;
@@ -243,6 +245,7 @@ int vmi_kvm_arch_vcpu_reset(struct vmapi_vcpu *core)
 		reset_debug,
 		reset_fpu,
 		reset_msrs_all,
+		vmi_kvm_x86_model_msrs,
 		reset_lapic,
 		reset_activity,
 	};

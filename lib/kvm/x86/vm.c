@@ -14,10 +14,6 @@
 #define TSS	     0xfeffd000ul
 
 const struct vmi_kvm_need vmi_kvm_arch_needs[] = {
-	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
-	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
-		"KVM_CAP_DESTROY_MEMORY_REGION_WORKS" },
-	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
 	{ KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR" },
 	{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
 	{ KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE" },
@@ -146,6 +142,9 @@ static void learn(struct vmi_kvm_vm *vm)
 	struct vmi_kvm_vm_arch *arch = vm->arch;
 	int xsave = vmi_kvm_vm_check(vm, KVM_CAP_XSAVE2);
 
+	arch->one_reg = vmi_kvm_vm_check(vm, VMI_KVM_CAP_ONE_REG) > 0;
+	arch->nested_bytes =
+		(size_t)vmi_kvm_vm_check(vm, KVM_CAP_NESTED_STATE);
 	arch->sregs2 = vmi_kvm_vm_check(vm, KVM_CAP_SREGS2) > 0;
 	arch->xcrs = vmi_kvm_vm_check(vm, KVM_CAP_XCRS) > 0;
 	arch->xsave2 = xsave >= (int)sizeof(struct kvm_xsave);
@@ -153,6 +152,7 @@ static void learn(struct vmi_kvm_vm *vm)
 		arch->xsave2 ? (size_t)xsave : sizeof(struct kvm_xsave);
 	arch->payload = enable(vm, KVM_CAP_EXCEPTION_PAYLOAD);
 	arch->triple_fault = enable(vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT);
+	arch->smm = vmi_kvm_vm_check(vm, KVM_CAP_X86_SMM) > 0;
 }
 
 /*
@@ -249,20 +249,21 @@ static unsigned irqchips(int fd)
 }
 
 /* CPUID 0x80000008 EAX 7:0 (SDM 2A); 36 where the leaf is not there. */
-static unsigned phys_bits(const struct vmi_kvm *kvm)
+static int ask_phys_bits(const struct vmi_kvm *kvm, int64_t *bits)
 {
 	struct kvm_cpuid2 *list;
-	unsigned bits = 36;
 	uint32_t i;
+	int rc = vmi_kvm_x86_cpuid_fetch(
+		&kvm->core, kvm->fd, KVM_GET_SUPPORTED_CPUID, &list);
 
-	if (vmi_kvm_x86_cpuid_fetch(
-		    &kvm->core, kvm->fd, KVM_GET_SUPPORTED_CPUID, &list) < 0)
-		return bits;
+	if (rc < 0)
+		return vmi_kvm_vm_refused(rc, KVM_GET_SUPPORTED_CPUID);
+	*bits = 36;
 	for (i = 0; i < list->nent; i++)
 		if (list->entries[i].function == 0x80000008)
-			bits = list->entries[i].eax & 0xff;
+			*bits = list->entries[i].eax & 0xff;
 	vmi_free(list);
-	return bits;
+	return 0;
 }
 
 /* The VM's answer, or the system's where there is none yet. */
@@ -272,14 +273,26 @@ static int check(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned number)
 		  : vmi_kvm_check(kvm->fd, number);
 }
 
+static int64_t debug_flags(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm)
+{
+	int more = check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG2);
+
+	return vmi_kvm_x86_debug_flags(
+		check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG), more);
+}
+
 int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 	struct vmapi_cap *cap)
 {
-	int xsave;
+	int xsave, rc;
 
 	switch (id) {
 	case VMAPI_CAP_IRQCHIPS: cap->value = irqchips(kvm->fd); break;
-	case VMAPI_CAP_PHYS_BITS: cap->value = phys_bits(kvm); break;
+	case VMAPI_CAP_PHYS_BITS:
+		rc = ask_phys_bits(kvm, &cap->value);
+		if (rc)
+			return rc;
+		break;
 	case VMAPI_CAP_XSAVE_SIZE:
 		xsave = check(kvm, vm, KVM_CAP_XSAVE2);
 		cap->value = xsave ? xsave : (int)sizeof(struct kvm_xsave);
@@ -301,11 +314,10 @@ int vmi_kvm_arch_cap(struct vmi_kvm *kvm, struct vmi_kvm_vm *vm, unsigned id,
 		if (cap->value < 0)
 			cap->value = 0;
 		break;
-	case VMAPI_CAP_DEBUG:
-		cap->value = vmi_kvm_x86_debug_flags(
-			check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG),
-			check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG2));
+	case VMAPI_CAP_TSC_CONTROL:
+		cap->value = vmi_kvm_check(kvm->fd, KVM_CAP_TSC_CONTROL) > 0;
 		break;
+	case VMAPI_CAP_DEBUG: cap->value = debug_flags(kvm, vm); break;
 	case VMAPI_CAP_BREAKPOINTS:
 	case VMAPI_CAP_WATCHPOINTS: /* the same four registers */
 		cap->value = check(kvm, vm, KVM_CAP_SET_GUEST_DEBUG)

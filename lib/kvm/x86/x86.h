@@ -4,6 +4,10 @@
 #define VMI_KVM_X86_X86_H
 
 #include "lib/arch/x86_state.h"
+#include "lib/chip/ioapic.h"
+#include "lib/chip/pic.h"
+#include "lib/chip/pit.h"
+#include "lib/core/chipset.h"
 #include "lib/kvm/arch.h"
 
 /* The chips that KVM_CREATE_IRQCHIP makes: KVM_IRQCHIP_PIC_MASTER and on. */
@@ -20,8 +24,11 @@ struct vmi_kvm_vm_arch {
 	bool xcrs;
 	bool payload;	   /* KVM_CAP_EXCEPTION_PAYLOAD is enabled */
 	bool triple_fault; /* KVM_CAP_X86_TRIPLE_FAULT_EVENT is enabled */
+	bool smm;
 	bool xsave2;
+	bool one_reg; /* VMI_KVM_CAP_ONE_REG */
 	size_t xsave_bytes;
+	size_t nested_bytes; /* 0: no nested state */
 	/* as the kernel made them: what a reset goes back to */
 	struct kvm_irqchip chips[VMI_KVM_X86_CHIPS];
 	struct kvm_pit_state2 pit;
@@ -30,6 +37,7 @@ struct vmi_kvm_vm_arch {
 
 struct vmi_kvm_vcpu_arch {
 	struct kvm_cpuid2 *cpuid; /* as last set */
+	uint8_t points;		  /* the debugger's, a bit each */
 	uint8_t exec_points;	  /* which of the debugger's are of execution */
 };
 
@@ -66,6 +74,29 @@ void vmi_kvm_x86_cpuid_out(
 void vmi_kvm_x86_msr_filter(struct kvm_msr_filter *filter,
 	const struct vmapi_x86_msr_range *ranges, uint32_t n);
 
+/* -- chips.c: pure, both ways --------------------------------------------- */
+
+/* One moment in two clocks, nanoseconds. */
+struct vmi_kvm_x86_times {
+	uint64_t host; /* CLOCK_MONOTONIC, which is the kernel's in here */
+	uint64_t vm;
+};
+
+void vmi_kvm_x86_pic_in(struct vmi_pic_state *to,
+	const struct kvm_pic_state *master, const struct kvm_pic_state *slave);
+/* `pulses`: inputs that the kernel drives with pulses, so they are low. */
+void vmi_kvm_x86_pic_out(struct kvm_pic_state *to,
+	const struct vmi_pic_half_state *from, uint8_t pulses);
+void vmi_kvm_x86_ioapic_in(
+	struct vmi_ioapic_state *to, const struct kvm_ioapic_state *from);
+/* Leaves the base address alone. */
+void vmi_kvm_x86_ioapic_out(
+	struct kvm_ioapic_state *to, const struct vmi_ioapic_state *from);
+void vmi_kvm_x86_pit_in(struct vmi_pit_state *to,
+	const struct kvm_pit_state2 *from, const struct vmi_kvm_x86_times *now);
+void vmi_kvm_x86_pit_out(
+	struct kvm_pit_state2 *to, const struct vmi_pit_state *from);
+
 /* -- debug.c: pure ------------------------------------------------------- */
 
 #define VMI_KVM_X86_POINTS 4 /* DR0 to DR3 */
@@ -81,6 +112,8 @@ int vmi_kvm_x86_debug_encode(const struct vmapi_debug *want,
 /* KVM_EXIT_DEBUG. */
 void vmi_kvm_x86_debug_exit(
 	const struct kvm_run *run, struct vmapi_exit_debug *debug);
+/* Of what it reports only these points are the debugger's. */
+void vmi_kvm_x86_debug_mask(struct vmapi_exit_debug *debug, uint32_t points);
 
 /* -- cpuid.c ------------------------------------------------------------- */
 
@@ -89,13 +122,18 @@ int vmi_kvm_x86_cpuid_fetch(const struct vmapi *ctx, int fd,
 	unsigned long request, struct kvm_cpuid2 **list);
 /* A list of n empty entries. */
 struct kvm_cpuid2 *vmi_kvm_x86_cpuid_alloc(size_t n);
-/* What every vcpu gets: all that the kernel can do, under its own APIC id. */
+/* What every vcpu begins with: the VM's CPU model in its own place. */
 int vmi_kvm_x86_cpuid_default(struct vmi_kvm_vcpu *vcpu);
 int vmi_kvm_x86_cpuid_get(struct vmi_kvm_vcpu *vcpu, void *data, size_t *bytes);
 int vmi_kvm_x86_cpuid_set(
 	struct vmi_kvm_vcpu *vcpu, const void *data, size_t bytes);
-/* The APIC id in the leaves that show it (SDM 2A, CPUID). */
-void vmi_kvm_x86_cpuid_apic_id(struct kvm_cpuid2 *list, uint32_t id);
+
+/* -- model.c ------------------------------------------------------------- */
+
+/* See that a portable CPU model is all the guest sees; -ENOTSUP. */
+int vmi_kvm_x86_model_init(struct vmi_kvm_vcpu *vcpu);
+/* Its MSRs, after a reset too. */
+int vmi_kvm_x86_model_msrs(struct vmi_kvm_vcpu *vcpu);
 
 /* -- regs.c -------------------------------------------------------------- */
 

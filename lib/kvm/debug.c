@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* Debugging a guest on the architectures other than x86. */
+/*
+ * KVM_SET_GUEST_DEBUG (api.rst 4.87) differs in what it can do and in its
+ * struct: that is the table of the architecture, struct vmi_kvm_debugger.
+ * What a stop means does not differ.  Where the processor stops before what
+ * it was to wait for (arm64), the guest is taken over it by a step with no
+ * points armed: after a data point, so that the stop is behind the access;
+ * at the next run, when it begins at the execution point where the last one
+ * ended.  Such a step can end in an exit of another kind, an access to a
+ * device; it is finished when the guest goes on.
+ */
+#include "lib/kvm/arch.h"
+
+/* What is wanted of a vcpu, and what is going on. */
+struct vmi_kvm_debug {
+	struct vmapi_debug want; /* its points are these: */
+	struct vmapi_debug_point points[VMI_KVM_POINTS];
+	bool passing; /* a step over a point */
+	bool at_point; /* the last stop was at a point of execution */
+	uint64_t stopped_at;
+	struct vmapi_exit_debug met; /* to be told when it has passed */
+};
+
+static const struct vmi_kvm_debugger *debugger(void)
+{
+	return vmi_kvm_other.debugger;
+}
+
+int64_t vmi_kvm_debug_flags(int fd)
+{
+	int64_t flags = 0;
+	bool steps = debugger()->step && (!debugger()->step_cap ||
+		vmi_kvm_check(fd, debugger()->step_cap));
+
+	if (!vmi_kvm_check(fd, VMI_KVM_CAP_SET_GUEST_DEBUG))
+		return 0;
+	if (steps)
+		flags |= VMAPI_DEBUG_STEP;
+	if (debugger()->software)
+		flags |= VMAPI_DEBUG_SOFTWARE;
+	return flags;
+}
+
+/* -- what the kernel is told --------------------------------------------- */
+
+static uint32_t control_of(const struct vmapi_debug *want)
+{
+	uint32_t control = 0;
+
+	if (want->flags & VMAPI_DEBUG_STEP)
+		control |= debugger()->step;
+	if (want->flags & VMAPI_DEBUG_SOFTWARE)
+		control |= debugger()->software & ~VMI_KVM_INTERCEPTED;
+	if (want->n_points)
+		control |= debugger()->points;
+	if (want->flags || want->n_points)
+		control |= KVM_GUESTDBG_ENABLE;
+	return control;
+}
+
+static int arm(struct vmi_kvm_vcpu *vcpu, const struct vmapi_debug *want)
+{
+	struct kvm_guest_debug arg;
+	uint64_t scratch[VMI_KVM_DEBUG_SCRATCH];
+	int rc;
+
+	memset(&arg, 0, sizeof(arg));
+	arg.control = control_of(want);
+	if (debugger()->encode)
+		debugger()->encode(want, &arg, scratch);
+	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_GUEST_DEBUG, &arg);
+	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_GUEST_DEBUG)
+		      : 0;
+}
+
+static int arm_step(struct vmi_kvm_vcpu *vcpu)
+{
+	const struct vmapi_debug step = { .flags = VMAPI_DEBUG_STEP |
+		(vcpu->debug->want.flags & VMAPI_DEBUG_SOFTWARE) };
+
+	return arm(vcpu, &step);
+}
+
+static bool is_exec_only(const struct vmapi_debug *want)
+{
+	uint32_t i;
+
+	for (i = 0; i < want->n_points; i++)
+		if (want->points[i].kind != VMAPI_POINT_EXEC)
+			return false;
+	return true;
+}
+
+/* Instructions of arm64, ppc and s390 are aligned. */
+static bool is_aligned(const struct vmapi_debug *want)
+{
+	uint32_t i;
+
+	for (i = 0; i < want->n_points; i++)
+		if (want->points[i].kind == VMAPI_POINT_EXEC &&
+			want->points[i].address & (debugger()->unit - 1))
+			return false;
+	return true;
+}
+
+int vmi_kvm_arch_debug(struct vmapi_vcpu *core, const struct vmapi_debug *want)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	struct vmi_kvm_debug *d = vcpu->debug;
+	int rc;
+
+	if (!d && !want->flags && !want->n_points)
+		return 0;
+	if (!d)
+		d = vmi_zalloc(sizeof(*d));
+	if (!d)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOMEM, "no memory");
+	vcpu->debug = d;
+	if (want->n_points > VMI_KVM_POINTS)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC, "too many points");
+	if (!debugger()->data_points && !is_exec_only(want))
+		return vmi_kvm_vcpu_fail(vcpu, -ENOTSUP,
+			"this processor cannot wait for data");
+	if (!is_aligned(want))
+		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
+			"a point of execution is at no instruction's address");
+	rc = arm(vcpu, want);
+	if (rc < 0)
+		return rc;
+	d->want = *want;
+	if (want->n_points)
+		memcpy(d->points, want->points,
+			want->n_points * sizeof(d->points[0]));
+	d->want.points = d->points;
+	d->passing = false;
+	return 0;
+}
+
+/* -- stops --------------------------------------------------------------- */
+
+static int get_pc(struct vmi_kvm_vcpu *vcpu, uint64_t *pc)
+{
+	struct vmi_one one = { .tag = debugger()->pc, .data = pc, .bytes = 8 };
+
+	vmi_kvm_arch_ones_get(&vcpu->core, &one, 1);
+	return one.status < 0 ? vmi_kvm_vcpu_refused(vcpu, one.status,
+					KVM_GET_ONE_REG) : 0;
+}
+
+/* The step is over: tell what was met before it, and a step that was wanted. */
+static int passed(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit_debug *stop)
+{
+	struct vmi_kvm_debug *d = vcpu->debug;
+	int rc = arm(vcpu, &d->want);
+
+	d->passing = false;
+	if (rc < 0)
+		return rc;
+	if (!(d->want.flags & VMAPI_DEBUG_STEP))
+		stop->why &= ~VMAPI_STOP_STEP;
+	stop->why |= d->met.why;
+	stop->points |= d->met.points;
+	stop->data_address = d->met.data_address;
+	if (d->met.why)
+		stop->exception = d->met.exception;
+	return stop->why ? 0 : VMI_KVM_AGAIN;
+}
+
+static bool is_data(const struct vmi_kvm_debug *d, uint32_t points)
+{
+	uint32_t i;
+
+	for (i = 0; i < d->want.n_points; i++)
+		if (points >> i & 1)
+			return d->points[i].kind != VMAPI_POINT_EXEC;
+	return false;
+}
+
+static int stopped(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit_debug *stop)
+{
+	struct vmi_kvm_debug *d = vcpu->debug;
+	int rc;
+
+	debugger()->stopped(vcpu->run, &d->want, stop);
+	d->at_point = false;
+	if (d->passing)
+		return passed(vcpu, stop);
+	if (!(stop->why & VMAPI_STOP_POINT) || !debugger()->stops_before)
+		return 0;
+	if (is_data(d, stop->points)) {
+		d->met = *stop;
+		d->passing = true;
+		rc = arm_step(vcpu);
+		return rc < 0 ? rc : VMI_KVM_AGAIN;
+	}
+	d->at_point = true;
+	d->stopped_at = stop->address;
+	return 0;
+}
+
+int vmi_kvm_arch_debug_stopped(
+	struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit)
+{
+	int rc = 0;
+
+	if (exit->reason != VMAPI_EXIT_DEBUG &&
+		(!debugger()->intercepted ||
+			!(vcpu->debug->want.flags & VMAPI_DEBUG_SOFTWARE) ||
+			!debugger()->intercepted(vcpu->run, exit)))
+		return 0;
+	if (debugger()->pc)
+		rc = get_pc(vcpu, &exit->u.debug.address);
+	if (rc == 0 && vcpu->debug && !exit->u.debug.why)
+		rc = stopped(vcpu, &exit->u.debug);
+	return rc;
+}
+
+/* A run begins: over the point of execution where the last one stopped. */
+int vmi_kvm_debug_resume(struct vmi_kvm_vcpu *vcpu)
+{
+	struct vmi_kvm_debug *d = vcpu->debug;
+	uint64_t pc;
+	int rc;
+
+	if (!d || !d->at_point)
+		return 0;
+	d->at_point = false;
+	rc = get_pc(vcpu, &pc);
+	if (rc < 0 || pc != d->stopped_at ||
+		!vmi_debug_points_at(&d->want, pc))
+		return rc;
+	memset(&d->met, 0, sizeof(d->met));
+	d->passing = true;
+	return arm_step(vcpu);
+}

@@ -210,7 +210,10 @@ static uint64_t shift(unsigned exec, uint64_t a, unsigned n, unsigned bytes,
 	}
 }
 
-/* A 16-bit shift by more than 16: the source is shifted in once more. */
+/*
+ * A 16-bit shift by more than 16 is undefined; on Intel's processors what is
+ * shifted out of the destination follows the source.
+ */
 uint64_t vmi_alu_double(unsigned exec, const struct vmi_double *d,
 	uint64_t flags_in, uint64_t *flags_out)
 {
@@ -228,11 +231,11 @@ uint64_t vmi_alu_double(unsigned exec, const struct vmi_double *d,
 		if (exec == VMI_EXEC_shld) {
 			cf = dst & t;
 			dst = ((dst << 1) | (src >> (bits - 1))) & m;
-			src = rotate_left(src, 1, d->bytes);
+			src = ((src << 1) | cf) & m;
 		} else {
 			cf = dst & 1;
 			dst = (dst >> 1) | (src & 1 ? t : 0);
-			src = rotate_left(src, bits - 1, d->bytes);
+			src = (src >> 1) | (cf ? t : 0);
 		}
 	}
 	*flags_out = vmi_flags_szp(dst, d->bytes) | flag_if(cf, VMI_FLAG_CF) |

@@ -95,23 +95,8 @@ static vmi_inline const struct vmi_op *H(rm_at)(struct vmi_cpu *c,
 	return H(done)(c, op, acc, v);
 }
 
-static const struct vmi_op *H(rm)(struct vmi_cpu *c, const struct vmi_op *op,
-	uint64_t acc)
-{
-	return H(rm_at)(c, op, acc, vmi_ea(c, op));
-}
-
-static const struct vmi_op *H(rm_p)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(rm_at)(c, op, acc, vmi_ea_plain(c, op));
-}
-
-static const struct vmi_op *H(rm_pa)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(rm_at)(c, op, acc, vmi_ea_acc(op, acc));
-}
+#define MEM rm
+#include "lib/soft/memory_shapes.h"
 
 /* -- Into memory -------------------------------------------------------- */
 
@@ -181,41 +166,11 @@ static vmi_inline const struct vmi_op *H(mi_at)(struct vmi_cpu *c,
 	return H(mem)(c, op, acc, to);
 }
 
-static const struct vmi_op *H(mr)(struct vmi_cpu *c, const struct vmi_op *op,
-	uint64_t acc)
-{
-	return H(mr_at)(c, op, acc, vmi_ea(c, op));
-}
+#define MEM mr
+#include "lib/soft/memory_shapes.h"
 
-static const struct vmi_op *H(mr_p)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(mr_at)(c, op, acc, vmi_ea_plain(c, op));
-}
-
-static const struct vmi_op *H(mr_pa)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(mr_at)(c, op, acc, vmi_ea_acc(op, acc));
-}
-
-static const struct vmi_op *H(mi)(struct vmi_cpu *c, const struct vmi_op *op,
-	uint64_t acc)
-{
-	return H(mi_at)(c, op, acc, vmi_ea(c, op));
-}
-
-static const struct vmi_op *H(mi_p)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(mi_at)(c, op, acc, vmi_ea_plain(c, op));
-}
-
-static const struct vmi_op *H(mi_pa)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(mi_at)(c, op, acc, vmi_ea_acc(op, acc));
-}
+#define MEM mi
+#include "lib/soft/memory_shapes.h"
 
 #undef H3
 #undef H2

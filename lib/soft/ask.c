@@ -62,7 +62,7 @@ void vmi_do_rdmsr(struct vmi_cpu *c, const struct vmi_op *op)
 	if (is_filtered(&c->vm->asked, index, VMAPI_X86_MSR_READ)) {
 		ask_msr(c, VMAPI_X86_MSR_FILTER, false, &v);
 	} else {
-		rc = vmi_msr_read(c, index, &v);
+		rc = vmi_msr_read(c, index, &v, false);
 		if (rc)
 			failed(c, rc, false, &v);
 	}
@@ -93,17 +93,23 @@ void vmi_do_wrmsr(struct vmi_cpu *c, const struct vmi_op *op)
 #define KVM_ENOSYS 1000
 #define KVM_EPERM  1
 
-/* No virtualisation in here, as CPUID says, unless somebody asked for it. */
+/*
+ * No virtualisation in here, as CPUID says, unless somebody asked for it.
+ * Calls of vmapi_hypercall_enable() are core's to judge, also by privilege.
+ */
 static void hypercall(struct vmi_cpu *c)
 {
 	uint64_t mask = c->mode == 64 ? UINT64_MAX : UINT32_MAX;
 	uint64_t number = c->r[VMI_RAX] & mask, asked = c->vm->asked.hypercalls;
 	struct vmi_io_entry what = { .space = VMI_ASK_CALL, .address = number };
+	bool calls = c->vm->asked.calls;
 	uint64_t result;
 
-	if (!asked)
+	if (!asked && !calls)
 		vmi_raise(c, VMI_UD);
-	if (c->cpl)
+	if (calls && number - VMAPI_CALL_X86 < VMAPI_CALL_END)
+		vmi_ask(c, what, &result);
+	else if (c->cpl)
 		result = (uint64_t)-KVM_EPERM;
 	else if (number >= 64 || !(asked >> number & 1))
 		result = (uint64_t)-KVM_ENOSYS;

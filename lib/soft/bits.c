@@ -135,6 +135,46 @@ void vmi_do_popcnt(struct vmi_cpu *c, const struct vmi_op *op)
 	vmi_flags_set(c, flags);
 }
 
+/*
+ * A source of 0 gives the operand's size and CF (SDM 2A "LZCNT"); the flags
+ * that are undefined Intel's processors clear.
+ */
+void vmi_do_lzcnt(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned bytes = vmi_op_size(op), n = 8 * bytes;
+	uint64_t b = vmi_rm(c, op, bytes), flags;
+
+	if (b)
+		n -= 1 + (unsigned)vmi_alu(VMI_EXEC_bsr, 0, b, bytes, 0,
+			&flags);
+	vmi_reg_set(c, op->reg, n, bytes);
+	vmi_flags_set(c, (b ? 0 : VMI_FLAG_CF) | (n ? 0 : VMI_FLAG_ZF));
+}
+
+/* ADCX and ADOX: an addition whose only flag is CF, or is OF. */
+static void add_with(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t flag)
+{
+	unsigned bytes = vmi_op_size(op);
+	uint64_t in = vmi_flags(c), v, flags;
+
+	v = vmi_alu(VMI_EXEC_adc, vmi_reg(c, op->reg, bytes),
+		vmi_rm(c, op, bytes), bytes, in & flag ? VMI_FLAG_CF : 0,
+		&flags);
+	vmi_reg_set(c, op->reg, v, bytes);
+	vmi_flags_set(c, (in & ~flag) | (flags & VMI_FLAG_CF ? flag : 0));
+}
+
+void vmi_do_adcx(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	add_with(c, op, VMI_FLAG_CF);
+}
+
+void vmi_do_adox(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	add_with(c, op, VMI_FLAG_OF);
+}
+
 void vmi_do_bswap(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned bytes = vmi_op_size(op);

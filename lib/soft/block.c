@@ -14,47 +14,13 @@
  * to the run loop, and links to it are cut.  The running block, when it kills
  * itself, is truncated after the current instruction.
  */
-#include "lib/soft/block.h"
+#include "lib/soft/cache.h"
 
 #include "lib/soft/dump.h"
 #include "lib/soft/engine.h"
-#include "lib/soft/hostmem.h"
+#include "lib/hostmem.h"
 #include "lib/soft/soft.h"
 #include "lib/sys/sys.h"
-
-#define ARENA_BYTES  (48u << 20)
-#define SNAPSHOT_BYTES (VMI_BLOCK_INSNS * VMI_INSN_MAX)
-#define HASH_BITS    15
-#define PAGE_BITS    12
-#define PATCH_LIMIT  64
-#define PATCH_WINDOW 1000000
-
-struct code_page {
-	struct code_page *hash_next;
-	const uint8_t *host; /* page aligned */
-	_Atomic(uint8_t) *flag;
-	struct vmi_codeblock *blocks;
-	uint64_t lines; /* one bit per 64 bytes that some block covers */
-	unsigned patches;
-	uint64_t window; /* that they were counted in */
-	uint64_t ticket; /* the others were asked not to write unseen */
-	bool asked;
-	bool settled; /* ... and all have obeyed: coherence.c */
-};
-
-struct vmi_cache {
-	struct vmi_codeblock *hash[1u << HASH_BITS];
-	struct code_page *pages[1u << PAGE_BITS];
-	uint8_t *arena;
-	size_t used;
-	uint64_t jump_generation;
-	uint64_t flushes;
-	uint64_t jump_base; /* of the code segment that the jumps are in */
-	uint32_t jump_limit;
-	struct vmi_jump jumps[VMI_JUMPS];
-	vmi_cacheline uint8_t scratch[sizeof(struct vmi_codeblock) +
-		VMI_BLOCK_OPS * sizeof(struct vmi_op)];
-};
 
 struct vmi_cache *vmi_cache_create(void)
 {
@@ -68,6 +34,7 @@ struct vmi_cache *vmi_cache_create(void)
 		vmi_free(cache);
 		return NULL;
 	}
+	vmi_steps_init(&cache->steps);
 	return cache;
 }
 
@@ -91,9 +58,9 @@ struct vmi_jump *vmi_cache_jumps(struct vmi_cache *cache)
 	return cache->jumps;
 }
 
-static uint64_t code_base(const struct vmi_cpu *c)
+const struct vmi_steps *vmi_cache_steps(const struct vmi_cache *cache)
 {
-	return c->mode == 64 ? 0 : c->seg[VMI_CS].base;
+	return &cache->steps;
 }
 
 static uint32_t code_limit(const struct vmi_cpu *c)
@@ -112,19 +79,14 @@ void vmi_jumps_retag(struct vmi_cpu *c)
 {
 	struct vmi_cache *cache = c->cache;
 
-	if (cache->jump_base != code_base(c) ||
+	if (cache->jump_base != vmi_code_base(c) ||
 		cache->jump_limit != code_limit(c)) {
-		cache->jump_base = code_base(c);
+		cache->jump_base = vmi_code_base(c);
 		cache->jump_limit = code_limit(c);
 		cache->jump_generation++;
 	}
 	c->jump_tag = c->cache->jump_generation << 16 | (uint64_t)c->key << 4 |
 		c->who;
-}
-
-static struct vmi_jump *jump_slot(struct vmi_cpu *c, uint64_t rip)
-{
-	return &c->jumps[(rip ^ (rip >> VMI_JUMP_BITS)) & (VMI_JUMPS - 1)];
 }
 
 /* -- Pages -------------------------------------------------------------- */
@@ -245,18 +207,13 @@ static void truncate_running(struct vmi_cpu *c, struct vmi_codeblock *b)
 		b->ops[i].run = vmi_h_end;
 }
 
-static struct vmi_codeblock *block_of(const struct vmi_op *enter)
-{
-	return (struct vmi_codeblock *)((uintptr_t)enter -
-		offsetof(struct vmi_codeblock, ops));
-}
-
 static void block_kill(struct vmi_cpu *c, struct vmi_codeblock *b)
 {
 	b->dead = true;
 	hash_remove(c->cache, b);
 	links_cut(b);
 	b->ops[0].run = vmi_h_dead;
+	b->ops[1].run = vmi_h_killed;
 }
 
 static bool overlaps(const struct vmi_codeblock *b, const uint8_t *host,
@@ -307,6 +264,17 @@ static bool kill_overlapping(struct vmi_cpu *c, struct code_page *p,
 	return killed;
 }
 
+void vmi_block_drop(struct vmi_cpu *c, struct vmi_codeblock *b)
+{
+	struct code_page *p = page_find(c->cache, b->host);
+	struct vmi_codeblock **at = &p->blocks;
+
+	while (*at != b)
+		at = &(*at)->page_next;
+	*at = b->page_next;
+	block_kill(c, b);
+}
+
 static const uint8_t *page_of(const uint8_t *host)
 {
 	return (const uint8_t *)((uintptr_t)host & ~(uintptr_t)0xfff);
@@ -316,15 +284,16 @@ static const uint8_t *page_of(const uint8_t *host)
  * The flag goes when this vcpu has no blocks of the page and the others have
  * been told to forget theirs: so a page that was code once does not stay slow
  * to write for ever.  The running block counts, dead or in no cache as it may
- * be: what it does next may be to write to itself.
+ * be: what it does next may be to write to itself.  A page that keeps being
+ * patched is about to be code again.
  */
 static void page_unmark(struct vmi_cpu *c, const uint8_t *host,
 	_Atomic(uint8_t) *flag)
 {
 	struct code_page *p = page_find(c->cache, host);
 
-	if ((p && p->blocks) ||
-		(c->enter && page_of(block_of(c->enter)->host) == page_of(host)))
+	if ((p && (p->blocks || is_patched(c, p))) ||
+		(c->enter && page_of(vmi_block_of(c->enter)->host) == page_of(host)))
 		return;
 	if (p)
 		p->asked = false;
@@ -337,8 +306,8 @@ void vmi_code_written(struct vmi_cpu *c, struct vmapi_ram *ram,
 	struct code_page *p = page_find(c->cache, host);
 	uint64_t offset = (uint64_t)(host - ram->base);
 
-	if (c->enter && overlaps(block_of(c->enter), host, bytes))
-		truncate_running(c, block_of(c->enter));
+	if (c->enter && overlaps(vmi_block_of(c->enter), host, bytes))
+		truncate_running(c, vmi_block_of(c->enter));
 	if (p && (p->lines & lines_of(host, bytes)) &&
 		kill_overlapping(c, p, host, bytes))
 		count_patch(c, p);
@@ -380,7 +349,7 @@ void vmi_code_flush(struct vmi_cpu *c)
 
 	vmi_count(&c->stats, VMI_STAT_CODE_FLUSHES);
 	if (c->enter && c->op)
-		truncate_running(c, block_of(c->enter));
+		truncate_running(c, vmi_block_of(c->enter));
 	flags_clear(c);
 	for (i = 0; i < vmi_array_len(cache->hash); i++)
 		cache->hash[i] = NULL;
@@ -424,7 +393,7 @@ static struct vmi_codeblock *lookup(struct vmi_cpu *c, const uint8_t *host)
 		HASH_BITS)];
 
 	while (b && (b->host != host || b->key != c->key ||
-		b->cs_base != code_base(c) || b->cs_limit != code_limit(c)))
+		b->cs_base != vmi_code_base(c) || b->cs_limit != code_limit(c)))
 		b = b->hash_next;
 	return b;
 }
@@ -489,7 +458,7 @@ static void block_init(struct vmi_cpu *c, struct vmi_codeblock *b,
 	memset(b, 0, sizeof(*b));
 	b->host = host;
 	b->key = c->key;
-	b->cs_base = code_base(c);
+	b->cs_base = vmi_code_base(c);
 	b->cs_limit = code_limit(c);
 }
 
@@ -534,11 +503,16 @@ static void trace(struct vmi_cpu *c, const struct vmi_codeblock *b,
  * Others may write to what is decoded: the decoder reads a copy, so that it
  * sees each byte once.
  */
-static size_t snapshot_size(const struct fetch *f, unsigned insns)
+static struct vmi_stream take(const struct fetch *f, unsigned insns,
+	uint8_t bytes[SNAPSHOT_BYTES])
 {
-	size_t most = insns * VMI_INSN_MAX;
+	size_t most = (insns < VMI_BLOCK_INSNS ? insns : VMI_BLOCK_INSNS) *
+		VMI_INSN_MAX;
+	struct vmi_stream s = { .bytes = bytes };
 
-	return f->avail < most ? f->avail : most;
+	s.own = s.avail = f->avail < most ? f->avail : most;
+	vmi_host_copy(bytes, f->host, s.own);
+	return s;
 }
 
 /* Decode into the scratch block, reading the next page where it must. */
@@ -547,25 +521,23 @@ static const struct vmi_op *decode_scratch(struct vmi_cpu *c,
 {
 	struct vmi_codeblock *b = (struct vmi_codeblock *)(void *)c->cache->scratch;
 	uint8_t bytes[SNAPSHOT_BYTES];
-	size_t avail = snapshot_size(f, limit < VMI_BLOCK_INSNS ? limit :
-		VMI_BLOCK_INSNS);
+	struct vmi_stream s = take(f, limit, bytes);
 	const uint8_t *next;
 
 	block_init(c, b, f->host);
-	vmi_host_copy(bytes, f->host, avail);
-	if (vmi_translate(c, b, bytes, avail, limit)) {
-		next = fetch_rest(c, c->rip + avail);
+	if (vmi_translate(c, b, &s, limit)) {
+		next = fetch_rest(c, c->rip + s.own);
 		if (next)
-			vmi_host_copy(bytes + avail, next, VMI_INSN_MAX);
+			vmi_host_copy(bytes + s.own, next, VMI_INSN_MAX);
 		else
-			memset(bytes + avail, 0xff, VMI_INSN_MAX);
-		avail += VMI_INSN_MAX;
-		if (avail > f->room)
-			avail = f->room;
-		if (vmi_translate(c, b, bytes, avail, 1)) /* beyond CS */
+			memset(bytes + s.own, 0xff, VMI_INSN_MAX);
+		s.avail = s.own + VMI_INSN_MAX;
+		if (s.avail > f->room)
+			s.avail = f->room;
+		if (vmi_translate(c, b, &s, 1)) /* beyond CS */
 			vmi_raise_code(c, VMI_GP, 0);
 	}
-	trace(c, b, bytes, avail);
+	trace(c, b, bytes, s.avail);
 	return b->ops;
 }
 
@@ -606,22 +578,53 @@ static struct code_page *page_ready(struct vmi_cpu *c, const struct fetch *f)
 	return p;
 }
 
+/* The host's page at `linear`, if it can be had without asking. */
+static const uint8_t *exec_quick(struct vmi_cpu *c, uint64_t linear)
+{
+	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, c->who);
+
+	return e->exec == (linear & VMI_PAGE_MASK) ?
+		(const uint8_t *)(uintptr_t)(linear + e->addend) : NULL;
+}
+
+/* The instruction at the page's end may go on in the next page. */
+static void add_next(struct vmi_cpu *c, const struct fetch *f,
+	struct vmi_stream *s, bool first)
+{
+	uint64_t rip = c->rip + s->own;
+	uint8_t *to = (uint8_t *)(uintptr_t)s->bytes + s->own;
+
+	if (((uintptr_t)(f->host + s->own) & 0xfff) ||
+		f->room < s->own + VMI_INSN_MAX)
+		return;
+	s->next = first ? fetch_rest(c, rip) :
+		exec_quick(c, (rip + vmi_code_base(c)) & c->amask);
+	if (!s->next)
+		return;
+	vmi_host_copy(to, s->next, VMI_INSN_MAX);
+	s->avail = s->own + VMI_INSN_MAX;
+}
+
 /* Decode into the arena; NULL: not even one instruction. */
 static struct vmi_codeblock *decode_page(struct vmi_cpu *c,
 	const struct fetch *f, const struct code_page *p)
 {
 	struct vmi_cache *cache = c->cache;
-	size_t used = cache->used, avail = snapshot_size(f, VMI_BLOCK_INSNS);
-	uint8_t bytes[SNAPSHOT_BYTES];
+	size_t used = cache->used;
+	uint8_t bytes[SNAPSHOT_BYTES + VMI_INSN_MAX];
+	struct vmi_stream s = take(f, VMI_BLOCK_INSNS, bytes);
 	struct vmi_codeblock *b;
 
-	vmi_host_copy(bytes, f->host, avail);
+	add_next(c, f, &s, false);
 	vmi_count(&c->stats, VMI_STAT_BLOCKS);
 	b = arena_take(cache, sizeof(cache->scratch));
 	block_init(c, b, f->host);
 	cache->used = used;
-	if (vmi_translate(c, b, bytes, avail, VMI_BLOCK_INSNS))
-		return NULL;
+	if (vmi_translate(c, b, &s, VMI_BLOCK_INSNS)) {
+		add_next(c, f, &s, true);
+		if (vmi_translate(c, b, &s, 1))
+			return NULL;
+	}
 	arena_take(cache, sizeof(*b) + b->n_ops * sizeof(struct vmi_op));
 	if (!p->settled)
 		b->copy = memcpy(arena_take(cache, b->bytes), bytes, b->bytes);
@@ -651,17 +654,7 @@ static const struct vmi_op *decode_cached(struct vmi_cpu *c,
 	return b->ops;
 }
 
-/* What is executed where nothing can be: back to the run loop. */
-static const struct vmi_op none = { .run = vmi_h_dead };
-
-static const uint8_t *fetch_quick(struct vmi_cpu *c)
-{
-	uint64_t linear = fetch_linear(c, c->rip);
-	const struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, c->who);
-
-	return e->exec == (linear & VMI_PAGE_MASK) ?
-		(const uint8_t *)(uintptr_t)(linear + e->addend) : NULL;
-}
+const struct vmi_op vmi_block_none = { .run = vmi_h_dead };
 
 const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 {
@@ -673,8 +666,8 @@ const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 	c->op = NULL;
 	c->r[VMI_R_BLOCK] = c->rip;
 	if (vmi_unlikely(c->key & VMI_KEY_BREAK) && vmi_debug_at_point(c))
-		return &none;
-	host = fetch_quick(c);
+		return &vmi_block_none;
+	host = exec_quick(c, fetch_linear(c, c->rip));
 	b = host ? confirmed(c, lookup(c, host)) : NULL;
 	if (!b) {
 		f = fetch_at(c);
@@ -686,115 +679,9 @@ const struct vmi_op *vmi_block_at(struct vmi_cpu *c)
 	}
 	if (vmi_unlikely(b->copy))
 		return b->ops;
-	j = jump_slot(c, c->rip);
+	j = vmi_jump_slot(c, c->rip);
 	j->rip = c->rip;
 	j->tag = c->jump_tag;
 	j->op = b->ops;
 	return b->ops;
-}
-
-/* -- Branches ----------------------------------------------------------- */
-
-const struct vmi_op *vmi_block_jump(struct vmi_cpu *c)
-{
-	const struct vmi_op *op;
-
-	c->rip = c->r[VMI_R_BLOCK];
-	op = vmi_block_at(c);
-	return op ? op : &none;
-}
-
-/* From the block's start to where way `k` of a branch leads. */
-static int64_t way(const struct vmi_op *op, unsigned k)
-{
-	return k ? (int64_t)op->ip + op->len : op->disp;
-}
-
-static bool cached(const struct vmi_cpu *c, const struct vmi_codeblock *b)
-{
-	return (const uint8_t *)b != c->cache->scratch && !b->dead && !b->copy;
-}
-
-/* As vmi_block_jump(), where it led before if nothing changed since. */
-static const struct vmi_op *jump_again(struct vmi_cpu *c)
-{
-	uint64_t rip = c->r[VMI_R_BLOCK];
-	const struct vmi_jump *j = jump_slot(c, rip);
-
-	if (j->rip == rip && j->tag == c->jump_tag)
-		return j->op;
-	return vmi_block_jump(c);
-}
-
-static bool leaves_page(const struct vmi_codeblock *from, int64_t distance)
-{
-	int64_t at = (int64_t)((uintptr_t)from->host & 0xfff) + distance;
-
-	return at < 0 || at > 0xfff;
-}
-
-/* As it was before the compare is over: the jump behind it faults. */
-static void between_fused(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	const struct vmi_codeblock *b = block_of(c->enter);
-	struct vmi_insn compare;
-
-	if (vmi_decode(b->host + op->ip, op->len, c->mode, &compare))
-		return; /* patched since */
-	c->rip = vmi_op_rip(c, op) + compare.len;
-	c->budget += (int64_t)c->enter->imm - op->n - 1;
-	c->op = NULL;
-}
-
-/*
- * A target that is not canonical faults in the branch: SDM 2A JMP, Jcc.  It
- * is outside the branch's page, so it is only here that one is met; CALL has
- * looked already.
- */
-static void check_target(struct vmi_cpu *c, const struct vmi_op *op)
-{
-	if (vmi_likely(c->mode != 64 || vmi_canonical(c->r[VMI_R_BLOCK])))
-		return;
-	c->r[VMI_R_BLOCK] -= (uint64_t)(int64_t)op->disp;
-	c->op = op;
-	if (op->code == VMI_INNER_CMPJCC)
-		between_fused(c, op);
-	vmi_raise_code(c, VMI_GP, 0);
-}
-
-const struct vmi_op *vmi_block_link(struct vmi_cpu *c,
-	const struct vmi_op *op, unsigned k)
-{
-	struct vmi_links *links = (struct vmi_links *)(uintptr_t)(op + 1);
-	uint64_t flushes = c->cache->flushes;
-	struct vmi_codeblock *from = block_of(c->enter), *to;
-	int64_t distance = way(op, k);
-	const struct vmi_op *next;
-
-	/* Page tables decide: such branches are never linked. */
-	if (leaves_page(from, distance)) {
-		if (k == 0)
-			check_target(c, op);
-		return jump_again(c);
-	}
-	next = vmi_block_jump(c);
-	if (next->run != vmi_h_enter ||
-		flushes != c->cache->flushes)
-		return next; /* nothing there, or `from` is no more */
-	if (vmi_unlikely(c->key & VMI_KEY_BREAK) &&
-		vmi_debug_cuts(c, code_base(c) + c->r[VMI_R_BLOCK]))
-		return next; /* in another alias of the page it is a point */
-	to = block_of(next);
-	/*
-	 * Within a page the way is the same whatever the page tables are; and
-	 * the page must be the same one, not another alias of it.
-	 */
-	if (!cached(c, from) || !cached(c, to) || to->host - from->host !=
-		distance || (((uintptr_t)to->host ^ (uintptr_t)from->host) &
-		~(uintptr_t)0xfff))
-		return next;
-	links->to[k] = next;
-	links->next[k] = to->incoming;
-	to->incoming = (uintptr_t)links | k;
-	return next;
 }

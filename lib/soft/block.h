@@ -3,6 +3,8 @@
 #ifndef VMI_SOFT_BLOCK_H
 #define VMI_SOFT_BLOCK_H
 
+#include <stddef.h>
+
 #include "lib/core/core.h"
 #include "lib/soft/op.h"
 
@@ -28,6 +30,15 @@
 
 struct code_page;
 
+/*
+ * The last instruction of a block may go on in the next page: bridge.c.  Its
+ * bytes there, zeroes after them, and the host's page that they are in.
+ */
+struct vmi_bridge {
+	const uint8_t *host;
+	uint8_t bytes[16];
+};
+
 struct vmi_codeblock {
 	struct vmi_codeblock *hash_next;
 	struct vmi_codeblock *page_next;
@@ -37,11 +48,18 @@ struct vmi_codeblock {
 	uint64_t cs_base;
 	uint32_t cs_limit;
 	uint32_t key;
-	uint16_t bytes;
+	uint16_t bytes; /* of it in its page */
 	uint16_t n_ops;
 	bool dead;
+	struct vmi_bridge bridge;
 	struct vmi_op ops[];
 };
+
+static inline struct vmi_codeblock *vmi_block_of(const struct vmi_op *enter)
+{
+	return (struct vmi_codeblock *)((uintptr_t)enter -
+		offsetof(struct vmi_codeblock, ops));
+}
 
 /* The block at c->rip, decoded if need be; never NULL.  May raise. */
 const struct vmi_op *vmi_block_at(struct vmi_cpu *c);
@@ -64,6 +82,7 @@ struct vmi_cache *vmi_cache_create(void);
 void vmi_cache_destroy(struct vmi_cache *cache);
 
 struct vmi_jump *vmi_cache_jumps(struct vmi_cache *cache);
+const struct vmi_steps *vmi_cache_steps(const struct vmi_cache *cache);
 
 /* Forget where indirect branches led; and: the mode they belong to changed. */
 void vmi_jumps_flush(struct vmi_cpu *c);
@@ -78,15 +97,37 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
 	struct vmapi_ram **ram, uint64_t *page);
 
 /*
- * Decode from `bytes` (`avail` of them, of the instruction stream at c->rip)
- * at most `limit` instructions into block->ops.  0; -EAGAIN when not even the
- * first fits into the bytes.
+ * Instructions as the processor fetches them at c->rip.  The first `own`
+ * bytes are in the page where it begins, the others in that at `next`; if
+ * that is NULL, it does not matter where they are.
+ */
+struct vmi_stream {
+	const uint8_t *bytes;
+	size_t avail, own;
+	const uint8_t *next;
+};
+
+/*
+ * Decode at most `limit` instructions into block->ops.  0; -EAGAIN when not
+ * even the first fits into the bytes.
  */
 int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
-	const uint8_t *bytes, size_t avail, unsigned limit);
+	const struct vmi_stream *s, unsigned limit);
 
-/* Handlers that the cache itself puts into blocks: run.c. */
-vmi_handler vmi_h_enter, vmi_h_dead, vmi_h_end;
+/* What is executed where nothing can be: back to the run loop. */
+extern const struct vmi_op vmi_block_none;
+
+/*
+ * Whether the running block may go on at `op`, a bridge; else it ends before
+ * the instruction.  May raise.
+ */
+bool vmi_bridge_cross(struct vmi_cpu *c, const struct vmi_op *op);
+
+/* The block is none any more, whatever its bytes are. */
+void vmi_block_drop(struct vmi_cpu *c, struct vmi_codeblock *b);
+
+/* Handlers that the cache itself puts into blocks: h_inner.c, bridge.c. */
+vmi_handler vmi_h_enter, vmi_h_dead, vmi_h_end, vmi_h_killed, vmi_h_bridge;
 
 /* Alone among the vcpus: mem.c, for locks that no host atomic can do. */
 void vmi_exclusive_begin(struct vmi_cpu *c);

@@ -17,12 +17,25 @@ static vmi_inline const struct vmi_op *vmi_block_enter(struct vmi_cpu *c,
 {
 	int64_t left = c->budget - (int64_t)op->imm;
 
-	if (vmi_unlikely(left < 0 ||
-		atomic_load_explicit(&c->event, memory_order_relaxed)))
+	if (vmi_unlikely(left < atomic_load_explicit(&c->floor,
+		memory_order_relaxed)))
 		return vmi_h_dead(c, op, 0);
 	c->budget = left;
 	c->enter = op;
 	return vmi_next(c, op, 0);
+}
+
+/* Where the block at `rip` was found before. */
+static vmi_inline struct vmi_jump *vmi_jump_slot(struct vmi_cpu *c,
+	uint64_t rip)
+{
+	return &c->jumps[(rip ^ (rip >> VMI_JUMP_BITS)) & (VMI_JUMPS - 1)];
+}
+
+static vmi_inline bool vmi_jump_is(const struct vmi_cpu *c,
+	const struct vmi_jump *j, uint64_t rip)
+{
+	return vmi_likely(j->rip == rip && j->tag == c->jump_tag);
 }
 
 #endif

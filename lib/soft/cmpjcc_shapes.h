@@ -90,4 +90,3 @@ static const struct vmi_op *H(test_ri_a)(struct vmi_cpu *c,
 #undef H3
 #undef H2
 #undef H
-#undef CC

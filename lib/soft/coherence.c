@@ -72,18 +72,16 @@ static bool has(const struct vmi_inbox *box, struct vmi_mail mail)
 	return box->all[mail.kind];
 }
 
-static void post(struct soft_vcpu *to, enum vmi_mail_kind kind,
-	const uint8_t *page)
+static void post(struct soft_vcpu *to, struct vmi_mail mail)
 {
 	struct vmi_inbox *box = &to->inbox;
-	struct vmi_mail mail = { page, kind };
 
 	pthread_mutex_lock(&box->lock);
 	if (!has(box, mail)) {
 		if (box->n < VMI_MAILS)
 			box->mails[box->n++] = mail;
 		else
-			box->all[kind] = true;
+			box->all[mail.kind] = true;
 	}
 	pthread_mutex_unlock(&box->lock);
 	vmi_event_raise(to, VMI_EVENT_CODE);
@@ -104,7 +102,7 @@ void vmi_mail_read(struct vmi_cpu *c)
 	struct vmi_inbox got;
 	unsigned i;
 
-	atomic_fetch_and(&c->event, ~VMI_EVENT_CODE);
+	vmi_event_clear(c, VMI_EVENT_CODE);
 	pthread_mutex_lock(&box->lock);
 	got.n = box->n;
 	memcpy(got.all, box->all, sizeof(got.all));
@@ -121,39 +119,49 @@ void vmi_mail_read(struct vmi_cpu *c)
 	atomic_store(&box->obeyed, tickets);
 }
 
+/* Vcpus come and go, under the gate's lock. */
+static void post_all(struct soft_vm *vm, const struct vmi_cpu *but,
+	struct vmi_mail mail)
+{
+	struct vmapi_vcpu *to;
+
+	pthread_mutex_lock(&vm->vm.gate_lock);
+	for (to = vm->vm.vcpus; to; to = to->next) {
+		if (&vmi_soft_vcpu(to)->cpu != but)
+			post(vmi_soft_vcpu(to), mail);
+	}
+	pthread_mutex_unlock(&vm->vm.gate_lock);
+}
+
 uint64_t vmi_mail_page_is_code(struct vmi_cpu *c, const uint8_t *page)
 {
-	struct vmapi_vcpu *other;
-
-	for (other = c->vm->vm.vcpus; other; other = other->next) {
-		if (&vmi_soft_vcpu(other)->cpu != c)
-			post(vmi_soft_vcpu(other), VMI_MAIL_DROP, page);
-	}
+	post_all(c->vm, c, (struct vmi_mail){ page, VMI_MAIL_DROP });
 	return atomic_fetch_add(&c->vm->code_tickets, 1) + 1;
+}
+
+static bool has_obeyed(struct vmapi_vcpu *vcpu, uint64_t ticket)
+{
+	return atomic_load(&vmi_soft_vcpu(vcpu)->inbox.obeyed) >= ticket ||
+		atomic_load(&vcpu->place) == VMI_OUTSIDE;
 }
 
 bool vmi_mail_obeyed(struct vmi_cpu *c, uint64_t ticket)
 {
+	struct vmapi_vm *vm = &c->vm->vm;
 	struct vmapi_vcpu *other;
-	struct soft_vcpu *v;
+	bool all = true;
 
-	for (other = c->vm->vm.vcpus; other; other = other->next) {
-		v = vmi_soft_vcpu(other);
-		if (&v->cpu != c && atomic_load(&v->inbox.obeyed) < ticket &&
-			atomic_load(&other->place) != VMI_OUTSIDE)
-			return false;
-	}
-	return true;
+	pthread_mutex_lock(&vm->gate_lock);
+	for (other = vm->vcpus; other && all; other = other->next)
+		all = &vmi_soft_vcpu(other)->cpu == c ||
+			has_obeyed(other, ticket);
+	pthread_mutex_unlock(&vm->gate_lock);
+	return all;
 }
 
 void vmi_mail_page_written(struct vmi_cpu *c, const uint8_t *page)
 {
-	struct vmapi_vcpu *other;
-
-	for (other = c->vm->vm.vcpus; other; other = other->next) {
-		if (&vmi_soft_vcpu(other)->cpu != c)
-			post(vmi_soft_vcpu(other), VMI_MAIL_KILL, page);
-	}
+	post_all(c->vm, c, (struct vmi_mail){ page, VMI_MAIL_KILL });
 }
 
 /* -- Others' writes ----------------------------------------------------- */
@@ -167,14 +175,6 @@ struct vmi_watch {
 	unsigned entries; /* that map it */
 };
 
-static void tell_all(struct soft_vm *vm, const uint8_t *page)
-{
-	struct vmapi_vcpu *v;
-
-	for (v = vm->vm.vcpus; v; v = v->next)
-		post(vmi_soft_vcpu(v), VMI_MAIL_KILL, page);
-}
-
 static void written(struct vmi_ram_watch *hook, struct vmapi_ram *ram,
 	uint64_t offset, uint64_t bytes)
 {
@@ -184,7 +184,8 @@ static void written(struct vmi_ram_watch *hook, struct vmapi_ram *ram,
 
 	for (page = offset >> 12; flags && page <= last; page++) {
 		if (atomic_load(&flags[page]) & VMI_PAGE_CODE)
-			tell_all(w->vm, ram->base + (page << 12));
+			post_all(w->vm, NULL, (struct vmi_mail){
+				ram->base + (page << 12), VMI_MAIL_KILL });
 	}
 }
 

@@ -48,4 +48,3 @@ static const struct vmi_op *H(cmov_8)(struct vmi_cpu *c,
 #undef H3
 #undef H2
 #undef H
-#undef CC

@@ -89,7 +89,7 @@ static void write_cr3(struct vmi_cpu *c, uint64_t v)
 }
 
 /* What CPUID says is there: SDM 3A 2.5, "reserved bits". */
-static uint64_t cr4_known(struct vmi_cpu *c)
+uint64_t vmi_cr4_known(struct vmi_cpu *c)
 {
 	static const struct {
 		uint8_t leaf, reg, bit;
@@ -115,8 +115,8 @@ static uint64_t cr4_known(struct vmi_cpu *c)
 	uint64_t known = VMI_CR4_PCE;
 	size_t i;
 
-	vmi_cpuid(c, 1, 0, one);
-	vmi_cpuid(c, 7, 0, seven);
+	vmi_cpuid_own(c, 1, one);
+	vmi_cpuid_own(c, 7, seven);
 	for (i = 0; i < vmi_array_len(row); i++) {
 		const uint32_t *out = row[i].leaf == 1 ? one : seven;
 
@@ -130,7 +130,7 @@ static void write_cr4(struct vmi_cpu *c, uint64_t v)
 {
 	uint64_t changed = v ^ c->cr4;
 
-	if (v & ~cr4_known(c))
+	if (v & ~vmi_cr4_known(c))
 		refuse(c);
 	if (vmi_long_mode(c) && !(v & VMI_CR4_PAE))
 		refuse(c);
@@ -167,6 +167,8 @@ void vmi_cr_write(struct vmi_cpu *c, unsigned cr, uint64_t v)
 	case 8:
 		if (v & ~15ull)
 			refuse(c);
+		if (v < vmi_cr8_read(c))
+			vmi_cr8_lowers(c);
 		vmi_cr8_write(c, v);
 		break;
 	default:

@@ -44,8 +44,10 @@ enum { VMI_LDTR = 6, VMI_TR, VMI_GDTR, VMI_IDTR, VMI_NSREGS };
 /* A TLB entry: a page's linear address as the tag of each right it gives. */
 struct vmi_tlb_entry {
 	uint64_t read, write, exec;
-	uintptr_t addend; /* host = linear + addend */
+	uint64_t addend; /* host = linear + addend */
 };
+
+#define VMI_TLB_SHIFT 5 /* log2 of an entry's bytes */
 
 #define VMI_TLB_BITS 10
 #define VMI_TLB_SIZE (1u << VMI_TLB_BITS)
@@ -68,6 +70,13 @@ struct vmi_jump {
 	const struct vmi_op *op;
 };
 
+/* A page of a device, as the last access found it: mem.c. */
+struct vmi_device_page {
+	uint64_t page; /* linear, bit 0 set */
+	uint64_t tag;  /* jump_tag then */
+	uint64_t gpa;
+};
+
 #define VMI_JUMP_BITS 11
 #define VMI_JUMPS     (1u << VMI_JUMP_BITS)
 
@@ -85,6 +94,7 @@ struct vmi_fault {
 	uint8_t vector;
 	bool has_code;
 	uint32_t code;
+	bool keeps_cr2; /* the application has set CR2 by itself */
 	uint64_t cr2;
 	uint64_t dr6;
 };
@@ -144,6 +154,13 @@ struct vmi_io_entry {
 #define VMI_ASK_MSR  16
 #define VMI_ASK_CALL 17
 
+/* The port instruction last begun: smm.c. */
+struct vmi_port {
+	uint64_t before; /* instructions retired before it */
+	uint64_t rip, rcx, rsi, rdi;
+	uint32_t what; /* VMI_PORT_ */
+};
+
 struct vmi_io {
 	unsigned n;	 /* entries answered */
 	unsigned cursor; /* of them used by this execution */
@@ -163,6 +180,9 @@ struct vmi_io {
 #define VMI_EVENT_SIPI	  (1u << 5)
 #define VMI_EVENT_SMI	  (1u << 6)
 #define VMI_EVENT_CODE	  (1u << 7) /* the inbox of code pages has mail */
+#define VMI_EVENT_TURN	  (1u << 9) /* it has the turn: turn.h */
+#define VMI_EVENT_TPR	  (1u << 10) /* CR8 is lower: the application hears */
+#define VMI_EVENT_STOP	  (1u << 11) /* as a kick, for core */
 #define VMI_EVENT_EOI	  (1u << 8) /* soft_vcpu.eoi: of the application's IOAPIC */
 
 struct vmi_xmm {
@@ -171,13 +191,21 @@ struct vmi_xmm {
 
 struct vmi_fpu {
 	struct vmi_f80 st[8]; /* physical registers */
-	uint16_t control, status, tags; /* status without TOP; tags: 2 bits */
+	uint16_t control, status; /* without TOP */
 	uint8_t top;
+	uint8_t full; /* a bit for each that is not empty */
 	uint16_t opcode;
 	uint64_t ip, dp;
 	uint16_t cs, ds;
 	uint32_t mxcsr;
 	struct vmi_xmm xmm[16];
+};
+
+/* A loop of PAUSEs: miscint.c. */
+struct vmi_spin {
+	uint64_t last;	 /* instructions retired at the latest */
+	uint32_t seen;	 /* since another thread was let in */
+	uint32_t wanted; /* until the next time */
 };
 
 struct vmi_cpu {
@@ -186,6 +214,8 @@ struct vmi_cpu {
 	struct vmi_tlb_entry *tlb; /* of the current privilege */
 	uint64_t amask;		   /* of linear addresses: 32 bits or all */
 	int64_t budget;		   /* instructions left in this slice */
+	/* No block begins below it: 0; while an event waits INT64_MAX. */
+	_Atomic(int64_t) floor;
 	atomic_uint event;
 	/*
 	 * Lazy flags: lib/soft/flags.h.  The two values are apart, or
@@ -199,6 +229,9 @@ struct vmi_cpu {
 	uint64_t acc; /* where handlers are not chained: op.h */
 	uint64_t jump_tag;
 	struct vmi_jump *jumps;
+
+	/* Of ES, CS, SS, DS: what lies below needs no check; 0: all does. */
+	uint64_t open[4];
 
 	uint64_t rip;	 /* valid between blocks */
 	uint64_t rflags; /* without the six arithmetic flags */
@@ -221,9 +254,20 @@ struct vmi_cpu {
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t pat, tsc_aux, misc_enable;
 	uint64_t mtrr_def, mtrr_fixed[11], mtrr_var[16];
+	uint64_t debugctl; /* VMI_DEBUGCTL_BTF */
 	uint64_t mcg_status;
 	int64_t tsc_offset, tsc_adjust;
+	uint64_t tsc_hz;
 	uint64_t apic_base;
+
+	/* System management mode: smm.c. */
+	uint32_t smbase;
+	uint64_t smi_count;
+	bool smm;
+	bool smi_pending;
+	bool smm_inside_nmi; /* NMIs were masked before the SMI */
+	bool latched_init;   /* until RSM */
+	struct vmi_port port;
 
 	/* Between instructions. */
 	uint8_t shadow;	   /* bit 0: MOV SS, bit 1: STI */
@@ -256,17 +300,23 @@ struct vmi_cpu {
 	jmp_buf leave;
 	uint64_t icount; /* retired before this slice */
 	int64_t slice;	 /* budget given to this slice */
+	bool in_turn;	 /* of a deterministic VM: turn.h */
+	uint64_t slice_end; /* there: in its time */
 
 	struct vmi_cache *cache;
+	const struct vmi_steps *steps; /* NULL: no pairs are made */
 	struct vmi_tlb_entry (*tlbs)[VMI_TLB_SIZE];
 	bool tlb_used[VMI_TLBS];
 	/* Of each entry: log2 of the page's bytes, VMI_TLB_GLOBAL. */
 	uint8_t (*tlb_pages)[VMI_TLB_SIZE];
 	bool tlb_large; /* some entry is of a large page */
+	struct vmi_device_page device_page[2]; /* of reads, of writes */
 	struct soft_vm *vm;
 	unsigned index;
+	struct vmi_spin spin;
 	struct vmapi_x86_cpuid *cpuid;
 	unsigned n_cpuid;
+	uint64_t hidden; /* what it does not report: see vmi_cpuid_changed() */
 };
 
 /* Leave the running instruction without completing it; does not return. */

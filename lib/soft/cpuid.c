@@ -16,14 +16,17 @@
 #define BIT(n)	  (1u << (n))
 #define BASIC_MAX 0x16u
 #define EXT_MAX	  0x80000008u
+#define BRAND_LEAF 0x80000002u
 #define BRAND	  "libvmapi software processor @ 1.00GHz"
 
 #define ONE_ECX                                                                \
-	(BIT(0) /* SSE3 */ | BIT(9) /* SSSE3 */ | BIT(13) /* CX16 */ |        \
-		BIT(17) /* PCID */ | BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ |                 \
+	(BIT(0) /* SSE3 */ | BIT(1) /* PCLMULQDQ */ | BIT(9) /* SSSE3 */ |    \
+		BIT(13) /* CX16 */ | BIT(17) /* PCID */ |                     \
+		BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ |                 \
 		BIT(21) /* x2APIC */ | BIT(22) /* MOVBE */ |                  \
 		BIT(23) /* POPCNT */ | BIT(24) /* TSC deadline */ |           \
-		BIT(26) /* XSAVE */ | BIT(30) /* RDRAND */)
+		BIT(25) /* AES */ | BIT(26) /* XSAVE */ |                     \
+		BIT(30) /* RDRAND */)
 #define OSXSAVE BIT(27)
 #define ONE_EDX                                                                \
 	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ |              \
@@ -38,13 +41,20 @@
 #define SEVEN_EBX                                                              \
 	(BIT(0) /* FSGSBASE */ | BIT(1) /* TSC_ADJUST */ | BIT(7) /* SMEP */ |\
 		BIT(9) /* ERMS */ | BIT(10) /* INVPCID */ |                   \
-		BIT(18) /* RDSEED */ | BIT(20) /* SMAP */)
-#define SEVEN_ECX BIT(2)  /* UMIP */
+		BIT(18) /* RDSEED */ | BIT(19) /* ADX */ |                    \
+		BIT(20) /* SMAP */ | BIT(23) /* CLFLUSHOPT */ |               \
+		BIT(24) /* CLWB */ | BIT(29) /* SHA */)
+#define SEVEN_ECX (BIT(2) /* UMIP */ | BIT(22) /* RDPID */)
 #define SEVEN_EDX BIT(29) /* IA32_ARCH_CAPABILITIES */
-#define EXT_ECX	  BIT(0)  /* LAHF and SAHF in 64-bit mode */
+/* LAHF and SAHF in 64-bit mode. */
+#define EXT_ECX	  (BIT(0) | BIT(5) /* LZCNT */)
 #define SYSCALL	  BIT(11)
+#define NX	  BIT(20)
+/* Of IA32_MISC_ENABLE. */
+#define MISC_LIMIT (1ull << 22)
+#define MISC_NO_NX (1ull << 34)
 #define EXT_EDX                                                                \
-	(SYSCALL | BIT(20) /* NX */ | BIT(26) /* 1 GiB pages */ |             \
+	(SYSCALL | NX | BIT(26) /* 1 GiB pages */ |             \
 		BIT(27) /* RDTSCP */ | BIT(29) /* LM */)
 
 #define CRYSTAL_HZ 1000000000u
@@ -102,9 +112,9 @@ static uint32_t brand_word(unsigned n)
 
 static void brand(struct vmapi_x86_cpuid *e)
 {
-	unsigned n = (e->leaf - 0x80000002u) * 4;
+	unsigned n = (e->leaf - BRAND_LEAF) * 4;
 
-	if (n > 8)
+	if (e->leaf < BRAND_LEAF || e->leaf > BRAND_LEAF + 2)
 		return;
 	e->eax = brand_word(n);
 	e->ebx = brand_word(n + 1);
@@ -121,27 +131,6 @@ size_t vmi_cpuid_default(struct vmapi_x86_cpuid *entries, size_t n)
 		brand(&entries[i]);
 	}
 	return vmi_array_len(model);
-}
-
-/*
- * Leaf 15H: the counter is EBX/EAX of the crystal, which is ECX; the ratio
- * in units of 100 kHz, or finer ones if it fits.  Leaf 16H: MHz.
- */
-void vmi_cpuid_clock(struct vmapi_x86_cpuid *entries, size_t n, uint64_t hz)
-{
-	uint64_t unit = hz >> 32 ? 100000 : 1;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		struct vmapi_x86_cpuid *e = &entries[i];
-
-		if (e->leaf == 0x15 && hz != CRYSTAL_HZ) {
-			e->eax = (uint32_t)(CRYSTAL_HZ / unit);
-			e->ebx = (uint32_t)(hz / unit);
-		} else if (e->leaf == 0x16) {
-			e->eax = e->ebx = (uint32_t)(hz / 1000000);
-		}
-	}
 }
 
 static const struct vmapi_x86_cpuid *list(const struct vmi_cpu *c, size_t *n)
@@ -163,6 +152,14 @@ static uint32_t highest(const struct vmi_cpu *c, uint32_t range)
 	return 0;
 }
 
+/* IA32_MISC_ENABLE can limit it, for old systems: SDM 4 table 2-2. */
+static uint32_t highest_basic(const struct vmi_cpu *c)
+{
+	uint32_t leaf = highest(c, 0);
+
+	return (c->misc_enable & MISC_LIMIT) && leaf > 3 ? 3 : leaf;
+}
+
 static struct vmapi_x86_cpuid find(const struct vmi_cpu *c, uint32_t leaf,
 	uint32_t subleaf)
 {
@@ -179,8 +176,11 @@ static struct vmapi_x86_cpuid find(const struct vmi_cpu *c, uint32_t leaf,
 			brand(&none);
 		return none;
 	}
-	if (leaf == 0xb)
+	/* Behind its levels the topology goes on with the APIC id alone. */
+	if ((leaf == 0xb || leaf == 0x1f) && subleaf) {
+		none.edx = find(c, leaf, 0).edx;
 		none.ecx = subleaf & 0xff;
+	}
 	return none;
 }
 
@@ -188,40 +188,80 @@ static struct vmapi_x86_cpuid find(const struct vmi_cpu *c, uint32_t leaf,
 static void dynamic(const struct vmi_cpu *c, struct vmapi_x86_cpuid *e)
 {
 	switch (e->leaf) {
+	case 0:
+		if (e->eax > highest_basic(c))
+			e->eax = highest_basic(c);
+		break;
 	case 1:
-		e->ebx = (e->ebx & 0x00ffffff) | c->index << 24;
 		e->ecx &= ~OSXSAVE;
 		if (c->cr4 & VMI_CR4_OSXSAVE)
 			e->ecx |= OSXSAVE;
 		if (!(c->apic_base & 0x800))
 			e->edx &= ~APIC;
 		break;
-	case 0xb:
-		e->edx = c->index;
-		break;
 	case 0x80000001:
 		/* Intel's bit says "in 64-bit mode", and is clear outside. */
 		if (c->mode != 64)
 			e->edx &= ~SYSCALL;
+		if (c->misc_enable & MISC_NO_NX)
+			e->edx &= ~NX;
 		break;
 	default:
 		break;
 	}
 }
 
+static void registers(const struct vmapi_x86_cpuid *e, uint32_t out[4])
+{
+	out[0] = e->eax;
+	out[1] = e->ebx;
+	out[2] = e->ecx;
+	out[3] = e->edx;
+}
+
+void vmi_cpuid_own(const struct vmi_cpu *c, uint32_t leaf, uint32_t out[4])
+{
+	struct vmapi_x86_cpuid e = find(c, leaf, 0);
+
+	registers(&e, out);
+}
+
 void vmi_cpuid(struct vmi_cpu *c, uint32_t leaf, uint32_t subleaf,
 	uint32_t out[4])
 {
 	struct vmapi_x86_cpuid e;
-	uint32_t basic = highest(c, 0);
+	uint32_t basic = highest_basic(c);
 	bool known = leaf <= basic || (leaf >= 0x40000000 &&
 		leaf <= highest(c, leaf & 0xffff0000u));
 
 	/* A leaf too high reads as the highest basic one. */
 	e = find(c, known ? leaf : basic, subleaf);
 	dynamic(c, &e);
-	out[0] = e.eax;
-	out[1] = e.ebx;
-	out[2] = e.ecx;
-	out[3] = e.edx;
+	registers(&e, out);
+}
+
+enum { EAX, EBX, ECX, EDX };
+
+#define FEATURE(name, leaf, subleaf, reg, bit) { leaf, subleaf, reg, bit },
+static const struct {
+	uint32_t leaf, subleaf;
+	uint8_t reg, bit;
+} features[VMI_FEAT_COUNT] = {
+#include "feature.def"
+};
+#undef FEATURE
+
+void vmi_cpuid_changed(struct vmi_cpu *c)
+{
+	struct vmapi_x86_cpuid e;
+	uint32_t out[4];
+	size_t i;
+
+	c->hidden = 0;
+	for (i = VMI_FEAT_BASE + 1; i < VMI_FEAT_COUNT; i++) {
+		e = find(c, features[i].leaf, features[i].subleaf);
+		registers(&e, out);
+		if (!(out[features[i].reg] >> features[i].bit & 1))
+			c->hidden |= 1ull << i;
+	}
 }

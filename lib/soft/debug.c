@@ -231,9 +231,14 @@ static void commit_hits(struct vmi_cpu *c)
 	d->hits = 0;
 }
 
-void vmi_debug_delivered(struct vmi_cpu *c)
+bool vmi_debug_delivered(struct vmi_cpu *c)
 {
+	struct vmi_debug *d = &c->debug;
+
 	commit_hits(c);
+	if ((d->flags & VMAPI_DEBUG_STEP) && !c->shutdown)
+		stop(d, VMAPI_STOP_STEP);
+	return d->why;
 }
 
 void vmi_debug_single_step(struct vmi_cpu *c)
@@ -284,7 +289,8 @@ void vmi_debug_undone(struct vmi_cpu *c)
 {
 	struct vmi_debug *d = &c->debug;
 
-	if (d->had_rf)
+	/* In the task that it has switched to the flags are that task's. */
+	if (d->had_rf && !c->arrival.due)
 		c->rflags |= VMI_FLAG_RF;
 	d->had_rf = d->alone = d->one_element = false;
 	d->hits = 0;
@@ -310,7 +316,7 @@ void vmi_debug_element_done(struct vmi_cpu *c)
 	d->had_rf = d->alone = d->one_element = false;
 	c->rflags |= VMI_FLAG_RF;
 	commit_hits(c);
-	if (c->rflags & VMI_FLAG_TF)
+	if ((c->rflags & VMI_FLAG_TF) && !(c->debugctl & VMI_DEBUGCTL_BTF))
 		vmi_debug_single_step(c);
 	if (d->flags & VMAPI_DEBUG_STEP)
 		stop(d, VMAPI_STOP_STEP);

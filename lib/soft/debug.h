@@ -17,6 +17,9 @@ struct vmapi_exit;
 #define VMI_POINT_IO	8u
 #define VMI_POINT_DATA	(VMI_POINT_WRITE | VMI_POINT_READ)
 
+/* IA32_DEBUGCTL: TF traps behind branches that are taken, alone. */
+#define VMI_DEBUGCTL_BTF 2u
+
 #define VMI_GUEST_POINTS 4u  /* DR0 to DR3 */
 #define VMI_HOST_POINTS	 16u /* VMAPI_CAP_DEBUG_POINTS */
 #define VMI_POINTS	 (VMI_GUEST_POINTS + VMI_HOST_POINTS)
@@ -87,8 +90,8 @@ void vmi_debug_done(struct vmi_cpu *c, bool tf);
 void vmi_debug_element_done(struct vmi_cpu *c);
 /* The trap of TF. */
 void vmi_debug_single_step(struct vmi_cpu *c);
-/* An event was delivered. */
-void vmi_debug_delivered(struct vmi_cpu *c);
+/* An event was delivered.  True: a stop, before its handler executes. */
+bool vmi_debug_delivered(struct vmi_cpu *c);
 /* It was left undone. */
 void vmi_debug_undone(struct vmi_cpu *c);
 

@@ -429,13 +429,17 @@ static uint32_t properties(const struct vmi_insn *insn)
 	       (uint32_t)1 << (RM_SHIFT + rm);
 }
 
-/* The row of the cell that fits. */
-static int choose_row(struct vmi_insn *insn, const struct vmi_row *row)
+/*
+ * The row of the cell that fits, of those that the processor has: LZCNT is
+ * BSR without the feature, SDM 2A.
+ */
+static int choose_row(struct vmi_insn *insn, const struct vmi_row *row,
+	uint64_t hidden)
 {
 	uint32_t has = properties(insn);
 
 	do {
-		if (!(has & ~row->fits)) {
+		if (!(has & ~row->fits) && !(hidden >> row->feature & 1)) {
 			insn->row = row;
 			return 0;
 		}
@@ -635,19 +639,19 @@ static int decode_operands(struct fetch *f, struct vmi_insn *insn)
 	return 0;
 }
 
-int vmi_decode(
-	const uint8_t *bytes, size_t avail, unsigned mode, struct vmi_insn *out)
+int vmi_decode_code(const struct vmi_code *code, struct vmi_insn *out)
 {
 	struct fetch f = {
-		.bytes = bytes,
-		.limit = avail < VMI_INSN_MAX ? (unsigned)avail : VMI_INSN_MAX,
+		.bytes = code->bytes,
+		.limit = code->avail < VMI_INSN_MAX ? (unsigned)code->avail :
+						      VMI_INSN_MAX,
 	};
 	const struct vmi_row *row;
 	uint8_t byte;
 	int err;
 
 	*out = (struct vmi_insn){
-		.mode = (uint8_t)mode,
+		.mode = (uint8_t)code->mode,
 		.seg = VMI_DS,
 		.base = VMI_NOREG,
 		.index = VMI_NOREG,
@@ -661,9 +665,17 @@ int vmi_decode(
 	if (!err && row->has_modrm)
 		err = decode_modrm(&f, out);
 	if (!err)
-		err = choose_row(out, row);
+		err = choose_row(out, row, code->hidden);
 	if (!err)
 		err = decode_operands(&f, out);
 	out->len = (uint8_t)f.pos;
 	return err;
+}
+
+int vmi_decode(
+	const uint8_t *bytes, size_t avail, unsigned mode, struct vmi_insn *out)
+{
+	struct vmi_code code = { bytes, avail, mode, 0 };
+
+	return vmi_decode_code(&code, out);
 }

@@ -51,6 +51,7 @@ static void through_ivt(struct vmi_cpu *c, const struct delivery *v,
 	vmi_stack_current(c, &st, v->ext);
 	vmi_stack_room(c, &st, 3, 2);
 	entry = vmi_sys_read(c, at, 4);
+	vmi_stack_probe(c, &st, 3, 2);
 	vmi_stack_push(c, &st, v->flags, 2);
 	vmi_stack_push(c, &st, c->seg[VMI_CS].selector, 2);
 	vmi_stack_push(c, &st, v->ev->return_rip, 2);
@@ -140,6 +141,7 @@ static void same_level(struct vmi_cpu *c, struct delivery *v)
 	vmi_stack_current(c, &st, v->ext);
 	vmi_stack_room(c, &st, frame_words(v), v->size);
 	vmi_check_target(c, &v->d, v->rip, v->ext);
+	vmi_stack_probe(c, &st, frame_words(v), v->size);
 	vmi_desc_touch(c, &v->d);
 	push_frame(c, v, &st);
 	vmi_stack_commit(c, &st);
@@ -155,12 +157,13 @@ static void inner_level(struct vmi_cpu *c, struct delivery *v)
 	bool from_vm86 = vmi_vm86(c);
 	unsigned dpl = vmi_desc_dpl(&v->d);
 	struct vmi_inner in;
-	unsigned i;
+	unsigned i, words;
 
 	vmi_inner_stack(c, dpl, v->ext, &in);
-	vmi_stack_room(c, &in.st, frame_words(v) + (from_vm86 ? 6 : 2),
-		v->size);
+	words = frame_words(v) + (from_vm86 ? 6 : 2);
+	vmi_stack_room(c, &in.st, words, v->size);
 	vmi_check_target(c, &v->d, v->rip, v->ext);
+	vmi_stack_probe(c, &in.st, words, v->size);
 	vmi_desc_touch(c, &v->d);
 	vmi_desc_touch(c, &in.d);
 	for (i = 0; from_vm86 && i < vmi_array_len(order); i++)
@@ -194,6 +197,7 @@ static void deliver_long(struct vmi_cpu *c, struct delivery *v)
 	st.sp &= ~15ull;
 	vmi_stack_room(c, &st, frame_words(v) + 2, 8);
 	vmi_check_target(c, &v->d, v->rip, v->ext);
+	vmi_stack_probe(c, &st, frame_words(v) + 2, 8);
 	vmi_desc_touch(c, &v->d);
 	vmi_stack_push(c, &st, c->seg[VMI_SS].selector, 8);
 	vmi_stack_push(c, &st, c->r[VMI_RSP], 8);
@@ -412,12 +416,13 @@ void vmi_deliver_fault(struct vmi_cpu *c)
 	struct vmi_event ev = { .kind = VMI_EV_EXCEPTION };
 	uint64_t flags = vmi_rflags(c);
 
-	if (f.vector == VMI_PF)
+	if (f.vector == VMI_PF && !f.keeps_cr2)
 		c->cr2 = f.cr2;
 	if (f.vector == VMI_DB) {
 		/* B0 to B3 are this event's, the rest adds up. */
 		c->dr[6] = (c->dr[6] & ~15ull) | f.dr6;
 		c->dr[7] &= ~VMI_DR7_GD;
+		c->debugctl &= ~(uint64_t)VMI_DEBUGCTL_BTF;
 	}
 	if (c->delivering)
 		combine(c, &f);

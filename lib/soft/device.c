@@ -61,10 +61,11 @@ static bool apic_answers(struct vmi_cpu *c, struct vmi_io_entry *e)
 static bool region_answers(const struct vmi_regions *all, struct vmi_cpu *c,
 	struct vmi_io_entry *e)
 {
-	struct vmi_access access = { .value = e->value, .bytes = e->bytes,
-		.is_write = e->is_write };
+	struct vmapi_vcpu *vcpu = &vmi_cpu_vcpu(c)->vcpu;
+	struct vmapi_access access = { .value = e->value, .bytes = e->bytes,
+		.is_write = e->is_write, .vcpu = vcpu };
 	struct vmi_region *region = vmi_regions_find(
-		all, e->space, e->address, e->bytes);
+		all, &vcpu->near, e->space, e->address, e->bytes);
 	int err = -ENOENT;
 
 	if (!(region && region->posts && e->is_write) &&
@@ -84,7 +85,7 @@ static bool region_answers(const struct vmi_regions *all, struct vmi_cpu *c,
 /* The library's own answer to an access; false: nobody's. */
 static bool answered(struct vmi_cpu *c, struct vmi_io_entry *e)
 {
-	struct vmi_access write = { .value = e->value, .bytes = e->bytes };
+	struct vmapi_access write = { .value = e->value, .bytes = e->bytes };
 	struct vmi_doorbell *bell;
 	struct vmi_regions *all;
 
@@ -117,11 +118,12 @@ static struct vmi_io_entry *overflow(struct vmi_io *io)
  * is the application's, and what an access to a controller has raised.
  */
 #define BEFORE_NEXT                                                            \
-	(VMI_EVENT_EOI | VMI_EVENT_IRQ | VMI_EVENT_NMI | VMI_EVENT_INIT)
+	(VMI_EVENT_EOI | VMI_EVENT_IRQ | VMI_EVENT_NMI | VMI_EVENT_INIT |      \
+		VMI_EVENT_SMI)
 
 /*
- * OUT and a MOV to memory are done when their one write is, and need not be
- * executed again: their length, of others 0.
+ * OUT and a MOV to memory are done when their one write is, IN when its answer
+ * is in RAX, and none needs to be executed again: their length, of others 0.
  */
 static uint8_t plain_length(const struct vmi_cpu *c,
 	const struct vmi_io_entry *e)
@@ -129,12 +131,13 @@ static uint8_t plain_length(const struct vmi_cpu *c,
 	const struct vmi_op *op = c->op;
 	unsigned shape;
 
-	if (!op || !e->is_write || c->delivering || c->io.n)
+	if (!op || c->delivering || c->io.n)
 		return 0;
-	if ((op->code & VMI_CODE_HELPER) && vmi_op_exec(op) == VMI_EXEC_out)
+	if ((op->code & VMI_CODE_HELPER) && vmi_op_exec(op) ==
+			(e->is_write ? VMI_EXEC_out : VMI_EXEC_in))
 		return op->len;
 	shape = op->size >> 4;
-	return op->code == VMI_EXEC_mov && e->space == VMI_SPACE_MEMORY &&
+	return op->code == VMI_EXEC_mov && e->is_write && e->space == VMI_SPACE_MEMORY &&
 		(shape == VMI_MR || shape == VMI_MI) &&
 		e->bytes == vmi_op_size(op) ? op->len : 0;
 }
@@ -160,6 +163,7 @@ static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
 		return overflow(io);
 	e = &io->entry[io->n];
 	*e = want;
+	vmi_turn_look(c);
 	if (!answered(c, e)) {
 		io->waiting = true;
 		io->plain = plain_length(c, e);
@@ -167,7 +171,8 @@ static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
 	}
 	io->n++;
 	io->cursor++;
-	if (atomic_load_explicit(&c->event, memory_order_relaxed) & BEFORE_NEXT)
+	if (atomic_load_explicit(&c->event, memory_order_relaxed) &
+			BEFORE_NEXT || vmi_turn_is_late(c))
 		vmi_leave(c, VMI_LEAVE_REPLAY);
 	return e;
 }

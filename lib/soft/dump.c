@@ -324,6 +324,11 @@ static void put_cmpjcc(struct text *t, const struct vmi_op *op)
 
 /* -- What is no instruction --------------------------------------------- */
 
+static void put_bridge(struct text *t, const struct vmi_op *op)
+{
+	put(t, " %u bytes at %+d", op->reg, (int)op->disp);
+}
+
 static void put_enter(struct text *t, const struct vmi_op *op)
 {
 	put(t, ", instructions %" PRIu64, op->imm);
@@ -392,6 +397,7 @@ static const struct {
 	[VMI_KIND_CONST] = { put_const, false },
 	[VMI_KIND_FAULT] = { put_fault, false },
 	[VMI_KIND_CMPJCC] = { put_cmpjcc, true },
+	[VMI_KIND_BRIDGE] = { put_bridge, false },
 };
 
 size_t vmi_op_dump(const struct vmi_op *op, char *buf, size_t n)
@@ -434,10 +440,11 @@ void vmi_trace_block(struct vmi_cpu *c, const struct vmi_codeblock *block)
 
 void vmi_trace_insn(struct vmi_cpu *c, const uint8_t *bytes, size_t avail)
 {
+	struct vmi_code code = { bytes, avail, c->mode, c->hidden };
 	struct vmi_insn insn;
 	char text[96] = "(no instruction)";
 
-	if (vmi_decode(bytes, avail, c->mode, &insn) == 0)
+	if (vmi_decode_code(&code, &insn) == 0)
 		vmi_disas(&insn, c->rip, text, sizeof(text));
 	vmi_trace(c->vm->vm.ctx, VMAPI_TRACE_INSN,
 		"vcpu %u: %04x:%" PRIx64 " %s", c->index,

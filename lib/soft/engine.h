@@ -47,7 +47,8 @@ void vmi_cr_write(struct vmi_cpu *c, unsigned cr, uint64_t v);
  * Model-specific registers.  0 or -EINVAL (#GP); `host` skips what only a
  * guest is refused.  -ENOENT for MSRs nobody knows (#GP and a log line).
  */
-int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value);
+int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value,
+	bool host);
 int vmi_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value,
 	bool host);
 /* Those that this vcpu has; returns how many there are. */
@@ -56,25 +57,38 @@ size_t vmi_msr_list(struct vmi_cpu *c, uint32_t *indices, size_t n);
 /* cpuid.c: the model. `out` eax ebx ecx edx. */
 void vmi_cpuid(struct vmi_cpu *c, uint32_t leaf, uint32_t subleaf,
 	uint32_t out[4]);
+/* Subleaf 0 of a leaf as the list has it: zeros where it has not. */
+void vmi_cpuid_own(const struct vmi_cpu *c, uint32_t leaf, uint32_t out[4]);
+/* A new list: which instructions it hides.  No block may be there. */
+void vmi_cpuid_changed(struct vmi_cpu *c);
 /* The default list; returns how many there are. */
 size_t vmi_cpuid_default(struct vmapi_x86_cpuid *entries, size_t n);
-/* Leaves 15H and 16H of a list, for a time stamp counter of `hz`. */
-void vmi_cpuid_clock(struct vmapi_x86_cpuid *entries, size_t n, uint64_t hz);
+
+/* The host's random numbers, or a deterministic VM's. */
+bool vmi_random(struct vmi_cpu *c, uint64_t *value);
 
 /* Given by the engine: the time stamp counter; MSRs of the local APIC. */
 uint64_t vmi_tsc(struct vmi_cpu *c);
 uint64_t vmi_tsc_hz(const struct vmi_cpu *c);
+/* The counter goes on from where it is; `offset` is an int64_t. */
+void vmi_tsc_hz_set(struct vmi_cpu *c, uint64_t hz);
+void vmi_tsc_offset_set(struct vmi_cpu *c, const void *offset);
 int vmi_apic_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value);
 int vmi_apic_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value);
 /* CR8 is the local APIC's task priority where there is one. */
 uint64_t vmi_cr8_read(struct vmi_cpu *c);
 void vmi_cr8_write(struct vmi_cpu *c, uint64_t v);
+/* The guest lowers it: an application that asked is told. */
+void vmi_cr8_lowers(struct vmi_cpu *c);
 
 /* All that was cached of code and addresses is void. */
 void vmi_code_flush(struct vmi_cpu *c);
 
 /* Tell the trace of an event on its way to the guest. */
 void vmi_soft_trace_event(struct vmi_cpu *c, const struct vmi_event *event);
+
+/* The same of an SMI or RSM. */
+void vmi_soft_trace_smm(struct vmi_cpu *c, const char *what);
 
 void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
 	vmi_printf(2, 3);

@@ -49,6 +49,8 @@ static void exit_call(const struct vmi_cpu *c, struct vmapi_exit *x)
 	for (i = 0; i < vmi_array_len(args); i++)
 		call->args[i] = c->r[args[i]] & mask;
 	call->n_args = vmi_array_len(args);
+	call->n_results = 1;
+	call->privilege = c->cpl;
 	call->mode = c->mode;
 }
 
@@ -108,4 +110,19 @@ void vmi_exit_no_code(struct vmi_cpu *c, struct vmapi_exit *x)
 		(unsigned long long)c->rip);
 	x->reason = VMAPI_EXIT_INTERNAL;
 	x->u.internal.suberror = 1;
+}
+
+bool vmi_exit_asked(struct vmi_cpu *c, unsigned events, struct vmapi_exit *x)
+{
+	unsigned what = events & (VMI_EVENT_STOP | VMI_EVENT_KICK);
+
+	if (!what)
+		return false;
+	if (what & VMI_EVENT_STOP)
+		what = VMI_EVENT_STOP; /* the kick is the next run's */
+	vmi_event_clear(c, what);
+	vmi_cpu_vcpu(c)->vcpu.has_news = what == VMI_EVENT_STOP;
+	x->reason = what == VMI_EVENT_STOP ? VMAPI_EXIT_SETTLED :
+					      VMAPI_EXIT_KICK;
+	return true;
 }

@@ -57,6 +57,7 @@ static void far_real(struct vmi_cpu *c, const struct far *f)
 	if (f->rip > c->seg[VMI_CS].limit)
 		vmi_raise_code(c, VMI_GP, 0);
 	if (f->call) {
+		vmi_stack_probe(c, &st, 2, f->size);
 		push_return(c, &st, f);
 		vmi_stack_commit(c, &st);
 	}
@@ -72,12 +73,41 @@ static void check_long(struct vmi_cpu *c, const struct vmi_desc *d,
 		vmi_raise_code(c, VMI_GP, VMI_SEL(selector));
 }
 
+/*
+ * Into code that is executed at this level.  The stack of a call into 64-bit
+ * code is that code's: RSP, without a segment.
+ */
+static void enter_code(struct vmi_cpu *c, const struct far *f,
+	struct vmi_desc *d)
+{
+	uint64_t rip = f->rip;
+	struct vmi_stack st;
+
+	if (!vmi_desc_long(c, d))
+		rip &= UINT32_MAX;
+	if (f->call) {
+		vmi_stack_current(c, &st, 0);
+		if (vmi_desc_long(c, d))
+			st.mask = ~0ull;
+		vmi_stack_room(c, &st, 2, f->size);
+	}
+	vmi_check_target(c, d, rip, 0);
+	if (f->call)
+		vmi_stack_probe(c, &st, 2, f->size);
+	vmi_desc_touch(c, d);
+	if (f->call) {
+		push_return(c, &st, f);
+		vmi_stack_commit(c, &st);
+	}
+	vmi_seg_code(c, f->cs, d, c->cpl);
+	c->rip = rip;
+}
+
 /* The target is a code segment of the same privilege, or a conforming one. */
 static void far_code(struct vmi_cpu *c, const struct far *f,
 	struct vmi_desc *d)
 {
 	uint32_t code = VMI_SEL(f->cs);
-	struct vmi_stack st;
 
 	check_long(c, d, f->cs);
 	if (vmi_desc_conforming(d) ? vmi_desc_dpl(d) > c->cpl :
@@ -85,18 +115,7 @@ static void far_code(struct vmi_cpu *c, const struct far *f,
 		vmi_raise_code(c, VMI_GP, code);
 	if (!vmi_desc_present(d))
 		vmi_raise_code(c, VMI_NP, code);
-	if (f->call) {
-		vmi_stack_current(c, &st, 0);
-		vmi_stack_room(c, &st, 2, f->size);
-	}
-	vmi_check_target(c, d, f->rip, 0);
-	vmi_desc_touch(c, d);
-	if (f->call) {
-		push_return(c, &st, f);
-		vmi_stack_commit(c, &st);
-	}
-	vmi_seg_code(c, f->cs, d, c->cpl);
-	c->rip = f->rip;
+	enter_code(c, f, d);
 }
 
 /*
@@ -118,6 +137,7 @@ static void gate_inner(struct vmi_cpu *c, const struct far *f,
 	vmi_stack_current(c, &old, 0);
 	for (i = 0; i < params; i++)
 		param[i] = vmi_stack_peek(c, &old, i * f->size, f->size);
+	vmi_stack_probe(c, &in.st, params + 4, f->size);
 	vmi_desc_touch(c, d);
 	if (in.st.mask != ~0ull)
 		vmi_desc_touch(c, &in.d);
@@ -128,25 +148,6 @@ static void gate_inner(struct vmi_cpu *c, const struct far *f,
 	push_return(c, &in.st, f);
 	vmi_seg_code(c, f->cs, d, dpl);
 	vmi_inner_commit(c, &in, dpl);
-	c->rip = f->rip;
-}
-
-static void gate_same(struct vmi_cpu *c, const struct far *f,
-	struct vmi_desc *d)
-{
-	struct vmi_stack st;
-
-	if (f->call) {
-		vmi_stack_current(c, &st, 0);
-		vmi_stack_room(c, &st, 2, f->size);
-	}
-	vmi_check_target(c, d, f->rip, 0);
-	vmi_desc_touch(c, d);
-	if (f->call) {
-		push_return(c, &st, f);
-		vmi_stack_commit(c, &st);
-	}
-	vmi_seg_code(c, f->cs, d, c->cpl);
 	c->rip = f->rip;
 }
 
@@ -199,7 +200,7 @@ static void far_gate(struct vmi_cpu *c, struct far *f, struct vmi_desc *gate)
 	if (inner)
 		gate_inner(c, f, &d, vmi_long_mode(c) ? 0 : params);
 	else
-		gate_same(c, f, &d);
+		enter_code(c, f, &d);
 }
 
 /* A task state segment, or a gate to one: `code` is named in errors. */
@@ -217,13 +218,13 @@ static void far_task(struct vmi_cpu *c, const struct far *f,
 		vmi_raise_code(c, VMI_GP, VMI_SEL(f->cs));
 	if (!gate && (vmi_desc_type(d) & VMI_SYS_BUSY))
 		vmi_raise_code(c, VMI_GP, VMI_SEL(f->cs));
+	if (!gate && (f->cs & VMI_SEL_TI))
+		vmi_raise_code(c, VMI_GP, VMI_SEL(f->cs));
 	if (!vmi_desc_present(d))
 		vmi_raise_code(c, VMI_NP, VMI_SEL(f->cs));
 	if (gate) {
 		t.selector = (uint16_t)(d->lo >> 16);
 		vmi_task_find(c, t.selector, 0, d);
-	} else if (f->cs & VMI_SEL_TI) {
-		vmi_raise_code(c, VMI_GP, VMI_SEL(f->cs));
 	}
 	vmi_task_switch(c, &t, d);
 }
@@ -303,8 +304,9 @@ void vmi_return_ss(struct vmi_cpu *c, struct vmi_return *r)
 
 	r->ss_null = !code;
 	if (r->ss_null) {
-		/* Legal only into 64-bit code, and not at level 3. */
-		if (!vmi_desc_long(c, &r->cs_desc) || rpl == 3)
+		/* Legal only into 64-bit code, at its level, and not at 3. */
+		if (!vmi_desc_long(c, &r->cs_desc) || rpl == 3 ||
+			VMI_RPL(r->ss) != rpl)
 			vmi_raise_code(c, VMI_GP, 0);
 		return;
 	}
@@ -336,6 +338,12 @@ void vmi_return_commit(struct vmi_cpu *c, struct vmi_return *r)
 		else
 			vmi_seg_stack(c, r->ss, &r->ss_desc);
 		vmi_sp_load(c, r->rsp);
+		/*
+		 * A 16-bit stack's pointer is loaded alone; of what was above
+		 * it the program sees 31:16, on Intel's processors.
+		 */
+		if (c->mode != 64)
+			c->r[VMI_RSP] = (uint32_t)c->r[VMI_RSP];
 	}
 	if (outer)
 		vmi_seg_drop(c);
@@ -349,8 +357,9 @@ static void ret_real(struct vmi_cpu *c, unsigned size, unsigned release)
 	uint16_t cs;
 
 	vmi_stack_current(c, &st, 0);
+	vmi_stack_need(c, &st, size, 2);
 	rip = vmi_stack_peek(c, &st, 0, size);
-	cs = (uint16_t)vmi_stack_peek(c, &st, size, size);
+	cs = (uint16_t)vmi_stack_peek(c, &st, size, 2);
 	if (rip > c->seg[VMI_CS].limit)
 		vmi_raise_code(c, VMI_GP, 0);
 	st.sp += 2 * size + release;
@@ -359,7 +368,10 @@ static void ret_real(struct vmi_cpu *c, unsigned size, unsigned release)
 	c->rip = rip;
 }
 
-/* imm: bytes of parameters to release. */
+/*
+ * imm: bytes of parameters to release.  Of a selector's slot processors read
+ * the selector alone, here and in IRET.
+ */
 void vmi_do_ret_far(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned size = vmi_op_size(op), release = (unsigned)op->imm & 0xffff;
@@ -371,14 +383,16 @@ void vmi_do_ret_far(struct vmi_cpu *c, const struct vmi_op *op)
 		return;
 	}
 	vmi_stack_current(c, &st, 0);
+	vmi_stack_need(c, &st, size, 2);
 	r.rip = vmi_stack_peek(c, &st, 0, size);
-	r.cs = (uint16_t)vmi_stack_peek(c, &st, size, size);
+	r.cs = (uint16_t)vmi_stack_peek(c, &st, size, 2);
 	vmi_return_cs(c, &r);
 	if (VMI_RPL(r.cs) > c->cpl) {
 		r.has_ss = true;
+		vmi_stack_need(c, &st, 3 * size + release, 2);
 		r.rsp = vmi_stack_peek(c, &st, 2 * size + release, size);
 		r.ss = (uint16_t)vmi_stack_peek(c, &st, 3 * size + release,
-			size);
+			2);
 		vmi_return_ss(c, &r);
 		vmi_return_rip(c, &r);
 		r.rsp += release;

@@ -66,6 +66,8 @@ uint64_t vmi_flags_compute(uint32_t kind, uint64_t res, uint64_t src)
 		return f;
 	case VMI_CC_SHIFT:
 		return f | src;
+	case VMI_CC_MUL:
+		return (f & ~VMI_FLAG_ZF) | src;
 	default:
 		return res;
 	}

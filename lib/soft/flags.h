@@ -12,14 +12,15 @@
  */
 enum {
 	VMI_CC_FLAGS = 0,     /* cc_res is the flags themselves */
-	VMI_CC_ADD = 1 << 2,  /* res = a + src */
-	VMI_CC_SUB = 2 << 2,  /* res = a - src; cmp, neg */
-	VMI_CC_LOGIC = 3 << 2, /* CF = OF = AF = 0 */
-	VMI_CC_INC = 4 << 2,  /* src: CF as it was */
-	VMI_CC_DEC = 5 << 2,
-	VMI_CC_ADC = 6 << 2,  /* res = a + src + 1 */
-	VMI_CC_SBB = 7 << 2,  /* res = a - src - 1 */
-	VMI_CC_SHIFT = 8 << 2 /* src: CF and OF; AF = 0; imul, too */
+	VMI_CC_MUL = 1 << 2,  /* src: CF and OF; ZF = AF = 0 */
+	VMI_CC_ADD = 2 << 2,  /* res = a + src */
+	VMI_CC_SUB = 3 << 2,  /* res = a - src; cmp, neg */
+	VMI_CC_LOGIC = 4 << 2, /* CF = OF = AF = 0 */
+	VMI_CC_INC = 5 << 2,  /* src: CF as it was */
+	VMI_CC_DEC = 6 << 2,
+	VMI_CC_ADC = 7 << 2,  /* res = a + src + 1 */
+	VMI_CC_SBB = 8 << 2,  /* res = a - src - 1 */
+	VMI_CC_SHIFT = 9 << 2 /* src: CF and OF; AF = 0 */
 };
 
 /* The flags in their places in RFLAGS. */
@@ -78,7 +79,7 @@ static vmi_inline bool vmi_cond_is_quick(const struct vmi_cpu *c, unsigned cc)
 	unsigned kind = c->cc_kind & ~3u, what = cc >> 1;
 
 	if (what == 2 || what == 4)
-		return kind != VMI_CC_FLAGS;
+		return kind > VMI_CC_MUL; /* ZF and SF are the result's */
 	return what != 5 && ((kind == VMI_CC_SUB && what != 0) ||
 		kind == VMI_CC_LOGIC);
 }

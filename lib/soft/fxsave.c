@@ -71,35 +71,6 @@ static void put(uint8_t *p, uint64_t v, unsigned bytes)
 
 /* -- x87 ---------------------------------------------------------------- */
 
-/* SDM 1 10.5.1.1: one bit for each physical register that is not empty. */
-static uint8_t tags_abridged(uint16_t tags)
-{
-	unsigned r = 0, n;
-
-	for (n = 0; n < 8; n++)
-		r |= (unsigned)((tags >> 2 * n & 3) != 3) << n;
-	return (uint8_t)r;
-}
-
-/* The tag that a register's value has: SDM 1 8.1.7. */
-static unsigned tag_of(struct vmi_f80 v)
-{
-	unsigned exponent = v.se & 0x7fffu;
-
-	if (exponent == 0 && v.man == 0)
-		return 1;
-	return exponent != 0 && exponent != 0x7fff && v.man >> 63 ? 0 : 2;
-}
-
-static uint16_t tags_full(const struct vmi_fpu *f, uint8_t abridged)
-{
-	unsigned r = 0, n;
-
-	for (n = 0; n < 8; n++)
-		r |= (abridged >> n & 1 ? tag_of(f->st[n]) : 3u) << 2 * n;
-	return (uint16_t)r;
-}
-
 static void save_pointers(const struct vmi_fpu *f, struct image *m)
 {
 	if (m->wide) {
@@ -122,7 +93,7 @@ static void save_x87(const struct vmi_fpu *f, struct image *m)
 	put(m->bytes + AREA_FCW, f->control, 2);
 	put(m->bytes + AREA_FSW, (f->status & ~FSW_TOP) |
 		(unsigned)(f->top & 7) << 11, 2);
-	put(m->bytes + AREA_FTW, tags_abridged(f->tags), 2);
+	put(m->bytes + AREA_FTW, f->full, 2);
 	put(m->bytes + AREA_FOP, f->opcode, 2);
 	save_pointers(f, m);
 	for (n = 0; n < 8; n++) {
@@ -173,7 +144,7 @@ static void load_x87(struct vmi_fpu *f, const struct image *m)
 		st->man = get(p, 8);
 		st->se = (uint16_t)get(p + 8, 2);
 	}
-	f->tags = tags_full(f, m->bytes[AREA_FTW]);
+	f->full = m->bytes[AREA_FTW];
 }
 
 /* SDM 1 13.6: as after FNINIT, and the registers zero. */
@@ -184,7 +155,7 @@ static void init_x87(struct vmi_fpu *f)
 	f->control = FCW_INIT;
 	f->status = 0;
 	f->top = 0;
-	f->tags = 0xffff;
+	f->full = 0;
 	f->opcode = 0;
 	f->ip = f->dp = 0;
 	f->cs = f->ds = 0;

@@ -134,14 +134,27 @@ void vmi_do_not(struct vmi_cpu *c, const struct vmi_op *op)
 	unary(c, op, VMI_EXEC_not);
 }
 
+/* OF is defined for a step of 1; see h_shift.c. */
+static void rotate(struct vmi_cpu *c, const struct vmi_op *op, unsigned exec)
+{
+	unsigned mask = vmi_op_size(op) == 8 ? 63 : 31;
+	uint64_t before = vmi_flags(c);
+
+	binary(c, op, exec);
+	if (vmi_form(op) == VMI_FORM_EI && !vmi_dst_is_memory(op) &&
+		(op->imm & mask) != 1)
+		vmi_flags_set(c, (vmi_flags(c) & ~VMI_FLAG_OF) |
+			(before & VMI_FLAG_OF));
+}
+
 void vmi_do_rol(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	binary(c, op, VMI_EXEC_rol);
+	rotate(c, op, VMI_EXEC_rol);
 }
 
 void vmi_do_ror(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	binary(c, op, VMI_EXEC_ror);
+	rotate(c, op, VMI_EXEC_ror);
 }
 
 void vmi_do_rcl(struct vmi_cpu *c, const struct vmi_op *op)

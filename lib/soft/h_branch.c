@@ -9,27 +9,64 @@
 
 /* -- Out of a block ------------------------------------------------------ */
 
-vmi_noinline static const struct vmi_op *h_unlinked_taken(struct vmi_cpu *c,
+vmi_noinline static const struct vmi_op *h_link_taken(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
 	return vmi_goto(c, vmi_block_link(c, op, 0), acc);
 }
 
-vmi_noinline static const struct vmi_op *h_unlinked_behind(struct vmi_cpu *c,
+vmi_noinline static const struct vmi_op *h_link_behind(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
 	return vmi_goto(c, vmi_block_link(c, op, 1), acc);
 }
 
-/* Way 0 of a direct branch: to `disp` from the block's start. */
+/* A way that leaves the page leads where it did if no page table changed. */
+static vmi_inline bool leads_there(const struct vmi_cpu *c,
+	const struct vmi_op *op, unsigned k, const struct vmi_jump *j)
+{
+	const struct vmi_links *links = (const void *)(op + 1);
+
+	return links->next[k] == VMI_LINK_NEVER &&
+		vmi_jump_is(c, j, c->r[VMI_R_BLOCK]);
+}
+
+vmi_noinline static const struct vmi_op *h_unlinked_taken(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t rip = c->r[VMI_R_BLOCK] & (op->bits & VMI_OPF_IP16 ? 0xffff :
+		c->amask);
+	const struct vmi_jump *j = vmi_jump_slot(c, rip);
+
+	c->r[VMI_R_BLOCK] = rip;
+	if (!leads_there(c, op, 0, j))
+		return h_link_taken(c, op, acc);
+	return vmi_block_enter(c, j->op);
+}
+
+vmi_noinline static const struct vmi_op *h_unlinked_behind(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	uint64_t rip = vmi_rip_mask(c, c->r[VMI_R_BLOCK]);
+	const struct vmi_jump *j = vmi_jump_slot(c, rip);
+
+	c->r[VMI_R_BLOCK] = rip;
+	if (!leads_there(c, op, 1, j))
+		return h_link_behind(c, op, acc);
+	return vmi_block_enter(c, j->op);
+}
+
+/*
+ * Way 0 of a direct branch: to `disp` from the block's start.  A way that is
+ * linked wraps round nothing.
+ */
 static vmi_inline const struct vmi_op *branch_taken(struct vmi_cpu *c,
 	const struct vmi_op *op)
 {
 	const struct vmi_links *links = (const void *)(op + 1);
 	const struct vmi_op *to = links->to[0];
 
-	c->r[VMI_R_BLOCK] = vmi_rip_mask(c, c->r[VMI_R_BLOCK] +
-		(uint64_t)(int64_t)op->disp);
+	c->r[VMI_R_BLOCK] += (uint64_t)(int64_t)op->disp;
 	if (vmi_unlikely(!to))
 		return h_unlinked_taken(c, op, 0);
 	return vmi_block_enter(c, to);
@@ -42,7 +79,7 @@ static vmi_inline const struct vmi_op *branch_behind(struct vmi_cpu *c,
 	const struct vmi_links *links = (const void *)(op + 1);
 	const struct vmi_op *to = links->to[1];
 
-	c->r[VMI_R_BLOCK] = vmi_rip_mask(c, vmi_op_next_rip(c, op));
+	c->r[VMI_R_BLOCK] = vmi_op_next_rip(c, op);
 	if (vmi_unlikely(!to))
 		return h_unlinked_behind(c, op, 0);
 	return vmi_block_enter(c, to);
@@ -67,13 +104,12 @@ vmi_noinline static const struct vmi_op *h_jump_slow(struct vmi_cpu *c,
 static vmi_inline const struct vmi_op *branch_to(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t rip)
 {
-	const struct vmi_jump *j = &c->jumps[(rip ^ (rip >> VMI_JUMP_BITS)) &
-		(VMI_JUMPS - 1)];
+	const struct vmi_jump *j = vmi_jump_slot(c, rip);
 
 	c->r[VMI_R_BLOCK] = rip;
-	if (vmi_unlikely(j->rip != rip || j->tag != c->jump_tag))
+	if (!vmi_jump_is(c, j, rip))
 		return h_jump_slow(c, op, 0);
-	return vmi_goto(c, j->op, 0);
+	return vmi_block_enter(c, j->op);
 }
 
 const struct vmi_op *vmi_h_jmp(struct vmi_cpu *c, const struct vmi_op *op,
@@ -135,13 +171,21 @@ static vmi_inline bool logic_holds(const struct vmi_cpu *c, unsigned cc,
 }
 
 #define BYTES 1
-#include "lib/soft/cmpjcc_conditions.h"
+#define SHAPES "lib/soft/cmpjcc_shapes.h"
+#include "lib/soft/condition_shapes.h"
+#undef BYTES
 #define BYTES 2
-#include "lib/soft/cmpjcc_conditions.h"
+#define SHAPES "lib/soft/cmpjcc_shapes.h"
+#include "lib/soft/condition_shapes.h"
+#undef BYTES
 #define BYTES 4
-#include "lib/soft/cmpjcc_conditions.h"
+#define SHAPES "lib/soft/cmpjcc_shapes.h"
+#include "lib/soft/condition_shapes.h"
+#undef BYTES
 #define BYTES 8
-#include "lib/soft/cmpjcc_conditions.h"
+#define SHAPES "lib/soft/cmpjcc_shapes.h"
+#include "lib/soft/condition_shapes.h"
+#undef BYTES
 
 #define BY_CONDITION(FORM, op, shape, bytes)                                   \
 	{ FORM(op, shape, bytes, 0), FORM(op, shape, bytes, 1),                \
@@ -215,38 +259,8 @@ vmi_noinline static const struct vmi_op *h_cmov_slow_8(struct vmi_cpu *c,
 	return moved(c, op, vmi_cond(c, op->imm & 15), 8);
 }
 
-#define CC 0
-#include "lib/soft/cond_shapes.h"
-#define CC 1
-#include "lib/soft/cond_shapes.h"
-#define CC 2
-#include "lib/soft/cond_shapes.h"
-#define CC 3
-#include "lib/soft/cond_shapes.h"
-#define CC 4
-#include "lib/soft/cond_shapes.h"
-#define CC 5
-#include "lib/soft/cond_shapes.h"
-#define CC 6
-#include "lib/soft/cond_shapes.h"
-#define CC 7
-#include "lib/soft/cond_shapes.h"
-#define CC 8
-#include "lib/soft/cond_shapes.h"
-#define CC 9
-#include "lib/soft/cond_shapes.h"
-#define CC 10
-#include "lib/soft/cond_shapes.h"
-#define CC 11
-#include "lib/soft/cond_shapes.h"
-#define CC 12
-#include "lib/soft/cond_shapes.h"
-#define CC 13
-#include "lib/soft/cond_shapes.h"
-#define CC 14
-#include "lib/soft/cond_shapes.h"
-#define CC 15
-#include "lib/soft/cond_shapes.h"
+#define SHAPES "lib/soft/cond_shapes.h"
+#include "lib/soft/condition_shapes.h"
 
 #define CONDITIONS(what)                                                       \
 	{ h_##what##_0, h_##what##_1, h_##what##_2, h_##what##_3,              \

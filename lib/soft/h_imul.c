@@ -5,7 +5,7 @@
 
 /*
  * CF and OF say that the product did not fit; the others are undefined (SDM
- * 2A IMUL) and left as a result without carry leaves them.
+ * 2A IMUL): Intel's processors clear ZF and AF, SF and PF are the result's.
  */
 static vmi_inline uint64_t product(struct vmi_cpu *c, uint64_t a, uint64_t b,
 	unsigned bytes, bool live)
@@ -15,7 +15,7 @@ static vmi_inline uint64_t product(struct vmi_cpu *c, uint64_t a, uint64_t b,
 	uint64_t r = vmi_trunc((uint64_t)p, bytes);
 
 	if (live)
-		vmi_cc(c, VMI_CC_SHIFT, bytes, r,
+		vmi_cc(c, VMI_CC_MUL, bytes, r,
 			p != (int64_t)vmi_sext(r, bytes) ?
 				VMI_FLAG_CF | VMI_FLAG_OF : 0);
 	return r;

@@ -38,10 +38,12 @@ const struct vmi_op *vmi_h_end(struct vmi_cpu *c, const struct vmi_op *op,
 	return NULL;
 }
 
-const struct vmi_op *vmi_h_nop(struct vmi_cpu *c, const struct vmi_op *op,
+/* The first of a block that was killed: it is entered without a look at it. */
+const struct vmi_op *vmi_h_killed(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t acc)
 {
-	return vmi_next(c, op, acc);
+	c->budget += (int64_t)op[-1].imm;
+	return vmi_h_dead(c, op, acc);
 }
 
 const struct vmi_op *vmi_h_const(struct vmi_cpu *c, const struct vmi_op *op,
@@ -113,8 +115,8 @@ const struct vmi_op *vmi_h_usable(struct vmi_cpu *c, const struct vmi_op *op,
 	return vmi_next(c, op, acc);
 }
 
-const struct vmi_op *vmi_h_ea_check(struct vmi_cpu *c, const struct vmi_op *op,
-	uint64_t acc)
+vmi_noinline static const struct vmi_op *h_ea_check_slow(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
 {
 	c->op = op;
 	c->r[op->reg] = vmi_linear(c, vmi_op_seg(op), offset(c, op),
@@ -123,14 +125,27 @@ const struct vmi_op *vmi_h_ea_check(struct vmi_cpu *c, const struct vmi_op *op,
 	return vmi_next(c, op, c->r[op->reg]);
 }
 
+const struct vmi_op *vmi_h_ea_check(struct vmi_cpu *c, const struct vmi_op *op,
+	uint64_t acc)
+{
+	uint64_t at = offset(c, op);
+	unsigned seg = vmi_op_seg(op);
+
+	if (vmi_unlikely(seg > VMI_DS || (op->imm >> 16 & VMI_MEM_AL16) ||
+		at + (op->imm & 0xffff) > c->open[seg & 3]))
+		return h_ea_check_slow(c, op, acc);
+	at = (uint32_t)(at + c->r[VMI_R_SEG + seg]);
+	c->r[op->reg] = at;
+	return vmi_next(c, op, at);
+}
+
 /*
  * An instruction that is not in the table: a line in the log, once in a row
  * for each place, since a guest may try it for ever.
  */
 static void tell_unknown(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	const struct vmi_codeblock *b = (const void *)((const char *)c->enter -
-		offsetof(struct vmi_codeblock, ops));
+	const struct vmi_codeblock *b = vmi_block_of(c->enter);
 	const uint8_t *p = b->host + op->ip;
 	unsigned i, room = 0x1000 - ((uintptr_t)p & 0xfff);
 	char text[3 * VMI_INSN_MAX + 1] = "";
@@ -163,6 +178,24 @@ const struct vmi_op *vmi_h_helper(struct vmi_cpu *c, const struct vmi_op *op,
 	(void)acc;
 	vmi_helpers[vmi_op_exec(op)](c, op);
 	return vmi_next(c, op, 0);
+}
+
+/* A helper that branches and changes nothing else of what code depends on. */
+const struct vmi_op *vmi_h_helper_jump(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc)
+{
+	const struct vmi_jump *j;
+
+	(void)acc;
+	c->op = op;
+	c->rip = vmi_rip_mask(c, vmi_op_next_rip(c, op));
+	vmi_helpers[vmi_op_exec(op)](c, op);
+	c->op = NULL;
+	c->r[VMI_R_BLOCK] = c->rip;
+	j = vmi_jump_slot(c, c->rip);
+	if (!vmi_jump_is(c, j, c->rip))
+		return vmi_h_dead(c, op, 0);
+	return vmi_block_enter(c, j->op);
 }
 
 /* A helper that may have changed everything: back to the run loop. */

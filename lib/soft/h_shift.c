@@ -7,6 +7,7 @@
 struct shift {
 	uint64_t a, r;
 	unsigned n, code, bytes;
+	bool constant; /* a register by an immediate */
 };
 
 static vmi_inline uint64_t shift_shl(uint64_t a, unsigned n, unsigned bytes)
@@ -40,8 +41,9 @@ static vmi_inline uint64_t shift_ror(uint64_t a, unsigned n, unsigned bytes)
 
 /*
  * Flags, SDM 2B: the count is masked to 5 or 6 bits, and a count of 0 changes
- * nothing.  OF is defined for a count of 1; for others processors leave what
- * a count of 1 would have given.  `a` is the operand, `r` the result of n.
+ * nothing.  OF is defined for a count of 1; for others Intel's processors set
+ * what a count of 1 would have given, but for ROL and ROR of a register by
+ * an immediate, which leave it.  `a` is the operand, `r` the result of n.
  */
 static vmi_inline bool overflow(unsigned code, uint64_t a, unsigned bits)
 {
@@ -72,25 +74,30 @@ static vmi_inline bool shifted_out(unsigned code, uint64_t a, unsigned n,
 }
 
 /* Rotates touch CF and OF alone: out of line, since they make the flags. */
-vmi_noinline static void rotate_flags(struct vmi_cpu *c, bool cf, bool of)
+vmi_noinline static void rotate_flags(struct vmi_cpu *c, uint64_t mask,
+	uint64_t flags)
 {
-	vmi_flags_set(c, (vmi_flags(c) & ~(VMI_FLAG_CF | VMI_FLAG_OF)) |
-		(cf ? VMI_FLAG_CF : 0) | (of ? VMI_FLAG_OF : 0));
+	vmi_flags_set(c, (vmi_flags(c) & ~mask) | (flags & mask));
 }
 
 static vmi_inline void shift_flags(struct vmi_cpu *c, struct shift s)
 {
 	unsigned bits = s.bytes * 8;
-	bool of = overflow(s.code, s.a, bits);
+	bool rotates = s.code == VMI_EXEC_rol || s.code == VMI_EXEC_ror, cf;
+	uint64_t flags = overflow(s.code, s.a, bits) ? VMI_FLAG_OF : 0;
+	uint64_t mask = VMI_FLAG_CF;
 
-	if (s.code == VMI_EXEC_rol)
-		rotate_flags(c, s.r & 1, of);
-	else if (s.code == VMI_EXEC_ror)
-		rotate_flags(c, (s.r >> (bits - 1)) & 1, of);
+	if (rotates)
+		cf = (s.code == VMI_EXEC_rol ? s.r : s.r >> (bits - 1)) & 1;
 	else
-		vmi_cc(c, VMI_CC_SHIFT, s.bytes, s.r,
-			(shifted_out(s.code, s.a, s.n, s.bytes) ?
-				VMI_FLAG_CF : 0) | (of ? VMI_FLAG_OF : 0));
+		cf = shifted_out(s.code, s.a, s.n, s.bytes);
+	flags |= cf ? VMI_FLAG_CF : 0;
+	if (!s.constant || s.n == 1)
+		mask |= VMI_FLAG_OF;
+	if (rotates)
+		rotate_flags(c, mask, flags);
+	else
+		vmi_cc(c, VMI_CC_SHIFT, s.bytes, s.r, flags);
 }
 
 #define SHAPES "lib/soft/shift_shapes.h"

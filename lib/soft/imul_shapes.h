@@ -54,36 +54,19 @@ vmi_noinline static const struct vmi_op *H(slow)(struct vmi_cpu *c,
 	return H(done)(c, op, c->r[op->reg], b);
 }
 
-static vmi_inline const struct vmi_op *H(at)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t at)
+static vmi_inline const struct vmi_op *H(rm_at)(struct vmi_cpu *c,
+	const struct vmi_op *op, uint64_t acc, uint64_t at)
 {
 	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
 
 	if (!vmi_may_read(e, at, BYTES))
-		return H(slow)(c, op, 0);
+		return H(slow)(c, op, acc);
 	return H(done)(c, op, c->r[op->reg],
 		vmi_host_load(vmi_tlb_host(e, at), BYTES));
 }
 
-static const struct vmi_op *H(rm)(struct vmi_cpu *c, const struct vmi_op *op,
-	uint64_t acc)
-{
-	(void)acc;
-	return H(at)(c, op, vmi_ea(c, op));
-}
-
-static const struct vmi_op *H(rm_p)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	(void)acc;
-	return H(at)(c, op, vmi_ea_plain(c, op));
-}
-
-static const struct vmi_op *H(rm_pa)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(at)(c, op, vmi_ea_acc(op, acc));
-}
+#define MEM rm
+#include "lib/soft/memory_shapes.h"
 
 #undef H3
 #undef H2

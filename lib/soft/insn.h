@@ -145,7 +145,7 @@ struct vmi_row {
 	uint8_t wide;	 /* operand size in 64-bit mode: enum vmi_wide */
 	bool has_modrm;
 	bool also; /* the same opcode as the row before */
-	char mnemonic[14];
+	char mnemonic[16];
 };
 
 enum vmi_wide { VMI_WIDE_NO, VMI_WIDE_DEFAULT, VMI_WIDE_FORCED };
@@ -202,6 +202,16 @@ struct vmi_insn {
  */
 int vmi_decode(const uint8_t *bytes, size_t avail, unsigned mode,
 	struct vmi_insn *out);
+
+/* What is decoded, for a processor that lacks some features. */
+struct vmi_code {
+	const uint8_t *bytes;
+	size_t avail;
+	unsigned mode;
+	uint64_t hidden; /* a bit for each enum vmi_feature */
+};
+
+int vmi_decode_code(const struct vmi_code *code, struct vmi_insn *out);
 
 /* Bytes of operand i (0-2) of a decoded instruction; 0 for none or "M". */
 unsigned vmi_operand_bytes(const struct vmi_insn *insn, unsigned i);

@@ -17,16 +17,19 @@ static void read_frame(struct vmi_cpu *c, struct frame *f, unsigned size)
 	f->size = size;
 	f->r.has_ss = false;
 	vmi_stack_current(c, &f->st, 0);
+	vmi_stack_need(c, &f->st, size, 2);
+	vmi_stack_need(c, &f->st, 2 * size, size);
 	f->r.rip = vmi_stack_peek(c, &f->st, 0, size);
-	f->r.cs = (uint16_t)vmi_stack_peek(c, &f->st, size, size);
+	f->r.cs = (uint16_t)vmi_stack_peek(c, &f->st, size, 2);
 	f->flags = vmi_stack_peek(c, &f->st, 2 * size, size);
 }
 
 static void read_stack(struct vmi_cpu *c, struct frame *f)
 {
 	f->r.has_ss = true;
+	vmi_stack_need(c, &f->st, 4 * f->size, 2);
 	f->r.rsp = vmi_stack_peek(c, &f->st, 3 * f->size, f->size);
-	f->r.ss = (uint16_t)vmi_stack_peek(c, &f->st, 4 * f->size, f->size);
+	f->r.ss = (uint16_t)vmi_stack_peek(c, &f->st, 4 * f->size, 2);
 }
 
 /* Real-address mode; also virtual-8086 mode, with the flags of `mask`. */
@@ -69,9 +72,11 @@ static void to_vm86(struct vmi_cpu *c, struct frame *f)
 	uint16_t data[vmi_array_len(order)];
 	unsigned i;
 
+	for (i = 0; i < vmi_array_len(order); i++)
+		vmi_stack_need(c, &f->st, 20 + 4 * i, 2);
 	read_stack(c, f);
 	for (i = 0; i < vmi_array_len(order); i++)
-		data[i] = (uint16_t)vmi_stack_peek(c, &f->st, 20 + 4 * i, 4);
+		data[i] = (uint16_t)vmi_stack_peek(c, &f->st, 20 + 4 * i, 2);
 	if (f->r.rip > 0xffff)
 		vmi_raise_code(c, VMI_GP, 0);
 	vmi_rflags_set(c, f->flags, VMI_FLAGS_ALL & ~VMI_FLAG_ONE);

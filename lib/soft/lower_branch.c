@@ -68,15 +68,30 @@ void vmi_lower_links(struct builder *b)
 	b->ended = true;
 }
 
+/* A 16-bit operand size cuts the target, which is in most segments then. */
+static bool is_narrow(const struct builder *b)
+{
+	return b->insn.opsize == 2 &&
+		(b->block->key & VMI_KEY_MODE) != VMI_KEY_64;
+}
+
 /* The distance of a direct branch from the block's start, if it fits. */
 static bool branch_distance(const struct builder *b, int32_t *distance)
 {
 	int64_t d = (int64_t)b->insn.imm + b->ip + b->insn.len;
 
 	*distance = (int32_t)d;
-	/* A 16-bit operand size truncates the target: not here. */
-	return d == (int32_t)d && plain_code(b) && (b->insn.opsize != 2 ||
-		(b->block->key & VMI_KEY_MODE) == VMI_KEY_64);
+	return d == (int32_t)d && (is_narrow(b) ?
+		b->block->cs_limit >= 0xffff : plain_code(b));
+}
+
+static void set_distance(const struct builder *b, struct vmi_op *op,
+	int32_t distance)
+{
+	op->disp = distance;
+	op->bits &= (uint8_t)~VMI_OPF_IP16;
+	if (is_narrow(b))
+		op->bits |= VMI_OPF_IP16;
 }
 
 static bool can_fuse(struct builder *b, struct vmi_op *prev)
@@ -137,7 +152,7 @@ static bool fuse(struct builder *b, int32_t distance)
 	prev->scale = b->insn.opcode & 15;
 	prev->index = (uint8_t)(prev->code == VMI_EXEC_test);
 	prev->code = VMI_INNER_CMPJCC;
-	prev->disp = distance;
+	set_distance(b, prev, distance);
 	prev->len = (uint8_t)(b->ip - prev->ip + b->insn.len);
 	*vmi_lower_note(b, prev) = (struct note){ .kills = VMI_F_ARITH,
 		.forms = forms, .a = prev->reg,
@@ -159,7 +174,7 @@ static bool emit_jcc(struct builder *b)
 		return true;
 	op = vmi_lower_emit(b, VMI_EXEC_jcc, vmi_h_jcc[cc]);
 	op->imm = cc;
-	op->disp = distance;
+	set_distance(b, op, distance);
 	vmi_lower_note(b, op)->reads = VMI_F_ARITH;
 	vmi_lower_links(b);
 	return true;
@@ -208,7 +223,7 @@ static bool emit_jmp(struct builder *b)
 	if (!branch_distance(b, &distance))
 		return false;
 	op = vmi_lower_emit(b, VMI_EXEC_jmp, vmi_h_jmp);
-	op->disp = distance;
+	set_distance(b, op, distance);
 	vmi_lower_links(b);
 	return true;
 }

@@ -70,6 +70,14 @@ static struct address helper_address(struct builder *b, int mem,
 	return form ? in_t0_alone(b, a) : a;
 }
 
+static bool is_near_branch(unsigned exec)
+{
+	return exec == VMI_EXEC_jcc || exec == VMI_EXEC_jmp ||
+		exec == VMI_EXEC_call || exec == VMI_EXEC_ret ||
+		exec == VMI_EXEC_loop || exec == VMI_EXEC_loope ||
+		exec == VMI_EXEC_loopne || exec == VMI_EXEC_jcxz;
+}
+
 void vmi_lower_helper(struct builder *b, bool ends)
 {
 	const struct vmi_insn *i = &b->insn;
@@ -102,6 +110,8 @@ void vmi_lower_helper(struct builder *b, bool ends)
 	vmi_lower_note(b, op)->sees = true;
 	if (!ends)
 		op->run = vmi_quick_find(op);
+	else if (is_near_branch(i->row->exec))
+		op->run = vmi_h_helper_jump;
 	if (ends)
 		b->ended = true;
 	else

@@ -34,6 +34,9 @@ static void note_flags(struct builder *b, const struct vmi_op *op)
 		note->reads = VMI_F_ARITH;
 		note->kills = 0;
 	}
+	/* ROL and ROR by an immediate leave OF: h_shift.c. */
+	if (op->code == VMI_EXEC_rol || op->code == VMI_EXEC_ror)
+		note->kills &= ~VMI_F_O;
 	if (op->bits & VMI_OPF_MEM)
 		note->sees = true;
 }
@@ -243,14 +246,6 @@ static bool emit_setcc(struct builder *b)
 	return true;
 }
 
-static bool emit_nop(struct builder *b)
-{
-	struct vmi_op *op = vmi_lower_emit(b, VMI_EXEC_nop, vmi_h_nop);
-
-	vmi_lower_note(b, op)->passes = true;
-	return true;
-}
-
 /* r = r/m * imm; the two-operand form is an ordinary one. */
 static bool emit_imul(struct builder *b)
 {
@@ -281,7 +276,7 @@ bool vmi_lower_value(struct builder *b)
 	case VMI_EXEC_lea: return emit_lea(b);
 	case VMI_EXEC_cmovcc: return emit_cmov(b);
 	case VMI_EXEC_setcc: return emit_setcc(b);
-	case VMI_EXEC_nop: return emit_nop(b);
+	case VMI_EXEC_nop: return true;
 	case VMI_EXEC_imul: return emit_imul(b);
 	default:
 		return emit_value(b, vmi_values[b->insn.row->exec]);

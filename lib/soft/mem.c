@@ -26,7 +26,10 @@ struct page {
 
 static const struct vmi_map_entry *map_entry(struct vmi_cpu *c, uint64_t gpa)
 {
-	return vmi_view_find(vmi_cpu_vcpu(c)->vcpu.as->view, gpa);
+	const struct vmapi_vcpu *vcpu = &vmi_cpu_vcpu(c)->vcpu;
+	const struct vmapi_as *as = c->smm ? vmi_as_second(vcpu->vm) : vcpu->as;
+
+	return as ? vmi_view_find(as->view, gpa) : NULL;
 }
 
 uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable)
@@ -72,11 +75,52 @@ static struct page phys_page(struct vmi_cpu *c, uint64_t gpa)
 	return p;
 }
 
+void vmi_phys_read(struct vmi_cpu *c, uint64_t gpa, uint8_t *to,
+	unsigned bytes)
+{
+	struct page p;
+	unsigned i;
+
+	for (i = 0; i < bytes; i++) {
+		p = phys_page(c, gpa + i);
+		to[i] = p.host ? (uint8_t)vmi_host_load(p.host, 1) : 0xff;
+	}
+}
+
+void vmi_phys_write(struct vmi_cpu *c, uint64_t gpa, const uint8_t *from,
+	unsigned bytes)
+{
+	struct page p;
+	unsigned i;
+
+	for (i = 0; i < bytes; i++) {
+		p = phys_page(c, gpa + i);
+		if (!p.host || p.readonly)
+			continue;
+		if (p.logged)
+			vmi_phys_written(c, p.gpa);
+		vmi_host_store(p.host, from[i], 1);
+		if (p.code)
+			vmi_code_written(c, p.ram, p.host, 1);
+	}
+}
+
 /* -- Translation -------------------------------------------------------- */
 
 static bool canonical(const struct vmi_cpu *c, uint64_t linear)
 {
 	return !vmi_long_mode(c) || vmi_canonical(linear);
+}
+
+/*
+ * A page whose entry is that of the page before as well, as a few are (at
+ * multiples of 2 GiB): an access from there into it would be a hit.  Below 4
+ * GiB there is nothing before 0.
+ */
+static bool shares_entry(const struct vmi_cpu *c, uint64_t page)
+{
+	return vmi_tlb_index(page) == vmi_tlb_index(page - 0x1000) &&
+		(page || vmi_long_mode(c));
 }
 
 static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
@@ -85,8 +129,11 @@ static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	uint64_t page = linear & VMI_PAGE_MASK;
 	struct vmi_tlb_entry *e = vmi_tlb_entry(c, linear, who);
 	unsigned watched = vmi_debug_page(c, linear);
-	bool held = p->readonly || p->code || p->logged || watched;
+	bool held;
 
+	if (shares_entry(c, page))
+		watched |= VMI_POINT_READ;
+	held = p->readonly || p->code || p->logged || watched;
 	e->read = watched & VMI_POINT_READ ? VMI_TLB_NONE : page;
 	e->write = w->write && !held ? page : VMI_TLB_NONE;
 	e->exec = w->exec ? page : VMI_TLB_NONE;
@@ -117,12 +164,38 @@ static void note_write(struct vmi_cpu *c, struct page *p)
 	p->logged = false;
 }
 
+/*
+ * The last device page that was read and the last one that was written: the
+ * TLB has none.  What voids the TLB or jumps makes another tag.
+ */
+static bool is_device_again(const struct vmi_cpu *c, uint64_t linear,
+	unsigned access, enum vmi_tlb_kind who)
+{
+	const struct vmi_device_page *d = &c->device_page[access &
+		VMI_MEM_WRITE];
+
+	return d->page == ((linear & VMI_PAGE_MASK) | 1) &&
+		d->tag == c->jump_tag && who == c->who &&
+		access != VMI_MEM_EXEC;
+}
+
+static void note_device(struct vmi_cpu *c, uint64_t linear, unsigned access,
+	uint64_t gpa)
+{
+	c->device_page[access & VMI_MEM_WRITE] = (struct vmi_device_page){
+		.page = (linear & VMI_PAGE_MASK) | 1, .tag = c->jump_tag,
+		.gpa = gpa & VMI_PAGE_MASK };
+}
+
 static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	unsigned access, enum vmi_tlb_kind who)
 {
 	struct vmi_walk w;
 	struct page p;
 
+	if (is_device_again(c, linear, access, who))
+		return (struct page){ .gpa = (linear & 0xfff) |
+			c->device_page[access & VMI_MEM_WRITE].gpa };
 	need_canonical(c, linear, access);
 	vmi_count(&c->stats, VMI_STAT_TLB_MISSES);
 	w = vmi_walk(c, linear, access, who, true);
@@ -133,6 +206,8 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 		note_write(c, &p);
 	if (p.host && !vmi_dev_is_logged(c, w.gpa))
 		fill(c, who, linear, &w, &p);
+	if (!p.host && access != VMI_MEM_EXEC && who == c->who)
+		note_device(c, linear, access, w.gpa);
 	return p;
 }
 

@@ -38,7 +38,7 @@ vmi_noinline void vmi_store_slow(struct vmi_cpu *c, const struct vmi_op *op,
 static vmi_inline uint64_t vmi_host_load(const uint8_t *p, unsigned bytes);
 static vmi_inline void vmi_host_store(uint8_t *p, uint64_t v, unsigned bytes);
 
-#include "lib/soft/hostmem.h"
+#include "lib/hostmem.h"
 
 static vmi_inline unsigned vmi_tlb_index(uint64_t linear)
 {
@@ -47,11 +47,16 @@ static vmi_inline unsigned vmi_tlb_index(uint64_t linear)
 	return (page ^ (page >> VMI_TLB_BITS)) & (VMI_TLB_SIZE - 1);
 }
 
-/* What ordinary accesses look at. */
+/* What ordinary accesses look at; the index is made as an offset at once. */
 static vmi_inline struct vmi_tlb_entry *vmi_tlb(struct vmi_cpu *c,
 	uint64_t linear)
 {
-	return &c->tlb[vmi_tlb_index(linear)];
+	uint64_t high = linear >> (12 + VMI_TLB_BITS - VMI_TLB_SHIFT);
+	uint64_t offset = (linear >> (12 - VMI_TLB_SHIFT) ^ high) &
+		(uint64_t)(VMI_TLB_SIZE - 1) << VMI_TLB_SHIFT;
+
+	_Static_assert(sizeof(*c->tlb) == 1u << VMI_TLB_SHIFT, "a TLB entry");
+	return (struct vmi_tlb_entry *)(void *)((char *)c->tlb + offset);
 }
 
 static inline struct vmi_tlb_entry *vmi_tlb_entry(struct vmi_cpu *c,
@@ -174,6 +179,15 @@ struct vmi_seen vmi_cas(struct vmi_cpu *c, const struct vmi_op *op,
 /* The same for the processor itself: supervisor, as vmi_sys_write() is. */
 struct vmi_seen vmi_sys_cas(struct vmi_cpu *c, uint64_t linear,
 	uint64_t expected, uint64_t desired, unsigned bytes);
+
+/*
+ * Guest-physical memory of the processor itself, past translation and devices:
+ * where there is no RAM, nothing is written and ones are read.
+ */
+void vmi_phys_read(struct vmi_cpu *c, uint64_t gpa, uint8_t *to,
+	unsigned bytes);
+void vmi_phys_write(struct vmi_cpu *c, uint64_t gpa, const uint8_t *from,
+	unsigned bytes);
 
 /* TLB maintenance. */
 void vmi_tlb_flush(struct vmi_cpu *c);

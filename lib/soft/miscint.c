@@ -4,6 +4,8 @@
 #include "lib/soft/block.h"
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
+#include "lib/soft/engine.h"
+#include "lib/soft/run.h"
 #include "lib/sys/sys.h"
 
 /* -- Flags -------------------------------------------------------------- */
@@ -202,10 +204,34 @@ void vmi_do_cmpxchg16b(struct vmi_cpu *c, const struct vmi_op *op)
 
 /* -- Hints, fences, random numbers -------------------------------------- */
 
+#define SPIN_GAP   128u /* instructions between two PAUSEs of one loop, most */
+#define SPIN_FIRST 16u
+#define SPIN_MOST  4096u
+
+/*
+ * A loop of PAUSEs waits for another vcpu, whose thread may be waiting for
+ * this one's processor: it gets it.  Hypervisors have that of PAUSE-loop
+ * exiting (SDM vol. 3C 26.1.3).  Each time takes twice as many PAUSEs, since
+ * a guest may also count them to pass time, and others than this VM's threads
+ * take the processor for longer than they would have taken.
+ */
 void vmi_do_pause(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	(void)c;
+	struct vmi_spin *spin = &c->spin;
+	uint64_t now = vmi_retired(c);
+
 	(void)op;
+	if (now - spin->last > SPIN_GAP || !spin->wanted) {
+		spin->seen = 0;
+		spin->wanted = SPIN_FIRST;
+	}
+	spin->last = now;
+	if (++spin->seen < spin->wanted)
+		return;
+	spin->seen = 0;
+	if (spin->wanted < SPIN_MOST)
+		spin->wanted *= 2;
+	vmi_sys->yield();
 }
 
 void vmi_do_lfence(struct vmi_cpu *c, const struct vmi_op *op)
@@ -242,7 +268,7 @@ void vmi_do_clflush(struct vmi_cpu *c, const struct vmi_op *op)
 static void random_number(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t v = 0;
-	bool ok = vmi_sys->random(&v, sizeof(v)) == (ssize_t)sizeof(v);
+	bool ok = vmi_random(c, &v);
 
 	vmi_reg_set(c, op->base, ok ? v : 0, vmi_op_size(op));
 	vmi_flags_set(c, ok ? VMI_FLAG_CF : 0);

@@ -46,5 +46,5 @@ void vmi_do_emms(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	vmi_simd_begin(c, op);
 	vmi_mmx_enter(c);
-	c->fpu.tags = 0xffff;
+	c->fpu.full = 0;
 }

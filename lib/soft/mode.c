@@ -13,13 +13,18 @@ static uint8_t code_mode(const struct vmi_cpu *c)
 	return attr & VMAPI_X86_SEG_DB ? 32 : 16;
 }
 
-/* Base 0, 4 GiB, writable, expand-up: no check can fail. */
-static bool is_flat(const struct vmapi_x86_segment *s)
+/* Data, writable, expand-up. */
+static bool is_open(const struct vmapi_x86_segment *s)
 {
-	return s->base == 0 && s->limit == UINT32_MAX &&
-		(s->attributes & (VMAPI_X86_SEG_P | VMAPI_X86_SEG_S |
+	return (s->attributes & (VMAPI_X86_SEG_P | VMAPI_X86_SEG_S |
 			VMAPI_X86_SEG_UNUSABLE | 0xe)) ==
 		(VMAPI_X86_SEG_P | VMAPI_X86_SEG_S | 2);
+}
+
+/* Base 0 and 4 GiB of it, too: no check can fail. */
+static bool is_flat(const struct vmapi_x86_segment *s)
+{
+	return s->base == 0 && s->limit == UINT32_MAX && is_open(s);
 }
 
 static uint32_t key_of(const struct vmi_cpu *c)
@@ -67,8 +72,11 @@ void vmi_mode_changed(struct vmi_cpu *c)
 	c->who = who_of(c);
 	c->tlb = c->tlbs[is_aligning(c) ? VMI_TLB_ALIGNED : c->who];
 	/* Of ES, CS, SS and DS 64-bit code sees no base. */
-	for (n = VMI_ES; n <= VMI_DS; n++)
+	for (n = VMI_ES; n <= VMI_DS; n++) {
 		c->r[VMI_R_SEG + n] = c->mode == 64 ? 0 : c->seg[n].base;
+		c->open[n] = c->mode != 64 && is_open(&c->seg[n]) ?
+			(uint64_t)c->seg[n].limit + 1 : 0;
+	}
 	vmi_jumps_retag(c);
 }
 

@@ -90,12 +90,12 @@ static const struct {
 /* Those that Linux writes and nothing here depends on: they read as 0. */
 static const uint32_t ignored[] = {
 	0x8b,  /* BIOS_SIGN_ID: no microcode */
-	0x1d9, /* DEBUGCTL */
 };
 
 enum {
-	MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_TSC_ADJUST = 0x3b,
-	MSR_PLATFORM_INFO = 0xce, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800, MSR_X2APIC_END = 0x8ff
+	MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_SMI_COUNT = 0x34,
+	MSR_TSC_ADJUST = 0x3b, MSR_SMBASE = 0x9e, MSR_PLATFORM_INFO = 0xce,
+	MSR_DEBUGCTL = 0x1d9, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800, MSR_X2APIC_END = 0x8ff
 };
 #define MSR_EFER    0xc0000080u
 #define MSR_FS_BASE 0xc0000100u
@@ -103,8 +103,8 @@ enum {
 
 static const uint32_t special[] = {
 	MSR_TSC, MSR_APIC_BASE, MSR_TSC_ADJUST, MSR_PLATFORM_INFO,
-	MSR_TSC_DEADLINE, MSR_EFER,
-	MSR_FS_BASE, MSR_GS_BASE,
+	MSR_TSC_DEADLINE, MSR_EFER, MSR_FS_BASE, MSR_GS_BASE,
+	MSR_SMI_COUNT, MSR_SMBASE, MSR_DEBUGCTL,
 };
 
 static bool is_apic(uint32_t index)
@@ -127,10 +127,10 @@ static bool types_ok(uint64_t v, unsigned allowed)
 
 /*
  * Of IA32_MISC_ENABLE: fast strings, FOPCODE, thermal control, BTS and PEBS
- * unavailable, SpeedStep, xTPR.  MONITOR, limited CPUID and no NX are not
- * to be had.
+ * unavailable, SpeedStep, MONITOR, limited CPUID, xTPR, no NX.  There is no
+ * MONITOR to be enabled; cpuid.c obeys bits 22 and 34.
  */
-#define MISC_KNOWN 0x81188dull
+#define MISC_KNOWN 0x400c5188dull
 
 #define MTRR_TYPES 0x73u /* 0, 1, 4, 5, 6 */
 #define PAT_TYPES  0xf3u /* and 7 */
@@ -246,7 +246,11 @@ static int read_other(uint32_t index, uint64_t *value)
 	return 0;
 }
 
-int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
+/*
+ * IA32_SMBASE is there for a guest where IA32_VMX_MISC says so (SDM 4 table
+ * 2-2), which is nowhere; the host sees it, as with KVM.
+ */
+int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value, bool host)
 {
 	const struct stored *s = find_stored(index);
 
@@ -269,6 +273,15 @@ int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
 	case MSR_EFER:
 		*value = c->efer;
 		return 0;
+	case MSR_DEBUGCTL:
+		*value = c->debugctl;
+		return 0;
+	case MSR_SMI_COUNT:
+		*value = (uint32_t)c->smi_count;
+		return 0;
+	case MSR_SMBASE:
+		*value = c->smbase;
+		return host ? 0 : -EINVAL;
 	case MSR_FS_BASE:
 	case MSR_GS_BASE:
 		*value = c->seg[index == MSR_FS_BASE ? VMI_FS : VMI_GS].base;
@@ -282,15 +295,14 @@ int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
 	(VMI_EFER_SCE | VMI_EFER_LME | VMI_EFER_LMA | VMI_EFER_NXE)
 
 /* Bits of features that CPUID has; others are reserved: SDM 3A 2.2.1. */
-static uint64_t efer_known(struct vmi_cpu *c)
+uint64_t vmi_efer_known(struct vmi_cpu *c)
 {
 	uint64_t known = 0;
 	uint32_t out[4];
 
-	vmi_cpuid(c, 0x80000001, 0, out);
+	vmi_cpuid_own(c, 0x80000001, out);
 	if (out[3] >> 20 & 1)
 		known |= VMI_EFER_NXE;
-	/* SYSCALL's own bit is clear outside of 64-bit mode. */
 	if (out[3] >> 29 & 1)
 		known |= VMI_EFER_SCE | VMI_EFER_LME | VMI_EFER_LMA;
 	return known;
@@ -300,7 +312,7 @@ int vmi_efer_write(struct vmi_cpu *c, uint64_t v, bool host)
 {
 	uint64_t changed;
 
-	if (v & ~(host ? EFER_BITS : efer_known(c)))
+	if (v & ~(host ? EFER_BITS : vmi_efer_known(c)))
 		return -EINVAL;
 	if (!host)
 		v = (v & ~VMI_EFER_LMA) | (c->efer & VMI_EFER_LMA);
@@ -331,6 +343,17 @@ static int write_base(struct vmi_cpu *c, unsigned n, uint64_t v)
 	return 0;
 }
 
+static int write_smm(struct vmi_cpu *c, uint32_t index, uint64_t v, bool host)
+{
+	if (!host || v >> 32)
+		return -EINVAL;
+	if (index == MSR_SMBASE)
+		c->smbase = (uint32_t)v;
+	else
+		c->smi_count = v;
+	return 0;
+}
+
 static int write_other(struct vmi_cpu *c, uint32_t index, uint64_t v,
 	bool host)
 {
@@ -352,6 +375,12 @@ static int write_other(struct vmi_cpu *c, uint32_t index, uint64_t v,
 		return 0;
 	case MSR_PLATFORM_INFO:
 		return host ? 0 : -EINVAL;
+	case MSR_DEBUGCTL: /* branches are not recorded: bit 0 reads as 0 */
+		c->debugctl = v & VMI_DEBUGCTL_BTF;
+		return 0;
+	case MSR_SMI_COUNT:
+	case MSR_SMBASE:
+		return write_smm(c, index, v, host);
 	case MSR_EFER:
 		return vmi_efer_write(c, v, host);
 	case MSR_FS_BASE:
@@ -404,7 +433,7 @@ size_t vmi_msr_list(struct vmi_cpu *c, uint32_t *indices, size_t n)
 	uint64_t value;
 
 	for (i = 0; i < all; i++) {
-		if (vmi_msr_read(c, nth(i), &value))
+		if (vmi_msr_read(c, nth(i), &value, true))
 			continue;
 		if (count < n)
 			indices[count] = nth(i);

@@ -46,6 +46,7 @@ enum vmi_shape {
 
 #define VMI_OPF_MEM   0x01u /* base, index, scale, disp are an address */
 #define VMI_OPF_LOCK  0x02u
+#define VMI_OPF_IP16  0x02u /* of a branch: the target is cut to 16 bits */
 #define VMI_OPF_REP   0x04u /* F3 */
 #define VMI_OPF_REPNE 0x08u /* F2 */
 #define VMI_OPF_SEG   0x70u /* the segment, for strings and #SS */
@@ -83,14 +84,18 @@ enum {
 	VMI_INNER_FAULT, /* imm: #UD or #GP of decoding; reg: tell the log */
 	VMI_INNER_CMPJCC, /* compare and jump; see fuse.c */
 	VMI_INNER_USABLE, /* #NM and its like, before the limit; reg: why */
+	VMI_INNER_BRIDGE, /* the instruction ends in the next page: bridge.c */
 	VMI_INNER_LINKS	 /* not executed: the links of the branch before */
 };
 
 /* After a branch: where its two ways lead, NULL until first taken. */
 struct vmi_links {
 	const struct vmi_op *to[2];
-	uintptr_t next[2]; /* in the list of links to that block */
+	/* In the list of links to that block; or that none will be made. */
+	uintptr_t next[2];
 };
+
+#define VMI_LINK_NEVER ((uintptr_t)-1)
 
 /*
  * Whether the operation is a direct branch, whose links lie behind it: bytes
@@ -139,7 +144,7 @@ static vmi_inline const struct vmi_op *vmi_goto(struct vmi_cpu *c,
 static vmi_inline const struct vmi_op *vmi_next(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
-	return vmi_goto(c, op + 1, acc);
+	return vmi_goto(c, vmi_same(op + 1), acc);
 }
 
 /* The linear address of the memory operand. */

@@ -11,48 +11,19 @@
 #include <errno.h>
 
 #include "lib/arch/x86_routes.h"
-#include "lib/chip/ioapic.h"
-#include "lib/chip/pic.h"
-#include "lib/chip/pit.h"
-#include "lib/core/chipset.h"
 #include "lib/core/irq.h"
 #include "lib/core/region.h"
 #include "lib/core/routes.h"
 #include "lib/soft/engine.h"
+#include "lib/soft/pc_inner.h"
 #include "lib/sys/sys.h"
 
-#define MAX_VCPUS  255
 #define IOAPIC_GPA 0xfec00000ull
 #define APIC_HZ	   1000000000ull
 #define GSIS	   4096
 
 #define FERR_GSI   13
 #define FERR_PORT  0xf0
-
-enum { PORT_PIC_MASTER, PORT_PIC_SLAVE, PORT_ELCR, PORT_FERR, PORT_PIT, PORT_61,
-	MMIO_IOAPIC, N_WINDOWS };
-
-/* A range that one of the chips answers. */
-struct window {
-	struct vmi_region region;
-	struct vmi_pc *pc;
-};
-
-struct vmi_pc {
-	struct soft_vm *vm;
-	struct vmi_chip_client client;
-	struct vmi_pic pic;
-	struct vmi_ioapic ioapic;
-	struct vmi_pit pit;
-	struct vmi_apic_bus bus;
-	struct vmi_lapic *lapics[MAX_VCPUS];
-	struct soft_vcpu *bsp;
-	struct window windows[N_WINDOWS];
-	unsigned n_windows;
-	bool full, has_pit;
-	bool ignne; /* IGNNE#: software has heard of FERR# */
-	uint64_t now; /* of the call in progress */
-};
 
 /* -- Lines -------------------------------------------------------------- */
 
@@ -148,7 +119,8 @@ static void lapic_event(void *opaque, enum vmi_lapic_event event,
 		v->cpu.sipi_vector = vector;
 		vmi_event_raise(v, VMI_EVENT_SIPI);
 		break;
-	case VMI_LAPIC_SMI: /* CPUID has no SMM */
+	case VMI_LAPIC_SMI:
+		vmi_event_raise(v, VMI_EVENT_SMI);
 		break;
 	}
 }
@@ -220,10 +192,9 @@ static int lapic_send(void *opaque, struct vmi_lapic *from,
 static uint64_t lapic_tsc_time(void *opaque, uint64_t tsc)
 {
 	struct soft_vcpu *v = opaque;
-	struct soft_vm *vm = v->cpu.vm;
 	uint64_t ticks = tsc - (uint64_t)v->cpu.tsc_offset;
-	vmi_u128 ns = ((vmi_u128)ticks * 1000000000u + vm->tsc_hz - 1) /
-		vm->tsc_hz;
+	vmi_u128 ns = ((vmi_u128)ticks * 1000000000u + v->cpu.tsc_hz - 1) /
+		v->cpu.tsc_hz;
 
 	return ns > INT64_MAX ? INT64_MAX : (uint64_t)ns;
 }
@@ -234,19 +205,6 @@ static const struct vmi_lapic_ops lapic_ops = {
 	.send = lapic_send,
 	.tsc_time = lapic_tsc_time,
 };
-
-/* -- Locking ------------------------------------------------------------ */
-
-static struct vmi_pc *lock(struct soft_vm *vm)
-{
-	vm->pc->now = vmi_chipset_lock(&vm->vm);
-	return vm->pc;
-}
-
-static void unlock(struct soft_vm *vm)
-{
-	vmi_chipset_unlock(&vm->vm);
-}
 
 /* -- FERR# -------------------------------------------------------------- */
 
@@ -267,7 +225,7 @@ void vmi_ferr(struct vmi_cpu *c)
 
 	if (!pc || !pc->full)
 		vmi_raise(c, VMI_MF);
-	lock(c->vm);
+	vmi_pc_lock(c->vm);
 	if (!c->ferr) {
 		pc->ignne = false;
 		c->ferr = line(pc, FERR_GSI, true) >= 0;
@@ -277,7 +235,7 @@ void vmi_ferr(struct vmi_cpu *c)
 		c->ferr = false;
 	if (!c->ferr)
 		line(pc, FERR_GSI, false);
-	unlock(c->vm);
+	vmi_pc_unlock(c->vm);
 	if (ignored)
 		return;
 	if (!c->ferr)
@@ -314,10 +272,10 @@ static void port_write(struct vmi_pc *pc, uint16_t port, uint8_t v)
 }
 
 /* Byte-wide chips: a wider access is bytes at ascending ports. */
-static int port_access(struct vmi_region *region, struct vmi_access *a)
+static int port_access(struct vmi_region *region, struct vmapi_access *a)
 {
 	struct window *w = vmi_container_of(region, struct window, region);
-	struct vmi_pc *pc = lock(w->pc->vm);
+	struct vmi_pc *pc = vmi_pc_lock(w->pc->vm);
 	uint16_t port = (uint16_t)(region->base + a->offset);
 	uint64_t v = 0;
 	unsigned i;
@@ -332,14 +290,14 @@ static int port_access(struct vmi_region *region, struct vmi_access *a)
 	}
 	if (!a->is_write)
 		a->value = v;
-	unlock(w->pc->vm);
+	vmi_pc_unlock(w->pc->vm);
 	return 0;
 }
 
-static int ioapic_access(struct vmi_region *region, struct vmi_access *a)
+static int ioapic_access(struct vmi_region *region, struct vmapi_access *a)
 {
 	struct window *w = vmi_container_of(region, struct window, region);
-	struct vmi_pc *pc = lock(w->pc->vm);
+	struct vmi_pc *pc = vmi_pc_lock(w->pc->vm);
 
 	if (a->is_write)
 		vmi_ioapic_write(&pc->ioapic, (uint32_t)a->offset, a->bytes,
@@ -347,7 +305,7 @@ static int ioapic_access(struct vmi_region *region, struct vmi_access *a)
 	else
 		a->value = vmi_ioapic_read(&pc->ioapic, (uint32_t)a->offset,
 			a->bytes, pc->now);
-	unlock(w->pc->vm);
+	vmi_pc_unlock(w->pc->vm);
 	return 0;
 }
 
@@ -364,22 +322,22 @@ bool vmi_pc_apic_page(const struct vmi_cpu *c, uint64_t gpa)
 
 uint64_t vmi_pc_apic_read(struct vmi_cpu *c, uint64_t gpa, unsigned bytes)
 {
-	struct vmi_pc *pc = lock(c->vm);
+	struct vmi_pc *pc = vmi_pc_lock(c->vm);
 	uint64_t v = vmi_lapic_read(&vmi_cpu_vcpu(c)->lapic, gpa & 0xfff,
 		bytes, pc->now);
 
-	unlock(c->vm);
+	vmi_pc_unlock(c->vm);
 	return v;
 }
 
 void vmi_pc_apic_write(struct vmi_cpu *c, uint64_t gpa, uint64_t value,
 	unsigned bytes)
 {
-	struct vmi_pc *pc = lock(c->vm);
+	struct vmi_pc *pc = vmi_pc_lock(c->vm);
 
 	vmi_lapic_write(&vmi_cpu_vcpu(c)->lapic, gpa & 0xfff, bytes,
 		(uint32_t)value, pc->now);
-	unlock(c->vm);
+	vmi_pc_unlock(c->vm);
 }
 
 int vmi_apic_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
@@ -389,9 +347,10 @@ int vmi_apic_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
 
 	if (!c->vm->pc)
 		return -ENOENT;
-	pc = lock(c->vm);
+	vmi_turn_look(c);
+	pc = vmi_pc_lock(c->vm);
 	r = vmi_lapic_rdmsr(&vmi_cpu_vcpu(c)->lapic, index, pc->now, value);
-	unlock(c->vm);
+	vmi_pc_unlock(c->vm);
 	return r;
 }
 
@@ -402,9 +361,12 @@ int vmi_apic_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value)
 
 	if (!c->vm->pc)
 		return -ENOENT;
-	pc = lock(c->vm);
+	vmi_turn_look(c);
+	pc = vmi_pc_lock(c->vm);
 	r = vmi_lapic_wrmsr(&vmi_cpu_vcpu(c)->lapic, index, value, pc->now);
-	unlock(c->vm);
+	vmi_pc_unlock(c->vm);
+	if (vmi_turn_is_late(c))
+		vmi_event_raise(vmi_cpu_vcpu(c), VMI_EVENT_PROD);
 	if (index == VMI_MSR_APIC_BASE) {
 		c->apic_base = vmi_cpu_vcpu(c)->lapic.s.base_msr;
 		vmi_tlb_flush(c);
@@ -418,9 +380,9 @@ uint64_t vmi_cr8_read(struct vmi_cpu *c)
 
 	if (!c->vm->pc)
 		return c->cr8;
-	lock(c->vm);
+	vmi_pc_lock(c->vm);
 	v = vmi_lapic_tpr(&vmi_cpu_vcpu(c)->lapic) >> 4;
-	unlock(c->vm);
+	vmi_pc_unlock(c->vm);
 	return v;
 }
 
@@ -429,10 +391,16 @@ void vmi_cr8_write(struct vmi_cpu *c, uint64_t v)
 	c->cr8 = v;
 	if (!c->vm->pc)
 		return;
-	lock(c->vm);
+	vmi_pc_lock(c->vm);
 	vmi_lapic_set_tpr(&vmi_cpu_vcpu(c)->lapic, (uint8_t)(v << 4));
-	unlock(c->vm);
+	vmi_pc_unlock(c->vm);
 	c->irq_pending = true;
+}
+
+void vmi_cr8_lowers(struct vmi_cpu *c)
+{
+	if (c->vm->vm.x86_exit_flags & VMAPI_X86_EXIT_TPR)
+		vmi_event_raise(vmi_cpu_vcpu(c), VMI_EVENT_TPR);
 }
 
 /* -- The processor's side ----------------------------------------------- */
@@ -442,12 +410,16 @@ void vmi_cr8_write(struct vmi_cpu *c, uint64_t v)
  * as ExtINT before anything runs ("virtual wire"); where there is none, an
  * APIC that nobody has enabled yet passes the PIC through all the same.
  */
-static bool pic_wired(const struct soft_vcpu *v)
+static bool pic_asks(const struct soft_vcpu *v)
 {
-	return v == v->cpu.vm->pc->bsp && v->cpu.vm->pc->full &&
-		!vmi_lapic_sw_enabled(&v->lapic);
+	const struct vmi_pc *pc = v->cpu.vm->pc;
+	bool intr = pc->full ? vmi_pic_intr(&pc->pic) : v->lapic.s.lint[0];
+
+	return vmi_lapic_extint(&v->lapic) ||
+		(v == pc->bsp && intr && !vmi_lapic_sw_enabled(&v->lapic));
 }
 
+/* A PIC that is elsewhere is asked by core, at a window for its interrupt. */
 static int acknowledge(struct vmi_pc *pc, struct soft_vcpu *v)
 {
 	struct vmi_lapic *l = &v->lapic;
@@ -455,20 +427,19 @@ static int acknowledge(struct vmi_pc *pc, struct soft_vcpu *v)
 
 	if (vector >= 0)
 		return vmi_lapic_accept(l);
-	if (vmi_lapic_extint(l)) {
-		vmi_lapic_extint_ack(l);
-		return vmi_pic_ack(&pc->pic);
+	if (!pic_asks(v))
+		return -1;
+	if (!pc->full) {
+		v->cpu.window_wanted = true;
+		return -1;
 	}
-	if (pic_wired(v) && vmi_pic_intr(&pc->pic))
-		return vmi_pic_ack(&pc->pic);
-	return -1;
+	vmi_lapic_extint_ack(l);
+	return vmi_pic_ack(&pc->pic);
 }
 
-static bool more(struct vmi_pc *pc, struct soft_vcpu *v)
+static bool more(const struct soft_vcpu *v)
 {
-	return vmi_lapic_pending(&v->lapic) >= 0 ||
-		vmi_lapic_extint(&v->lapic) ||
-		(pic_wired(v) && vmi_pic_intr(&pc->pic));
+	return vmi_lapic_pending(&v->lapic) >= 0 || pic_asks(v);
 }
 
 int vmi_pc_acknowledge(struct soft_vcpu *v)
@@ -478,20 +449,58 @@ int vmi_pc_acknowledge(struct soft_vcpu *v)
 
 	if (!v->cpu.vm->pc)
 		return -1;
-	pc = lock(v->cpu.vm);
+	pc = vmi_pc_lock(v->cpu.vm);
 	vector = acknowledge(pc, v);
-	v->cpu.irq_pending = more(pc, v);
-	unlock(v->cpu.vm);
+	v->cpu.irq_pending = more(v);
+	vmi_pc_unlock(v->cpu.vm);
 	return vector;
+}
+
+int vmi_pc_lint(struct vmapi_vcpu *vcpu, enum vmi_lint input, bool high,
+	int *delivery)
+{
+	static const struct vmi_msi_msg extint = {
+		.delivery = VMI_DELIVER_EXTINT, .level = true };
+	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
+
+	vmi_pc_lock(v->cpu.vm);
+	if (input == VMI_LINT_EXTINT)
+		*delivery = vmi_lapic_deliver(&v->lapic, &extint);
+	else
+		*delivery = vmi_lapic_set_lint(&v->lapic,
+			input == VMI_LINT1, high);
+	vmi_pc_unlock(v->cpu.vm);
+	if (input == VMI_LINT0 && high)
+		vmi_event_raise(v, VMI_EVENT_IRQ);
+	return 0;
+}
+
+int vmi_pc_remote_read(struct vmapi_vcpu *vcpu, unsigned reg, uint32_t *value)
+{
+	uint8_t page[VMI_LAPIC_PAGE];
+	const uint8_t *at = page + 16 * reg;
+	int err = vmi_pc_lapic_get(vmi_soft_vcpu(vcpu), page);
+
+	if (!err)
+		*value = (uint32_t)at[0] | (uint32_t)at[1] << 8 |
+			(uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+	return err;
+}
+
+void vmi_pc_extint_ack(struct soft_vcpu *v)
+{
+	vmi_pc_lock(v->cpu.vm);
+	vmi_lapic_extint_ack(&v->lapic);
+	vmi_pc_unlock(v->cpu.vm);
 }
 
 void vmi_pc_init_ipi(struct soft_vcpu *v)
 {
 	if (!v->cpu.vm->pc)
 		return;
-	lock(v->cpu.vm);
+	vmi_pc_lock(v->cpu.vm);
 	vmi_lapic_init_ipi(&v->lapic);
-	unlock(v->cpu.vm);
+	vmi_pc_unlock(v->cpu.vm);
 }
 
 /* -- The backend's side ------------------------------------------------- */
@@ -554,9 +563,9 @@ int vmi_pc_msi_send(struct vmapi_vm *vm, const struct vmapi_msi *msi,
 		return vmi_fail(-EINVAL, "vm",
 			"%#llx is not the address of an MSI",
 			(unsigned long long)msi->address);
-	lock(vmi_soft_vm(vm));
+	vmi_pc_lock(vmi_soft_vm(vm));
 	*delivery = vmi_apic_bus_deliver(&pc->bus, &msg);
-	unlock(vmi_soft_vm(vm));
+	vmi_pc_unlock(vmi_soft_vm(vm));
 	return 0;
 }
 
@@ -566,32 +575,6 @@ void vmi_pc_legacy_cut(struct vmapi_vm *vm, bool cut)
 
 	if (pc && pc->has_pit)
 		vmi_pit_cut(&pc->pit, cut, vmi_soft_clock(vm));
-}
-
-int vmi_pc_lapic_get(struct soft_vcpu *v, uint8_t *page)
-{
-	struct vmi_pc *pc;
-
-	if (!v->cpu.vm->pc)
-		return -ENOTSUP;
-	pc = lock(v->cpu.vm);
-	vmi_lapic_kvm_get(&v->lapic, page, pc->now);
-	unlock(v->cpu.vm);
-	return 0;
-}
-
-int vmi_pc_lapic_set(struct soft_vcpu *v, const uint8_t *page)
-{
-	struct vmi_pc *pc;
-	int r;
-
-	if (!v->cpu.vm->pc)
-		return -ENOTSUP;
-	pc = lock(v->cpu.vm);
-	r = vmi_lapic_kvm_set(&v->lapic, page, pc->now);
-	unlock(v->cpu.vm);
-	vmi_event_raise(v, VMI_EVENT_IRQ);
-	return r;
 }
 
 /* -- Time --------------------------------------------------------------- */
@@ -755,12 +738,12 @@ int vmi_pc_vcpu_add(struct soft_vcpu *v)
 
 	if (!pc)
 		return 0;
-	lock(v->cpu.vm);
+	vmi_pc_lock(v->cpu.vm);
 	vmi_lapic_init(&v->lapic, &config, &lapic_ops, v);
 	pc->lapics[pc->bus.n++] = &v->lapic;
 	if (config.bsp)
 		pc->bsp = v;
-	unlock(v->cpu.vm);
+	vmi_pc_unlock(v->cpu.vm);
 	return 0;
 }
 
@@ -771,21 +754,21 @@ void vmi_pc_vcpu_remove(struct soft_vcpu *v)
 
 	if (!pc)
 		return;
-	lock(v->cpu.vm);
+	vmi_pc_lock(v->cpu.vm);
 	for (i = 0; i < pc->bus.n; i++) {
 		if (pc->lapics[i] == &v->lapic)
 			pc->lapics[i] = pc->lapics[--pc->bus.n];
 	}
 	if (pc->bsp == v)
 		pc->bsp = NULL;
-	unlock(v->cpu.vm);
+	vmi_pc_unlock(v->cpu.vm);
 }
 
 void vmi_pc_vcpu_reset(struct soft_vcpu *v)
 {
 	if (!v->cpu.vm->pc)
 		return;
-	lock(v->cpu.vm);
+	vmi_pc_lock(v->cpu.vm);
 	vmi_lapic_reset(&v->lapic);
-	unlock(v->cpu.vm);
+	vmi_pc_unlock(v->cpu.vm);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ports: IN, OUT, INS, OUTS and who may use them. */
 #include "lib/soft/device.h"
+#include "lib/soft/smm.h"
 #include "lib/soft/strings.h"
 #include "lib/soft/value.h"
 
@@ -73,6 +74,12 @@ void vmi_port_out(struct vmi_cpu *c, uint16_t port, uint64_t v,
 	vmi_dev_write(c, VMI_SPACE_PORT, port, v, bytes);
 }
 
+static void begin(struct vmi_cpu *c, const struct vmi_op *op, uint16_t port,
+	uint32_t what)
+{
+	vmi_smm_port(c, op, what | VMI_PORT_AT(port));
+}
+
 /* Operand size 8 does not exist: REX.W is without effect. */
 static unsigned port_bytes(const struct vmi_op *op)
 {
@@ -93,6 +100,7 @@ void vmi_do_in(struct vmi_cpu *c, const struct vmi_op *op)
 	uint16_t port = port_of(c, op);
 
 	vmi_io_check(c, port, bytes);
+	begin(c, op, port, VMI_PORT_IN | VMI_PORT_BYTES(bytes));
 	vmi_reg_set(c, VMI_RAX, vmi_port_in(c, port, bytes), bytes);
 }
 
@@ -102,6 +110,7 @@ void vmi_do_out(struct vmi_cpu *c, const struct vmi_op *op)
 	uint16_t port = port_of(c, op);
 
 	vmi_io_check(c, port, bytes);
+	begin(c, op, port, VMI_PORT_BYTES(bytes));
 	vmi_port_out(c, port, vmi_reg(c, VMI_RAX, bytes), bytes);
 }
 
@@ -129,16 +138,21 @@ static void outs_one(struct vmi_cpu *c, const struct vmi_op *op,
 	vmi_str_step(c, op, VMI_RSI, bytes);
 }
 
-static void repeat(struct vmi_cpu *c, const struct vmi_op *op,
+static void repeat(struct vmi_cpu *c, const struct vmi_op *op, uint32_t what,
 	void (*one)(struct vmi_cpu *, const struct vmi_op *, unsigned))
 {
 	unsigned bytes = port_bytes(op);
+
+	what |= VMI_PORT_STRING | VMI_PORT_BYTES(bytes);
+	if (op->bits & (VMI_OPF_REP | VMI_OPF_REPNE))
+		what |= VMI_PORT_REP;
 
 	/* Permission is asked for even if nothing is to be done. */
 	vmi_io_check(c, (uint16_t)c->r[VMI_RDX], bytes);
 	if (!vmi_str_count(c, op))
 		return;
 	for (;;) {
+		begin(c, op, (uint16_t)c->r[VMI_RDX], what);
 		one(c, op, bytes);
 		if (!vmi_str_did(c, op, 1))
 			return;
@@ -149,10 +163,10 @@ static void repeat(struct vmi_cpu *c, const struct vmi_op *op,
 
 void vmi_do_ins(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	repeat(c, op, ins_one);
+	repeat(c, op, VMI_PORT_IN, ins_one);
 }
 
 void vmi_do_outs(struct vmi_cpu *c, const struct vmi_op *op)
 {
-	repeat(c, op, outs_one);
+	repeat(c, op, 0, outs_one);
 }

@@ -31,11 +31,9 @@ static vmi_inline const struct vmi_op *H(product)(struct vmi_cpu *c,
 {
 	uint64_t low = vmi_trunc((uint64_t)p, BYTES);
 
-	if (vmi_unlikely(!low))
-		return vmi_h_helper(c, op, 0);
 	c->r[VMI_RAX] = low;
 	c->r[VMI_RDX] = vmi_trunc((uint64_t)(p >> (8 * BYTES)), BYTES);
-	vmi_cc(c, VMI_CC_SHIFT, BYTES, low,
+	vmi_cc(c, VMI_CC_MUL, BYTES, low,
 		wide ? VMI_FLAG_CF | VMI_FLAG_OF : 0);
 	return vmi_next(c, op, low);
 }

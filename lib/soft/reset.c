@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The state after power-on and after INIT: SDM 3A table 9-1. */
+#include "lib/soft/smm.h"
 #include "lib/soft/system.h"
 
 #define APIC_BASE_RESET 0xfee00000ull
 #define APIC_BASE_BSP	0x100ull
 #define APIC_BASE_ON	0x800ull
-#define CPUID_VERSION	0x000106a5u
 #define MXCSR_RESET	0x1f80
 
 static void reset_segments(struct vmi_cpu *c)
@@ -36,20 +36,23 @@ static void reset_power_on(struct vmi_cpu *c)
 
 	c->cr0 = VMI_CR0_CD | VMI_CR0_NW | VMI_CR0_ET;
 	c->fpu = (struct vmi_fpu){
-		.control = 0x40, .tags = 0x5555, .mxcsr = MXCSR_RESET,
+		.control = 0x40, .full = 0xff, .mxcsr = MXCSR_RESET,
 	};
 	c->xcr0 = 1;
 	c->star = c->lstar = c->cstar = c->sfmask = c->kernel_gs_base = 0;
 	c->sysenter_cs = c->sysenter_esp = c->sysenter_eip = 0;
 	c->pat = 0x0007040600070406ull;
 	c->tsc_aux = 0;
-	c->misc_enable = 1; /* fast strings */
+	c->misc_enable = 0x1801; /* fast strings; no BTS, no PEBS */
 	c->mtrr_def = 0;
 	for (i = 0; i < vmi_array_len(c->mtrr_fixed); i++)
 		c->mtrr_fixed[i] = 0;
 	for (i = 0; i < vmi_array_len(c->mtrr_var); i++)
 		c->mtrr_var[i] = 0;
 	c->mcg_status = 0;
+	c->debugctl = 0;
+	c->smbase = VMI_SMBASE_RESET;
+	c->smi_count = 0;
 	c->tsc_adjust = 0;
 	c->apic_base = APIC_BASE_RESET | APIC_BASE_ON |
 		(c->index ? 0 : APIC_BASE_BSP);
@@ -62,6 +65,8 @@ static void reset_events(struct vmi_cpu *c)
 {
 	c->shadow = 0;
 	c->nmi_masked = false;
+	c->smm = c->smi_pending = c->smm_inside_nmi = c->latched_init = false;
+	c->port.what = 0;
 	c->nmi_pending = 0;
 	c->halted = false;
 	c->fault_pending = false;
@@ -76,11 +81,13 @@ static void reset_events(struct vmi_cpu *c)
 
 void vmi_cpu_reset(struct vmi_cpu *c, bool init)
 {
+	uint32_t version[4];
 	unsigned i;
 
+	vmi_cpuid_own(c, 1, version);
 	for (i = 0; i < VMI_NREGS; i++)
 		c->r[i] = 0;
-	c->r[VMI_RDX] = CPUID_VERSION;
+	c->r[VMI_RDX] = version[0];
 	/* INIT keeps CD and NW as they were. */
 	c->cr0 &= VMI_CR0_CD | VMI_CR0_NW;
 	c->cr0 |= VMI_CR0_ET;

@@ -7,10 +7,6 @@
  * may have changed everything.  A fault, and an access that the application
  * has to answer, jump here out of the instruction with longjmp(), which has
  * changed nothing yet; c->op says which instruction it was.
- *
- * What an instruction boundary looks for, in the order of SDM 3A table 6-2:
- * the pending fault, INIT and SIPI, traps of the instruction before, NMI,
- * interrupts, then the instruction.
  */
 #include "lib/soft/run.h"
 
@@ -22,8 +18,10 @@
 #include "lib/soft/branch.h"
 #include "lib/soft/device.h"
 #include "lib/soft/engine.h"
+#include "lib/soft/event.h"
 #include "lib/soft/exit.h"
-#include "lib/soft/pc.h"
+#include "lib/soft/operand.h"
+#include "lib/soft/turn.h"
 #include "lib/sys/sys.h"
 
 /* Instructions between two looks at the clock: some tens of microseconds. */
@@ -128,14 +126,9 @@ void vmi_exclusive_end(struct vmi_cpu *c)
 
 /* -- Counting ----------------------------------------------------------- */
 
-static uint64_t retired(const struct vmi_cpu *c)
-{
-	return c->icount + (uint64_t)(c->slice - c->budget);
-}
-
 static void slice_set(struct vmi_cpu *c, int64_t n)
 {
-	c->icount = retired(c);
+	c->icount = vmi_retired(c);
 	c->slice = c->budget = n;
 	atomic_store_explicit(&c->stats.value[VMI_STAT_INSTRUCTIONS],
 		c->icount, memory_order_relaxed);
@@ -173,154 +166,6 @@ static void undo(struct vmi_cpu *c, int why)
 	c->op = NULL;
 }
 
-/* -- Events ------------------------------------------------------------- */
-
-void vmi_event_raise(struct soft_vcpu *v, unsigned events)
-{
-	static const uint64_t one = 1;
-
-	atomic_fetch_or(&v->cpu.event, events);
-	if (atomic_load(&v->sleeping))
-		vmi_sys->write(v->wake, &one, sizeof(one));
-}
-
-static void event_clear(struct vmi_cpu *c, unsigned events)
-{
-	atomic_fetch_and(&c->event, ~events);
-}
-
-void vmi_soft_eoi(struct soft_vcpu *v, unsigned vector)
-{
-	v->eoi[vector / 64] |= 1ull << (vector % 64);
-	vmi_event_raise(v, VMI_EVENT_EOI);
-}
-
-static bool is_blocked(const struct vmi_cpu *c)
-{
-	return c->debug.flags & VMAPI_DEBUG_BLOCK_IRQ;
-}
-
-static bool can_interrupt(const struct vmi_cpu *c)
-{
-	return (c->rflags & VMI_FLAG_IF) && !c->shadow;
-}
-
-/* One waits: queued by the application, or a controller's. */
-static bool has_interrupt(const struct vmi_cpu *c)
-{
-	return c->injected >= 0 || (c->irq_pending && !is_blocked(c));
-}
-
-/* MOV SS holds off debug traps too: SDM 3A 6.8.3. */
-static bool can_trap(const struct vmi_cpu *c)
-{
-	return c->trap_pending && !(c->shadow & 1);
-}
-
-/* STI holds them back for an instruction as MOV SS does: SDM 2B, STI. */
-static bool can_nmi(const struct vmi_cpu *c)
-{
-	return c->nmi_pending && !c->nmi_masked && !c->shadow &&
-		!is_blocked(c);
-}
-
-void vmi_nmi_raise(struct soft_vcpu *v)
-{
-	atomic_fetch_add(&v->cpu.nmi_arrived, 1);
-	vmi_event_raise(v, VMI_EVENT_NMI);
-}
-
-/*
- * One is held behind the one being handled (SDM 3A 6.7.1).  Two that come
- * between two looks would have come to a real processor an instruction apart:
- * the first is taken, the second held.
- */
-static void look_at_nmi(struct vmi_cpu *c)
-{
-	unsigned limit = c->nmi_masked ? 1 : 2;
-	unsigned n;
-
-	event_clear(c, VMI_EVENT_NMI);
-	n = c->nmi_pending + atomic_exchange(&c->nmi_arrived, 0);
-	c->nmi_pending = (uint8_t)(n < limit ? n : limit);
-}
-
-static void look_at_init(struct soft_vcpu *v, unsigned events)
-{
-	struct vmi_cpu *c = &v->cpu;
-
-	if (events & VMI_EVENT_INIT) {
-		event_clear(c, VMI_EVENT_INIT);
-		vmi_pc_init_ipi(v);
-		vmi_cpu_reset(c, true);
-		c->halted = false;
-		c->mp_state = v->vcpu.id ? VMAPI_X86_MP_INIT_RECEIVED :
-			VMAPI_X86_MP_RUNNABLE;
-	}
-	if (events & VMI_EVENT_SIPI) {
-		event_clear(c, VMI_EVENT_SIPI);
-		if (c->mp_state != VMAPI_X86_MP_INIT_RECEIVED)
-			return;
-		/* SDM 3A 8.4.3: CS:IP is vector << 8 : 0. */
-		c->seg[VMI_CS].selector = (uint16_t)(c->sipi_vector << 8);
-		c->seg[VMI_CS].base = (uint64_t)c->sipi_vector << 12;
-		c->r[VMI_R_SEG + VMI_CS] = c->seg[VMI_CS].base;
-		c->rip = 0;
-		c->mp_state = VMAPI_X86_MP_RUNNABLE;
-		vmi_mode_changed(c);
-	}
-}
-
-/* Deliver what is due before the next instruction.  May raise. */
-static void deliver_pending(struct soft_vcpu *v)
-{
-	struct vmi_cpu *c = &v->cpu;
-	struct vmi_event e = { .kind = VMI_EV_EXTERNAL };
-	int vector;
-
-	if (!c->fault_pending && can_trap(c)) {
-		c->fault = (struct vmi_fault){ .vector = VMI_DB,
-			.dr6 = c->dr6_pending };
-		c->fault_pending = true;
-		c->trap_pending = false;
-		c->dr6_pending = 0;
-	}
-	if (c->fault_pending) {
-		c->fault_pending = false;
-		c->halted = false; /* the trap of a HLT ends it */
-		vmi_deliver_fault(c);
-		return;
-	}
-	if (can_nmi(c)) {
-		c->nmi_pending--;
-		c->nmi_masked = true;
-		c->halted = false;
-		e.kind = VMI_EV_NMI;
-		e.vector = VMI_NMI;
-		e.return_rip = c->rip;
-		vmi_deliver(c, &e);
-		return;
-	}
-	if (!can_interrupt(c) || !has_interrupt(c))
-		return;
-	vector = c->injected;
-	c->injected = -1;
-	if (vector < 0)
-		vector = vmi_pc_acknowledge(v);
-	if (vector < 0)
-		return;
-	c->halted = false;
-	e.vector = (uint8_t)vector;
-	e.return_rip = c->rip;
-	vmi_deliver(c, &e);
-}
-
-static bool wants_delivery(const struct vmi_cpu *c)
-{
-	return c->fault_pending || can_trap(c) || can_nmi(c) ||
-		(has_interrupt(c) && can_interrupt(c));
-}
-
 /* -- Instructions ------------------------------------------------------- */
 
 static void execute(struct vmi_cpu *c, const struct vmi_op *op)
@@ -345,18 +190,22 @@ static bool must_step(const struct vmi_cpu *c)
 
 /* What the instruction began with. */
 struct before {
-	bool tf;
+	bool tf, btf;
 	uint8_t shadow;
+	uint64_t behind; /* where it goes on unless it is a branch */
 };
 
 /*
  * Whether a single-step trap follows: if the instruction began with TF (SDM
  * 3B 17.3.1.4), but not if it was INT n, which cleared TF on its way into the
- * handler, nor if it was MOV SS.
+ * handler, nor if it was MOV SS; with DEBUGCTL.BTF only if it was a branch
+ * that was taken (17.4.3), which a branch to the very next instruction is not
+ * here.
  */
 static bool is_traced(const struct vmi_cpu *c, const struct before *was)
 {
-	return was->tf && !(c->shadow & 1) && !c->delivered;
+	return was->tf && !(c->shadow & 1) && !c->delivered &&
+		!(was->btf && c->rip == was->behind);
 }
 
 static void after_step(struct vmi_cpu *c, const struct before *was)
@@ -377,7 +226,7 @@ static void after_element(struct vmi_cpu *c)
 static int step(struct vmi_cpu *c)
 {
 	struct before was = { .tf = c->rflags & VMI_FLAG_TF,
-		.shadow = c->shadow };
+		.btf = c->debugctl & VMI_DEBUGCTL_BTF, .shadow = c->shadow };
 	const struct vmi_op *op;
 
 	if (vmi_debug_stops(c))
@@ -393,6 +242,7 @@ static int step(struct vmi_cpu *c)
 	c->budget = 0;
 	c->enter = op;
 	c->delivered = false;
+	was.behind = vmi_rip_mask(c, vmi_op_next_rip(c, op + 1));
 	vmi_debug_begin(c);
 	execute(c, op + 1);
 	after_step(c, &was);
@@ -402,8 +252,16 @@ static int step(struct vmi_cpu *c)
 static bool attention(const struct vmi_cpu *c)
 {
 	return c->budget <= 0 || c->halted || c->shutdown || must_step(c) ||
-		wants_delivery(c) ||
+		vmi_wants_delivery(c) ||
 		atomic_load_explicit(&c->event, memory_order_relaxed);
+}
+
+/* Who raised an event may lift the floor when it has been seen to already. */
+static void lower_floor(struct vmi_cpu *c)
+{
+	if (vmi_unlikely(atomic_load_explicit(&c->floor,
+		memory_order_relaxed)) && !atomic_load(&c->event))
+		vmi_event_clear(c, 0);
 }
 
 static const struct vmi_op *next_block(struct vmi_cpu *c)
@@ -438,12 +296,11 @@ static int guest(struct soft_vcpu *v)
 		vmi_debug_delivered(c);
 		return WENT_ON;
 	}
-	if (wants_delivery(c) && !c->io.replay) {
-		deliver_pending(v);
+	if (vmi_wants_delivery(c) && !c->io.replay) {
+		vmi_deliver_pending(v);
 		vmi_dev_done(c);
-		vmi_debug_delivered(c);
 		/* Another event comes before the handler's first instruction. */
-		if (wants_delivery(c))
+		if (vmi_debug_delivered(c) || vmi_wants_delivery(c))
 			return WENT_ON;
 	}
 	if (c->shutdown || c->halted || c->budget <= 0)
@@ -451,6 +308,7 @@ static int guest(struct soft_vcpu *v)
 	if (must_step(c))
 		return step(c);
 	do {
+		lower_floor(c);
 		op = next_block(c);
 		if (!op)
 			return NO_CODE;
@@ -482,7 +340,7 @@ static bool exit_eoi(struct soft_vcpu *v, struct vmapi_exit *x)
 		x->u.eoi.vector = vector;
 		return true;
 	}
-	event_clear(&v->cpu, VMI_EVENT_EOI);
+	vmi_event_clear(&v->cpu, VMI_EVENT_EOI);
 	return false;
 }
 
@@ -499,8 +357,6 @@ static void sleep_halted(struct soft_vcpu *v)
 		fds[1].events = POLLIN;
 		n = 2;
 	}
-	vmi_gate_leave(&v->vcpu);
-	vmi_count(&v->cpu.stats, VMI_STAT_HALT_EXITS);
 	atomic_store(&v->sleeping, 1);
 	if (!atomic_load(&v->cpu.event))
 		vmi_sys->poll(fds, n, -1);
@@ -509,6 +365,16 @@ static void sleep_halted(struct soft_vcpu *v)
 		vmi_sys->read(v->wake, &drain, sizeof(drain));
 	if (n == 2 && fds[1].revents)
 		vmi_vm_service(vm);
+}
+
+static void rest(struct soft_vcpu *v)
+{
+	vmi_count(&v->cpu.stats, VMI_STAT_HALT_EXITS);
+	vmi_gate_leave(&v->vcpu);
+	if (v->cpu.vm->turns.on)
+		vmi_turn_idle(v);
+	else
+		sleep_halted(v);
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
 }
@@ -520,28 +386,35 @@ static bool look_at_events(struct soft_vcpu *v, struct vmapi_exit *x)
 	unsigned events = atomic_load(&c->event);
 
 	if (events & VMI_EVENT_PROD) {
-		event_clear(c, VMI_EVENT_PROD);
+		vmi_event_clear(c, VMI_EVENT_PROD);
 		vmi_gate_leave(&v->vcpu);
 		vmi_gate_enter(&v->vcpu);
 		look_at_maps(v);
 	}
+	if (events & VMI_EVENT_TURN)
+		vmi_event_clear(c, VMI_EVENT_TURN);
 	if (events & VMI_EVENT_CODE)
 		vmi_mail_read(c);
 	if ((events & VMI_EVENT_EOI) && exit_eoi(v, x))
 		return true;
 	if (events & VMI_EVENT_NMI)
-		look_at_nmi(c);
+		vmi_look_at_nmi(c);
+	if (events & VMI_EVENT_SMI) {
+		vmi_event_clear(c, VMI_EVENT_SMI);
+		c->smi_pending = true;
+	}
 	if (events & VMI_EVENT_IRQ) {
-		event_clear(c, VMI_EVENT_IRQ);
+		vmi_event_clear(c, VMI_EVENT_IRQ);
 		c->irq_pending = true;
 	}
-	if (events & (VMI_EVENT_INIT | VMI_EVENT_SIPI))
-		look_at_init(v, events);
-	if (events & VMI_EVENT_KICK) {
-		event_clear(c, VMI_EVENT_KICK);
-		return exit_with(x, VMAPI_EXIT_KICK);
+	if (events & VMI_EVENT_TPR) {
+		vmi_event_clear(c, VMI_EVENT_TPR);
+		x->u.tpr.cr8 = c->cr8;
+		return exit_with(x, VMAPI_EXIT_TPR);
 	}
-	return false;
+	if (events & (VMI_EVENT_INIT | VMI_EVENT_SIPI))
+		vmi_look_at_init(v, events);
+	return vmi_exit_asked(c, events, x);
 }
 
 /* At a boundary, before running on.  True: exit. */
@@ -556,22 +429,22 @@ static bool boundary(struct soft_vcpu *v, struct vmapi_exit *x)
 		return true;
 	if (look_at_events(v, x))
 		return true;
-	if (c->window_wanted && can_interrupt(c) && c->injected < 0) {
+	if (c->window_wanted && vmi_can_interrupt(c) && c->injected < 0) {
 		c->window_wanted = false;
 		return exit_with(x, VMAPI_EXIT_IRQ_WINDOW);
 	}
 	if (c->mp_state != VMAPI_X86_MP_RUNNABLE) {
-		sleep_halted(v);
+		rest(v);
 		return false;
 	}
-	if (c->halted && !wants_delivery(c)) {
+	if (c->halted && !vmi_wants_delivery(c)) {
 		if (!c->vm->pc) {
 			c->halted = false;
 			vmi_debug_forget(c);
 			x->flags |= VMAPI_EXIT_RETIRED;
 			return exit_with(x, VMAPI_EXIT_HALT);
 		}
-		sleep_halted(v);
+		rest(v);
 	}
 	return false;
 }
@@ -589,6 +462,8 @@ static void look_at_clock(struct soft_vcpu *v)
 {
 	struct vmapi_vm *vm = v->vcpu.vm;
 
+	if (v->cpu.vm->turns.on)
+		vmi_turn_account(v);
 	if (vm->chipset && vmi_chipset_is_due(vm, vmi_soft_clock(vm)))
 		step_out(v, vmi_vm_service);
 }
@@ -631,9 +506,13 @@ static bool is_watched(const struct vmi_cpu *c)
 		(c->vm->vm.ctx->trace_mask & VMAPI_TRACE_INSN);
 }
 
-/* A store was all that the instruction had to do, and it was done. */
+/* Its one access was all that the instruction had to do, and it was done. */
 static void retire_plain(struct vmi_cpu *c)
 {
+	const struct vmi_io_entry *e = &c->io.entry[0];
+
+	if (!e->is_write)
+		vmi_reg_set(c, VMI_RAX, e->value, e->bytes);
 	c->rip = vmi_rip_mask(c, c->rip + c->io.plain);
 	slice_set(c, 1);
 	c->budget = 0;
@@ -656,6 +535,21 @@ static bool finish_io(struct soft_vcpu *v, struct vmapi_exit *x)
 	return false;
 }
 
+static void pass_turn(struct soft_vcpu *v)
+{
+	vmi_gate_leave(&v->vcpu);
+	vmi_turn_pass(v);
+	vmi_gate_enter(&v->vcpu);
+	look_at_maps(v);
+}
+
+static int64_t slice_of(struct soft_vcpu *v, uint64_t left)
+{
+	if (left > SLICE)
+		left = SLICE;
+	return v->cpu.vm->turns.on ? vmi_turn_slice(v, left) : (int64_t)left;
+}
+
 static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 {
 	struct vmi_cpu *c = &v->cpu;
@@ -666,19 +560,25 @@ static void run_on(struct soft_vcpu *v, uint64_t end, struct vmapi_exit *x)
 			return;
 		if (boundary(v, x))
 			return;
+		if (c->vm->turns.on && !c->in_turn)
+			continue; /* kicked out of its wait */
 		if (c->mp_state != VMAPI_X86_MP_RUNNABLE ||
-			(c->halted && !wants_delivery(c)))
+			(c->halted && !vmi_wants_delivery(c)))
 			continue;
-		left = end - retired(c);
-		if (left == 0 && !c->fault_pending && !can_trap(c)) {
+		left = end - vmi_retired(c);
+		if (left == 0 && !c->fault_pending && !vmi_can_trap(c)) {
 			exit_with(x, VMAPI_EXIT_LIMIT);
 			return;
 		}
-		slice_set(c, left < SLICE ? (int64_t)left : SLICE);
+		if (c->vm->turns.on && c->vm->turns.left <= 0) {
+			pass_turn(v);
+			continue;
+		}
+		slice_set(c, slice_of(v, left));
 		vmi_dev_done(c); /* the log tells executions by the budget */
 		if (after_guest(v, guest(v), x))
 			return;
-		if (c->budget <= 0)
+		if (c->budget <= 0 || c->vm->turns.on)
 			look_at_clock(v);
 	}
 }
@@ -698,17 +598,12 @@ static void count_exit(struct vmi_cpu *c, const struct vmapi_exit *x)
 		vmi_count(&c->stats, kinds[x->reason]);
 }
 
-static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
+/* Between the gates. */
+static void stay(struct soft_vcpu *v, uint64_t end, bool settle,
 	struct vmapi_exit *x)
 {
 	struct vmi_cpu *c = &v->cpu;
-	uint64_t before = retired(c);
-	uint64_t end = limit ? before + limit : UINT64_MAX;
 
-	x->reason = VMAPI_EXIT_NONE;
-	x->flags = 0;
-	x->native = 0;
-	memset(&x->u, 0, sizeof(x->u));
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
 	vmi_debug_run(c);
@@ -720,16 +615,35 @@ static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
 	}
 	slice_set(c, 0);
 	vmi_gate_leave(&v->vcpu);
+}
+
+static void run(struct soft_vcpu *v, uint64_t limit, bool settle,
+	struct vmapi_exit *x)
+{
+	struct vmi_cpu *c = &v->cpu;
+	uint64_t before = vmi_retired(c);
+	uint64_t end = limit ? before + limit : UINT64_MAX;
+
+	x->reason = VMAPI_EXIT_NONE;
+	x->flags = 0;
+	x->native = 0;
+	memset(&x->u, 0, sizeof(x->u));
+	if (vmi_turn_take(v))
+		stay(v, end, settle, x);
+	else /* kicked out of its wait, outside the gate: the rest is for later */
+		(void)vmi_exit_asked(c, atomic_load(&c->event), x);
+	vmi_turn_leave(v);
 	if (vmi_posted_exists(v->vcpu.vm))
 		vmi_posted_deliver(v->vcpu.vm);
-	x->flags |= VMAPI_EXIT_COUNTED;
-	x->retired = retired(c) - before;
+	x->flags |= VMAPI_EXIT_COUNTED | (c->smm ? VMAPI_EXIT_SMM : 0);
+	x->retired = vmi_retired(c) - before;
 	count_exit(c, x);
 }
 
 int vmi_soft_run(struct vmapi_vcpu *vcpu, uint64_t limit,
 	struct vmapi_exit *exit)
 {
+	vcpu->ran = true;
 	run(vmi_soft_vcpu(vcpu), limit, false, exit);
 	return 0;
 }

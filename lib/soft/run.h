@@ -9,6 +9,12 @@
 int vmi_soft_run(struct vmapi_vcpu *vcpu, uint64_t limit,
 	struct vmapi_exit *exit);
 int vmi_soft_settle(struct vmapi_vcpu *vcpu, struct vmapi_exit *exit);
+/* Instructions retired, to the end of the last block that was begun. */
+static inline uint64_t vmi_retired(const struct vmi_cpu *c)
+{
+	return c->icount + (uint64_t)(c->slice - c->budget);
+}
+
 int vmi_soft_complete(struct vmapi_vcpu *vcpu, const void *data,
 	size_t bytes);
 

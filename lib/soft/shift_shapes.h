@@ -15,12 +15,13 @@
 #define MASK (BYTES == 8 ? 63 : 31)
 
 static vmi_inline uint64_t H(shifted)(struct vmi_cpu *c, uint64_t a,
-	unsigned n)
+	unsigned n, bool constant)
 {
 	uint64_t r = COMPUTE(a, n, BYTES);
 
 	if (LIVE && n)
-		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES });
+		shift_flags(c, (struct shift){ a, r, n, CODE, BYTES,
+			constant });
 	return r;
 }
 
@@ -28,7 +29,7 @@ static const struct vmi_op *H(ri)(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t acc)
 {
 	uint64_t r = H(shifted)(c, vmi_reg(c, op->base, BYTES),
-		op->imm & MASK);
+		op->imm & MASK, true);
 
 	(void)acc;
 	vmi_reg_set(c, op->reg, r, BYTES);
@@ -39,7 +40,7 @@ static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t acc)
 {
 	uint64_t r = H(shifted)(c, vmi_reg(c, op->index, BYTES),
-		c->r[VMI_RCX] & MASK);
+		c->r[VMI_RCX] & MASK, false);
 
 	(void)acc;
 	vmi_reg_set(c, op->reg, r, BYTES);
@@ -50,7 +51,8 @@ static const struct vmi_op *H(rr)(struct vmi_cpu *c, const struct vmi_op *op,
 static const struct vmi_op *H(ri_a)(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
-	uint64_t r = H(shifted)(c, vmi_trunc(acc, BYTES), op->imm & MASK);
+	uint64_t r = H(shifted)(c, vmi_trunc(acc, BYTES), op->imm & MASK,
+		true);
 
 	vmi_reg_set(c, op->reg, r, BYTES);
 	return vmi_next(c, op, r);
@@ -60,7 +62,7 @@ static const struct vmi_op *H(rr_a)(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
 	uint64_t r = H(shifted)(c, vmi_trunc(acc, BYTES),
-		c->r[VMI_RCX] & MASK);
+		c->r[VMI_RCX] & MASK, false);
 
 	vmi_reg_set(c, op->reg, r, BYTES);
 	return vmi_next(c, op, r);
@@ -74,7 +76,7 @@ static vmi_inline void H(shift_at)(struct vmi_cpu *c, const struct vmi_op *op,
 	uint64_t a = vmi_load_rmw(c, op, at, BYTES);
 
 	vmi_store(c, op, at, COMPUTE(a, n, BYTES), BYTES);
-	H(shifted)(c, a, n);
+	H(shifted)(c, a, n, false);
 }
 
 static const struct vmi_op *H(mi)(struct vmi_cpu *c, const struct vmi_op *op,

@@ -108,7 +108,7 @@ static vmi_inline uint64_t vmi_simd_ea(struct vmi_cpu *c,
 static vmi_inline void vmi_mmx_enter(struct vmi_cpu *c)
 {
 	c->fpu.top = 0;
-	c->fpu.tags = 0;
+	c->fpu.full = 0xff;
 }
 
 static vmi_inline void vmi_mm_set(struct vmi_cpu *c, unsigned n, uint64_t v)

@@ -6,10 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
+#include "lib/arch/attr.h"
 #include "lib/arch/x86_state.h"
 #include "lib/core/chipset.h"
+#include "lib/core/cpuid.h"
 #include "lib/soft/block.h"
 #include "lib/soft/engine.h"
 #include "lib/soft/pc.h"
@@ -68,11 +69,15 @@ static const struct {
 	{ VMAPI_CAP_XSAVE_SIZE, VMI_XSAVE_BYTES },
 	{ VMAPI_CAP_ICOUNT, 1 },
 	{ VMAPI_CAP_RUN_LIMIT, 1 },
+	{ VMAPI_CAP_DETERMINISTIC, 1 },
 	{ VMAPI_CAP_TSC_HZ, TSC_HZ },
+	{ VMAPI_CAP_TSC_CONTROL, 1 },
 	{ VMAPI_CAP_DEVICES, 1 << VMAPI_DEVICE_RTC | 1 << VMAPI_DEVICE_HPET |
-		1 << VMAPI_DEVICE_ACPI_PM },
+		1 << VMAPI_DEVICE_ACPI_PM | 1 << VMAPI_DEVICE_PIT |
+		1 << VMAPI_DEVICE_COUNTER },
 	{ VMAPI_CAP_VM_TYPES, 1 },
 	{ VMAPI_CAP_NMI, 1 },
+	{ VMAPI_CAP_SMM, 1 },
 	{ VMAPI_CAP_TRANSLATE, 1 },
 	{ VMAPI_CAP_DEBUG, VMAPI_DEBUG_STEP | VMAPI_DEBUG_SOFTWARE |
 		VMAPI_DEBUG_BLOCK_IRQ | VMAPI_DEBUG_INJECT },
@@ -101,30 +106,55 @@ static int soft_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 
 /* -- Time --------------------------------------------------------------- */
 
-static uint64_t host_ns(void)
-{
-	uint64_t ns = 0;
-
-	vmi_sys->now(CLOCK_MONOTONIC, &ns);
-	return ns;
-}
-
 uint64_t vmi_soft_clock(struct vmapi_vm *vm)
 {
-	return host_ns() - vmi_soft_vm(vm)->start_ns;
+	return vmi_chipset_now(vm);
 }
 
 uint64_t vmi_tsc(struct vmi_cpu *c)
 {
-	uint64_t ns = vmi_soft_clock(&c->vm->vm);
+	uint64_t ns;
 
-	return (uint64_t)((vmi_u128)ns * c->vm->tsc_hz / 1000000000u) +
+	vmi_turn_look(c);
+	ns = vmi_soft_clock(&c->vm->vm);
+	return (uint64_t)((vmi_u128)ns * c->tsc_hz / 1000000000u) +
 		(uint64_t)c->tsc_offset;
 }
 
 uint64_t vmi_tsc_hz(const struct vmi_cpu *c)
 {
-	return c->vm->tsc_hz;
+	return c->tsc_hz;
+}
+
+/* What waits for a value of the counter, waits for another time now. */
+static void deadlines_moved(struct vmi_cpu *c)
+{
+	vmi_chipset_lock(&c->vm->vm);
+	vmi_chipset_unlock(&c->vm->vm);
+}
+
+void vmi_tsc_hz_set(struct vmi_cpu *c, uint64_t hz)
+{
+	uint64_t now = vmi_tsc(c);
+
+	c->tsc_hz = hz;
+	c->tsc_offset = (int64_t)((uint64_t)c->tsc_offset + now - vmi_tsc(c));
+	deadlines_moved(c);
+}
+
+void vmi_tsc_offset_set(struct vmi_cpu *c, const void *offset)
+{
+	memcpy(&c->tsc_offset, offset, sizeof(c->tsc_offset));
+	deadlines_moved(c);
+}
+
+bool vmi_random(struct vmi_cpu *c, uint64_t *value)
+{
+	if (!c->vm->turns.on)
+		return vmi_sys->random(value, sizeof(*value)) ==
+			(ssize_t)sizeof(*value);
+	*value = vmi_turn_random(c);
+	return true;
 }
 
 void vmi_soft_log(struct vmi_cpu *c, const char *format, ...)
@@ -155,31 +185,44 @@ void vmi_soft_trace_event(struct vmi_cpu *c, const struct vmi_event *event)
 			(unsigned long long)event->return_rip);
 }
 
+void vmi_soft_trace_smm(struct vmi_cpu *c, const char *what)
+{
+	if (vmi_is_traced(c->vm->vm.ctx, VMAPI_TRACE_IRQ))
+		vmi_trace(c->vm->vm.ctx, VMAPI_TRACE_IRQ,
+			"vcpu %u: %s at rip %#llx, SMBASE %#x", c->index, what,
+			(unsigned long long)c->rip, (unsigned)c->smbase);
+}
+
 /* -- VM ----------------------------------------------------------------- */
 
 static int soft_vm_init(struct vmapi_vm *vm)
 {
 	struct soft_vm *s = vmi_soft_vm(vm);
+	int err;
 
-	if (vm->config.flags & VMAPI_VM_DETERMINISTIC)
-		return vmi_fail(-ENOTSUP, "vm",
-			"VMAPI_VM_DETERMINISTIC is not supported");
 	if (vm->config.type)
 		return vmi_fail(-ENOTSUP, "vm", "the only VM type is 0");
-	s->start_ns = host_ns();
+	vmi_clock_set(vm, 0);
 	s->tsc_hz = vm->config.tsc_hz ? vm->config.tsc_hz : TSC_HZ;
-	return vmi_pc_create(s);
+	err = vmi_turns_init(s);
+	if (!err)
+		err = vmi_pc_create(s);
+	if (err)
+		vmi_turns_fini(s);
+	return err;
 }
 
 static void soft_vm_fini(struct vmapi_vm *vm)
 {
 	vmi_watches_fini(vmi_soft_vm(vm));
 	vmi_pc_destroy(vmi_soft_vm(vm));
+	vmi_turns_fini(vmi_soft_vm(vm));
 }
 
 static int soft_vm_reset(struct vmapi_vm *vm)
 {
-	(void)vm; /* vcpus and chips are reset by core */
+	/* Vcpus and chips are reset by core. */
+	vmi_turns_reset(vmi_soft_vm(vm));
 	return 0;
 }
 
@@ -188,20 +231,26 @@ static int soft_vm_reset(struct vmapi_vm *vm)
 static int cpu_init(struct soft_vcpu *v)
 {
 	struct vmi_cpu *c = &v->cpu;
-	size_t n = vmi_cpuid_default(NULL, 0);
+	struct vmapi_cpuid list = { 0 };
+	int err;
 
 	c->vm = vmi_soft_vm(v->vcpu.vm);
+	c->tsc_hz = c->vm->tsc_hz;
 	c->index = v->vcpu.index;
 	c->injected = -1;
 	c->cache = vmi_cache_create();
 	c->tlbs = vmi_zalloc_aligned(64, VMI_TLBS * sizeof(*c->tlbs));
 	c->tlb_pages = vmi_calloc(VMI_TLBS, sizeof(*c->tlb_pages));
-	c->cpuid = vmi_calloc(n, sizeof(*c->cpuid));
-	if (!c->cache || !c->tlbs || !c->tlb_pages || !c->cpuid)
+	if (!c->cache || !c->tlbs || !c->tlb_pages)
 		return vmi_fail(-ENOMEM, "vcpu", "no memory");
 	c->jumps = vmi_cache_jumps(c->cache);
-	c->n_cpuid = (unsigned)vmi_cpuid_default(c->cpuid, n);
-	vmi_cpuid_clock(c->cpuid, n, c->vm->tsc_hz);
+	c->steps = vmi_cache_steps(c->cache);
+	err = vmi_vcpu_cpuid(&v->vcpu, &list);
+	if (err)
+		return err;
+	c->cpuid = list.entries;
+	c->n_cpuid = (unsigned)list.n;
+	vmi_cpuid_changed(c);
 	return 0;
 }
 
@@ -220,7 +269,7 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 	unsigned who;
 
 	/* A reset vcpu remembers nothing; a kick stays. */
-	atomic_fetch_and(&c->event, VMI_EVENT_KICK);
+	vmi_event_clear(c, ~VMI_EVENT_KICK);
 	c->io.n = c->io.cursor = 0;
 	c->io.replay = c->io.waiting = false;
 	memset(v->eoi, 0, sizeof(v->eoi));
@@ -230,6 +279,7 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 	vmi_cpu_reset(c, false);
 	if (!c->vm->pc)
 		c->mp_state = VMAPI_X86_MP_RUNNABLE;
+	atomic_store(&v->idle, c->mp_state != VMAPI_X86_MP_RUNNABLE);
 	vmi_pc_vcpu_reset(v);
 	vmi_debug_forget(c);
 	vmi_mode_changed(c);
@@ -266,6 +316,7 @@ static void soft_vcpu_fini(struct vmapi_vcpu *vcpu)
 {
 	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
 
+	vmi_turn_forget(v);
 	vmi_pc_vcpu_remove(v);
 	vmi_inbox_fini(&v->inbox);
 	vmi_sys->close(v->wake);
@@ -275,6 +326,21 @@ static void soft_vcpu_fini(struct vmapi_vcpu *vcpu)
 static void soft_kick(struct vmapi_vcpu *vcpu)
 {
 	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_KICK);
+}
+
+static void soft_stop(struct vmapi_vcpu *vcpu)
+{
+	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_STOP);
+}
+
+static bool soft_take_kick(struct vmapi_vcpu *vcpu)
+{
+	struct vmi_cpu *c = &vmi_soft_vcpu(vcpu)->cpu;
+
+	if (!(atomic_load(&c->event) & VMI_EVENT_KICK))
+		return false;
+	vmi_event_clear(c, VMI_EVENT_KICK);
+	return true;
 }
 
 static void soft_prod(struct vmapi_vcpu *vcpu)
@@ -292,7 +358,8 @@ static int soft_icount(struct vmapi_vcpu *vcpu, uint64_t *n)
 
 static int refuse_injection(const struct vmi_cpu *c)
 {
-	return c->vm->pc ? vmi_fail(-ENXIO, "vcpu",
+	return c->vm->pc && c->vm->vm.config.irqchip != VMAPI_IRQCHIP_SPLIT ?
+		vmi_fail(-ENXIO, "vcpu",
 		"the VM has interrupt controllers of its own") : 0;
 }
 
@@ -306,7 +373,9 @@ static int soft_interrupt(struct vmapi_vcpu *vcpu, unsigned vector)
 	if (c->injected >= 0)
 		return vmi_fail(-EEXIST, "vcpu", "vector %d is queued already",
 			c->injected);
-	if (!(c->rflags & VMI_FLAG_IF) || c->shadow)
+	if (c->vm->pc)
+		vmi_pc_extint_ack(vmi_soft_vcpu(vcpu));
+	else if (!(c->rflags & VMI_FLAG_IF) || c->shadow)
 		return vmi_fail(-EAGAIN, "vcpu",
 			"the guest cannot take an interrupt now: ask for a "
 			"window");
@@ -327,6 +396,12 @@ static int soft_irq_window(struct vmapi_vcpu *vcpu, bool on)
 static int soft_nmi(struct vmapi_vcpu *vcpu)
 {
 	vmi_nmi_raise(vmi_soft_vcpu(vcpu));
+	return 0;
+}
+
+static int soft_smi(struct vmapi_vcpu *vcpu)
+{
+	vmi_event_raise(vmi_soft_vcpu(vcpu), VMI_EVENT_SMI);
 	return 0;
 }
 
@@ -381,6 +456,26 @@ static int soft_debug(struct vmapi_vcpu *vcpu, const struct vmapi_debug *want)
 	return 0;
 }
 
+/* -- Attributes --------------------------------------------------------- */
+
+/* As KVM's: of the system, of a VM, of a vcpu. */
+static const unsigned attr_owners[3] = {
+	VMI_OWNER_NONE, VMI_OWNER_NONE, VMI_OWNER_X86_VCPU,
+};
+
+static int soft_attr(const struct vmi_attr_call *call)
+{
+	if (!call->vcpu || call->group || call->number)
+		return -ENXIO;
+	if (call->verb == VMI_ATTR_GET)
+		memcpy(call->data, &vmi_soft_vcpu(call->vcpu)->cpu.tsc_offset,
+			sizeof(int64_t));
+	if (call->verb == VMI_ATTR_SET)
+		vmi_tsc_offset_set(&vmi_soft_vcpu(call->vcpu)->cpu,
+			call->data);
+	return 0;
+}
+
 /* -- Maps --------------------------------------------------------------- */
 
 static int soft_map_apply(struct vmapi_vm *vm, struct vmi_map_change *changes,
@@ -398,8 +493,10 @@ static void soft_map_changed(struct vmapi_vm *vm)
 	struct vmapi_vcpu *v;
 
 	atomic_fetch_add(&vmi_soft_vm(vm)->map_generation, 1);
+	pthread_mutex_lock(&vm->gate_lock);
 	for (v = vm->vcpus; v; v = v->next)
 		vmi_event_raise(vmi_soft_vcpu(v), VMI_EVENT_PROD);
+	pthread_mutex_unlock(&vm->gate_lock);
 }
 
 /*
@@ -419,10 +516,10 @@ static void soft_vcpu_as(struct vmapi_vcpu *vcpu)
 	vmi_tlb_flush(&vmi_soft_vcpu(vcpu)->cpu);
 }
 
-static int soft_cpuid_supported(struct vmapi_vm *vm,
+static int soft_cpuid_supported(struct vmapi *ctx,
 	struct vmapi_x86_cpuid *entries, size_t n, size_t *count)
 {
-	(void)vm;
+	(void)ctx;
 	*count = vmi_cpuid_default(entries, n);
 	return 0;
 }
@@ -433,7 +530,7 @@ static int soft_x86_exits(struct vmapi_vm *vm,
 	struct vmi_asked *asked = &vmi_soft_vm(vm)->asked;
 	uint32_t i;
 
-	if (x->flags)
+	if (x->flags & ~VMAPI_X86_EXIT_TPR)
 		return vmi_fail(-ENOTSUP, "vm", "flags: the software processor "
 			"has neither bus locks nor a notify window");
 	asked->msrs = x->msrs;
@@ -441,6 +538,14 @@ static int soft_x86_exits(struct vmapi_vm *vm,
 	for (i = 0; i < x->n_ranges; i++)
 		asked->ranges[i] = x->ranges[i];
 	asked->hypercalls = x->hypercalls;
+	return 0;
+}
+
+/* Before there are vcpus.  It knows both makers' instruction. */
+static int soft_calls(struct vmapi_vm *vm, uint32_t wanted, uint32_t *ways)
+{
+	vmi_soft_vm(vm)->asked.calls = true;
+	*ways |= wanted & (VMAPI_CALL_VMCALL | VMAPI_CALL_VMMCALL);
 	return 0;
 }
 
@@ -463,21 +568,28 @@ const struct vmi_backend vmi_soft_backend = {
 	.vcpu_complete = vmi_soft_complete,
 	.vcpu_settle = vmi_soft_settle,
 	.vcpu_kick = soft_kick,
+	.vcpu_stop = soft_stop,
+	.vcpu_take_kick = soft_take_kick,
 	.vcpu_prod = soft_prod,
 	.vcpu_icount = soft_icount,
 	.vcpu_interrupt = soft_interrupt,
 	.vcpu_irq_window = soft_irq_window,
 	.vcpu_nmi = soft_nmi,
+	.vcpu_smi = soft_smi,
 	.vcpu_translate = soft_translate,
 	.regs_arch = vmi_soft_regs_arch,
 	.vcpu_debug = soft_debug,
 	.block_get = vmi_soft_block_get,
 	.block_set = vmi_soft_block_set,
+	.block_refusal = vmi_soft_block_refusal,
 	.ones_get = vmi_soft_ones_get,
 	.ones_set = vmi_soft_ones_set,
 	.one_list = vmi_soft_one_list,
+	.attr_owners = attr_owners,
+	.attr = soft_attr,
 	.cpuid_supported = soft_cpuid_supported,
 	.x86_exits = soft_x86_exits,
+	.calls = soft_calls,
 	.stats_open = vmi_soft_stats_open,
 	.stats_read = vmi_soft_stats_read,
 	.stats_close = vmi_soft_stats_close,
@@ -487,8 +599,11 @@ const struct vmi_backend vmi_soft_backend = {
 	.vcpu_as = soft_vcpu_as,
 	.line_count = vmi_pc_line_count,
 	.line_set = vmi_pc_line_set,
+	.vcpu_lint = vmi_pc_lint,
+	.vcpu_remote_read = vmi_pc_remote_read,
 	.msi_send = vmi_pc_msi_send,
 	.routes_set = vmi_pc_routes_set,
+	.chip_get = vmi_pc_chip_get,
+	.chip_set = vmi_pc_chip_set,
 	.legacy_cut = vmi_pc_legacy_cut,
-	.clock = vmi_soft_clock,
 };

@@ -178,9 +178,8 @@ static vmi_inline void convert(struct vmi_cpu *c, const struct vmi_op *op,
 	struct sse_fp f = sse_fp_begin(c);
 	unsigned n;
 
-	/* Of the destination only what MMX registers leave stays. */
-	if ((op->imm & VMI_SIMD_X87) && !(op->imm & VMI_SIMD_REG_MM) &&
-		w.lanes * w.to == 64)
+	/* This one leaves the upper half of its destination. */
+	if (vmi_op_exec(op) == VMI_EXEC_cvtpi2ps)
 		r = vmi_simd_dst(c, op);
 	for (n = 0; n < w.lanes; n++)
 		r = vmi_lane_set(r, n, w.to, fn(&f, vmi_lane(b, n, w.from)));

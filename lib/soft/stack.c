@@ -44,6 +44,17 @@ void vmi_stack_room(struct vmi_cpu *c, const struct vmi_stack *st, unsigned n,
 	unsigned bytes)
 {
 	uint64_t sp = st->sp;
+
+	while (n--) {
+		sp = (sp - bytes) & st->mask;
+		stack_linear(c, st, sp, bytes);
+	}
+}
+
+void vmi_stack_probe(struct vmi_cpu *c, const struct vmi_stack *st, unsigned n,
+	unsigned bytes)
+{
+	uint64_t sp = st->sp;
 	uint64_t linear;
 
 	while (n--) {
@@ -71,6 +82,12 @@ void vmi_stack_push(struct vmi_cpu *c, struct vmi_stack *st, uint64_t v,
 	else
 		vmi_write(c, linear, v, bytes);
 	st->sp = sp;
+}
+
+void vmi_stack_need(struct vmi_cpu *c, const struct vmi_stack *st,
+	uint64_t offset, unsigned bytes)
+{
+	stack_linear(c, st, (st->sp + offset) & st->mask, bytes);
 }
 
 uint64_t vmi_stack_peek(struct vmi_cpu *c, const struct vmi_stack *st,

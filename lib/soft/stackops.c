@@ -114,12 +114,17 @@ static void check_pushes(struct vmi_cpu *c, unsigned n, unsigned bytes)
 	}
 }
 
-/* The stack pointer pushed is the one before: SDM 2B, PUSHA. */
+/*
+ * The stack pointer pushed is the one before: SDM 2B, PUSHA.  Where it is 7,
+ * 9, 11, 13 or 15 without protection, it is #GP that comes, not #SS.
+ */
 void vmi_do_pusha(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned bytes = vmi_op_size(op), i;
-	uint64_t sp = c->r[VMI_RSP];
+	uint64_t sp = c->r[VMI_RSP], low = sp & 0xffff;
 
+	if (!vmi_protected(c) && low >= 7 && low <= 15 && (low & 1))
+		vmi_raise_code(c, VMI_GP, 0);
 	check_pushes(c, 8, bytes);
 	for (i = VMI_RAX; i <= VMI_RDI; i++)
 		sp = vmi_push_at(c, sp, vmi_reg(c, i, bytes), bytes);

@@ -11,6 +11,7 @@
 #include "lib/soft/paging.h"
 #include "lib/soft/pc.h"
 #include "lib/soft/simd.h"
+#include "lib/soft/smm.h"
 #include "lib/soft/soft.h"
 #include "lib/soft/system.h"
 #include "lib/sys/sys.h"
@@ -56,17 +57,19 @@ static int system_get(struct soft_vcpu *v, void *data)
 	return 0;
 }
 
-/* What no sequence of instructions can make: SDM 3A 2.5, 4.1.2. */
-static bool control_is_sane(const struct vmi_x86_system *s)
+/* Of a VM without local APICs: reserved bits of the MSR, SDM 3A 10.4.4. */
+static bool apic_base_is_sane(uint64_t base)
 {
-	bool pg = s->cr0 & VMI_CR0_PG, lme = s->efer & VMI_EFER_LME;
-	bool lma = s->efer & VMI_EFER_LMA;
+	return !(base >> VMI_PHYS_BITS) && !(base & 0x2ff);
+}
 
-	if (pg && !(s->cr0 & VMI_CR0_PE))
-		return false;
-	if (lma != (pg && lme))
-		return false;
-	return !lma || (s->cr4 & VMI_CR4_PAE);
+/* What no sequence of instructions can make, on this processor or on any. */
+static bool system_is_sane(struct vmi_cpu *c, const struct vmi_x86_system *s)
+{
+	return !vmi_x86_system_refusal(s) && !(s->cr4 & ~vmi_cr4_known(c)) &&
+		!(s->efer & ~vmi_efer_known(c)) &&
+		!((s->efer & VMI_EFER_LMA) && s->cr3 >> VMI_PHYS_BITS) &&
+		(c->vm->pc || apic_base_is_sane(s->apic_base));
 }
 
 static int system_set(struct soft_vcpu *v, const void *data)
@@ -75,7 +78,7 @@ static int system_set(struct soft_vcpu *v, const void *data)
 	struct vmi_cpu *c = &v->cpu;
 	unsigned n;
 
-	if (!control_is_sane(s))
+	if (!system_is_sane(c, s))
 		return -EINVAL;
 	c->cr0 = s->cr0 | VMI_CR0_ET;
 	c->cr2 = s->cr2;
@@ -111,8 +114,11 @@ static int debug_get(struct soft_vcpu *v, void *data)
 
 static int debug_set(struct soft_vcpu *v, const void *data)
 {
-	memcpy(v->cpu.dr, ((const struct vmi_x86_debug *)data)->dr,
-		sizeof(v->cpu.dr));
+	const struct vmi_x86_debug *d = data;
+
+	if (vmi_x86_debug_refusal(d))
+		return -EINVAL;
+	memcpy(v->cpu.dr, d->dr, sizeof(v->cpu.dr));
 	vmi_debug_changed(&v->cpu);
 	return 0;
 }
@@ -161,7 +167,8 @@ static void exception_get(const struct vmi_fault *f, struct vmapi_x86_events *e)
 	e->exception_vector = f->vector;
 	e->exception_has_code = f->has_code;
 	e->exception_code = f->code;
-	e->exception_has_payload = f->vector == VMI_PF || f->vector == VMI_DB;
+	e->exception_has_payload = f->vector == VMI_DB ||
+		(f->vector == VMI_PF && !f->keeps_cr2);
 	e->exception_payload = f->vector == VMI_PF ? f->cr2 : f->dr6;
 }
 
@@ -179,6 +186,11 @@ static int events_get(struct soft_vcpu *v, void *data)
 		.nmi_masked = c->nmi_masked,
 		.sipi_vector = c->sipi_vector,
 		.triple_fault = c->shutdown,
+		.smm = c->smm,
+		.smi_pending = c->smi_pending ||
+			(atomic_load(&c->event) & VMI_EVENT_SMI),
+		.smm_inside_nmi = c->smm_inside_nmi,
+		.latched_init = c->latched_init,
 	};
 
 	if (c->trap_pending)
@@ -189,6 +201,17 @@ static int events_get(struct soft_vcpu *v, void *data)
 		e.interrupt_vector = 0;
 	memcpy(data, &e, sizeof(e));
 	return 0;
+}
+
+static void smm_set(struct vmi_cpu *c, const struct vmapi_x86_events *e)
+{
+	vmi_smm_set(c, e->smm);
+	vmi_event_clear(c, VMI_EVENT_SMI);
+	c->smi_pending = e->smi_pending;
+	c->smm_inside_nmi = e->smm && e->smm_inside_nmi;
+	c->latched_init = e->smm && e->latched_init;
+	if (!e->smm && e->latched_init)
+		vmi_event_raise(vmi_cpu_vcpu(c), VMI_EVENT_INIT);
 }
 
 static int events_set(struct soft_vcpu *v, const void *data)
@@ -203,17 +226,19 @@ static int events_set(struct soft_vcpu *v, const void *data)
 	c->trap_pending = false;
 	c->dr6_pending = 0;
 	c->fault = (struct vmi_fault){ .vector = e->exception_vector,
-		.has_code = e->exception_has_code, .code = e->exception_code };
+		.has_code = e->exception_has_code, .code = e->exception_code,
+		.keeps_cr2 = !e->exception_has_payload };
 	if (e->exception_has_payload)
 		c->fault.cr2 = c->fault.dr6 = e->exception_payload;
 	c->injected = e->interrupt_injected ? e->interrupt_vector : -1;
 	c->shadow = e->shadow;
-	atomic_fetch_and(&c->event, ~VMI_EVENT_NMI);
+	vmi_event_clear(c, VMI_EVENT_NMI);
 	atomic_store(&c->nmi_arrived, 0);
 	c->nmi_pending = nmis < 2 ? (uint8_t)nmis : 2;
 	c->nmi_masked = e->nmi_masked;
 	c->sipi_vector = e->sipi_vector;
 	c->shutdown = e->triple_fault;
+	smm_set(c, e);
 	return 0;
 }
 
@@ -233,25 +258,31 @@ static int mp_state_set(struct soft_vcpu *v, const void *data)
 	memcpy(&state, data, sizeof(state));
 	if (state > VMAPI_X86_MP_HALTED)
 		return -EINVAL;
+	if (state != VMAPI_X86_MP_RUNNABLE && !v->cpu.vm->pc)
+		return -EINVAL; /* nothing would ever come */
 	v->cpu.halted = state == VMAPI_X86_MP_HALTED;
 	v->cpu.mp_state = v->cpu.halted ? VMAPI_X86_MP_RUNNABLE :
 		(uint8_t)state;
+	atomic_store(&v->idle, state != VMAPI_X86_MP_RUNNABLE);
 	return 0;
 }
 
 static int tsc_hz_get(struct soft_vcpu *v, void *data)
 {
-	memcpy(data, &v->cpu.vm->tsc_hz, sizeof(uint64_t));
+	memcpy(data, &v->cpu.tsc_hz, sizeof(uint64_t));
 	return 0;
 }
 
-/* The frequency is the VM's; what is asked for must be that. */
 static int tsc_hz_set(struct soft_vcpu *v, const void *data)
 {
 	uint64_t hz;
 
 	memcpy(&hz, data, sizeof(hz));
-	return hz == v->cpu.vm->tsc_hz ? 0 : -EINVAL;
+	if (!hz || hz > INT64_MAX)
+		return -EINVAL;
+	if (hz != v->cpu.tsc_hz)
+		vmi_tsc_hz_set(&v->cpu, hz);
+	return 0;
 }
 
 /* -- CPUID: as long as it is -------------------------------------------- */
@@ -268,6 +299,9 @@ static int cpuid_set(struct soft_vcpu *v, const void *data, size_t bytes)
 
 	if (!bytes || bytes % sizeof(*copy))
 		return -EINVAL;
+	if (v->vcpu.ran) /* frozen */
+		return bytes == v->cpu.n_cpuid * sizeof(*copy) &&
+			!memcmp(v->cpu.cpuid, data, bytes) ? 0 : -EBUSY;
 	copy = vmi_alloc(bytes);
 	if (!copy)
 		return -ENOMEM;
@@ -275,6 +309,7 @@ static int cpuid_set(struct soft_vcpu *v, const void *data, size_t bytes)
 	vmi_free(v->cpu.cpuid);
 	v->cpu.cpuid = copy;
 	v->cpu.n_cpuid = (unsigned)(bytes / sizeof(*copy));
+	vmi_cpuid_changed(&v->cpu);
 	return 0;
 }
 
@@ -325,6 +360,15 @@ int vmi_soft_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	return blocks[block].get(v, data);
 }
 
+/* The L bit of CS is refused by KVM alone. */
+const char *vmi_soft_block_refusal(struct vmapi_vcpu *vcpu, unsigned block,
+	const void *data)
+{
+	(void)vcpu;
+	return block == VMI_BLOCK_SYSTEM ? vmi_x86_system_refusal(data)
+					 : vmi_x86_refusal(block, data);
+}
+
 int vmi_soft_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes)
 {
@@ -349,7 +393,7 @@ int vmi_soft_ones_get(struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n)
 
 	for (i = 0; i < n; i++)
 		ones[i].status = vmi_x86_is_msr(ones[i].tag, &index) ?
-			vmi_msr_read(c, index, ones[i].data) : -ENOENT;
+			vmi_msr_read(c, index, ones[i].data, true) : -ENOENT;
 	return 0;
 }
 

@@ -11,6 +11,8 @@
 /* The backend's operations of the same names: lib/core/backend.h. */
 int vmi_soft_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	void *data, size_t *bytes);
+const char *vmi_soft_block_refusal(struct vmapi_vcpu *vcpu, unsigned block,
+	const void *data);
 int vmi_soft_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes);
 int vmi_soft_ones_get(struct vmapi_vcpu *vcpu, struct vmi_one *ones,

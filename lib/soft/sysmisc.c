@@ -30,7 +30,8 @@ void vmi_do_mov_sreg_r(struct vmi_cpu *c, const struct vmi_op *op)
 
 /*
  * The stack pointer moves by the operand size; processors write the selector
- * alone into a 32-bit slot, and zeros above it into a 64-bit one.
+ * alone into a 32-bit slot, and zeros above it into a 64-bit one.  They read
+ * the selector alone.
  */
 void vmi_do_push_sreg(struct vmi_cpu *c, const struct vmi_op *op)
 {
@@ -55,7 +56,7 @@ void vmi_do_pop_sreg(struct vmi_cpu *c, const struct vmi_op *op)
 	uint16_t selector;
 
 	vmi_stack_current(c, &st, 0);
-	selector = (uint16_t)vmi_stack_peek(c, &st, 0, size == 4 ? 2 : size);
+	selector = (uint16_t)vmi_stack_peek(c, &st, 0, 2);
 	load(c, op->reg, selector);
 	/* As wide as the stack was that it came from. */
 	st.sp += size;
@@ -130,13 +131,16 @@ void vmi_do_int3(struct vmi_cpu *c, const struct vmi_op *op)
 /* It is the #DB that what MOV SS has held back becomes, too. */
 void vmi_do_int1(struct vmi_cpu *c, const struct vmi_op *op)
 {
+	uint64_t held = c->trap_pending ? c->dr6_pending : 0;
+
 	interrupt(c, op, VMI_EV_EXCEPTION, VMI_DB);
 	c->dr[7] &= ~VMI_DR7_GD;
-	if (!c->trap_pending)
+	if (!held)
 		return;
-	c->dr[6] = (c->dr[6] & ~15ull) | c->dr6_pending;
-	c->dr6_pending = 0;
-	c->trap_pending = false;
+	c->dr[6] = (c->dr[6] & ~15ull) | held;
+	/* A task that it has switched to may have a trap of its own. */
+	c->dr6_pending &= ~held;
+	c->trap_pending = c->dr6_pending != 0;
 }
 
 void vmi_do_into(struct vmi_cpu *c, const struct vmi_op *op)
@@ -177,21 +181,13 @@ void vmi_do_hlt(struct vmi_cpu *c, const struct vmi_op *op)
 	c->halted = true;
 }
 
-static bool has_monitor(struct vmi_cpu *c)
-{
-	uint32_t out[4];
-
-	vmi_cpuid(c, 1, 0, out);
-	return out[2] & 8;
-}
-
 /* SDM 2 "MONITOR": ECX is 0, and the address is checked as a byte's load. */
 void vmi_do_monitor(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned asize = vmi_op_asize(op), seg = vmi_op_seg(op);
 	uint64_t linear;
 
-	if (c->cpl || !has_monitor(c))
+	if (c->cpl)
 		undefined(c);
 	if ((uint32_t)c->r[VMI_RCX])
 		vmi_raise_code(c, VMI_GP, 0);
@@ -204,7 +200,7 @@ void vmi_do_monitor(struct vmi_cpu *c, const struct vmi_op *op)
 void vmi_do_mwait(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	(void)op;
-	if (c->cpl || !has_monitor(c))
+	if (c->cpl)
 		undefined(c);
 	if ((uint32_t)c->r[VMI_RCX] & ~1u)
 		vmi_raise_code(c, VMI_GP, 0);
@@ -241,11 +237,6 @@ static void invalidate(struct vmi_cpu *c, unsigned type, uint64_t pcid,
 void vmi_do_invpcid(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	uint64_t at, pcid, linear, type;
-	uint32_t out[4];
-
-	vmi_cpuid(c, 7, 0, out);
-	if (!(out[1] & 1u << 10))
-		undefined(c);
 	vmi_need_cpl0(c);
 	type = vmi_reg(c, op->reg, c->mode == 64 ? 8 : 4);
 	at = vmi_linear_beyond(c, 0, 16, VMI_MEM_READ);
@@ -298,6 +289,12 @@ void vmi_do_rdtscp(struct vmi_cpu *c, const struct vmi_op *op)
 	need_tsc(c);
 	edx_eax(c, vmi_tsc(c));
 	c->r[VMI_RCX] = (uint32_t)c->tsc_aux;
+}
+
+/* TSC_AUX again, which CR4.TSD does not hide: SDM 2B "RDPID". */
+void vmi_do_rdpid(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	vmi_reg_set(c, op->base, c->tsc_aux, vmi_op_size(op));
 }
 
 /* No counters: every index is out of range. */

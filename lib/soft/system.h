@@ -171,11 +171,19 @@ struct vmi_stack {
 
 void vmi_stack_current(struct vmi_cpu *c, struct vmi_stack *st,
 	uint32_t code);
-/* Check `n` pushes of `bytes` each. */
+/*
+ * Check `n` pushes of `bytes` each: that the stack has room for them, and that
+ * its pages can be written to.  What the manual checks between goes between.
+ */
 void vmi_stack_room(struct vmi_cpu *c, const struct vmi_stack *st, unsigned n,
+	unsigned bytes);
+void vmi_stack_probe(struct vmi_cpu *c, const struct vmi_stack *st, unsigned n,
 	unsigned bytes);
 void vmi_stack_push(struct vmi_cpu *c, struct vmi_stack *st, uint64_t v,
 	unsigned bytes);
+/* #SS for what will be read there, before anything is: SDM 2 "RET". */
+void vmi_stack_need(struct vmi_cpu *c, const struct vmi_stack *st,
+	uint64_t offset, unsigned bytes);
 /* What lies `offset` above the top. */
 uint64_t vmi_stack_peek(struct vmi_cpu *c, const struct vmi_stack *st,
 	uint64_t offset, unsigned bytes);
@@ -242,5 +250,8 @@ void vmi_task_find(struct vmi_cpu *c, uint16_t selector, uint32_t ext,
 
 /* IA32_EFER: 0 or -EINVAL; `host` may set LMA. */
 int vmi_efer_write(struct vmi_cpu *c, uint64_t v, bool host);
+/* Bits of IA32_EFER and CR4 that CPUID's features bring. */
+uint64_t vmi_efer_known(struct vmi_cpu *c);
+uint64_t vmi_cr4_known(struct vmi_cpu *c);
 
 #endif

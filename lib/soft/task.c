@@ -147,11 +147,13 @@ static void load_stack(struct vmi_cpu *c, uint16_t selector, uint32_t ext)
 	if (!VMI_SEL(selector))
 		vmi_raise_code(c, VMI_TS, code);
 	vmi_desc_get(c, selector, VMI_TS, ext, &d);
-	if (VMI_RPL(selector) != c->cpl || !vmi_desc_writable(&d) ||
-		vmi_desc_dpl(&d) != c->cpl)
+	/* In the order of table 7-2. */
+	if (!vmi_desc_writable(&d))
 		vmi_raise_code(c, VMI_TS, code);
 	if (!vmi_desc_present(&d))
 		vmi_raise_code(c, VMI_EXC_SS, code);
+	if (VMI_RPL(selector) != c->cpl || vmi_desc_dpl(&d) != c->cpl)
+		vmi_raise_code(c, VMI_TS, code);
 	vmi_seg_stack(c, selector, &d);
 }
 
@@ -240,6 +242,7 @@ static void push_code(struct vmi_cpu *c, const struct vmi_arrival *a)
 		return;
 	vmi_stack_current(c, &st, a->ext);
 	vmi_stack_room(c, &st, 1, a->size);
+	vmi_stack_probe(c, &st, 1, a->size);
 	vmi_stack_push(c, &st, a->code, a->size);
 	vmi_stack_commit(c, &st);
 }

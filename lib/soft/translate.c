@@ -10,6 +10,7 @@
  * of the fault sees them.
  */
 #include "lib/soft/lower.h"
+#include "lib/soft/pair.h"
 
 #include <errno.h>
 
@@ -86,13 +87,37 @@ static void emit_insn(struct builder *b)
 
 /* -- The backward pass -------------------------------------------------- */
 
+/* Where nobody looks at the flags, what adds a constant is an addition. */
+static void make_addition(struct vmi_op *op, struct note *note)
+{
+	unsigned shape = op->size >> 4;
+
+	if (op->code == VMI_EXEC_sub && shape == VMI_RI)
+		op->imm = 0 - op->imm;
+	else if (op->code == VMI_EXEC_inc && shape == VMI_RR)
+		op->imm = 1;
+	else if (op->code == VMI_EXEC_dec && shape == VMI_RR)
+		op->imm = ~0ull;
+	else
+		return;
+	op->code = VMI_EXEC_add;
+	op->index = VMI_R_ZERO;
+	op->size = (uint8_t)((op->size & 15) | VMI_RI << 4);
+	note->value = &vmi_value_add;
+	note->a = op->base;
+	note->b = VMI_NOREG;
+}
+
 static void choose(struct builder *b, struct vmi_op *op, bool live)
 {
 	struct note *note = vmi_lower_note(b, op);
-	unsigned shape = op->size >> 4, width = op->size & 15;
+	unsigned shape, width = op->size & 15;
 
 	if (live)
 		op->bits |= VMI_OPF_LIVE;
+	else
+		make_addition(op, note);
+	shape = op->size >> 4;
 	note->forms = &note->value->h[shape][width][live];
 	if (!note->forms->any)
 		note->forms = &note->value->h[shape][width][1];
@@ -153,6 +178,22 @@ static vmi_handler *best_form(const struct builder *b, const struct vmi_op *op,
 	return f->b && note->b == held ? f->b : f->any;
 }
 
+/* Operands that can change places do, if acc has the second one. */
+static void commute(struct vmi_op *op, struct note *note, uint8_t held)
+{
+	uint8_t first = op->index;
+
+	if (op->size >> 4 != VMI_RR || (op->bits & VMI_OPF_LIVE) ||
+		note->a == held || note->b != held ||
+		(op->code != VMI_EXEC_add && op->code != VMI_EXEC_and &&
+		op->code != VMI_EXEC_or && op->code != VMI_EXEC_xor))
+		return;
+	op->index = op->base;
+	op->base = first;
+	note->a = op->index;
+	note->b = op->base;
+}
+
 /* Which register acc holds, from operation to operation: see op.h. */
 static void find_held(struct builder *b)
 {
@@ -164,6 +205,8 @@ static void find_held(struct builder *b)
 	for (i = 0; i < b->n_ops; i++) {
 		op = &b->block->ops[i];
 		note = &b->notes[i];
+		if (note->value && held != VMI_NOREG)
+			commute(op, note, held);
 		if (note->forms)
 			op->run = best_form(b, op, note, held);
 		if (!note->passes)
@@ -171,18 +214,70 @@ static void find_held(struct builder *b)
 	}
 }
 
+/*
+ * Where an operation and the next are a pair, the first one's handler does
+ * both; the second keeps its own, for who comes to it in another way.
+ */
+static void find_pairs(struct builder *b)
+{
+	struct vmi_op *op = b->block->ops + 1, *last = op + b->n_ops - 2;
+	vmi_handler *run;
+
+	for (; op < last; op++) {
+		run = vmi_pair_of(b->c->steps, op);
+		if (run)
+			op++->run = run;
+	}
+}
+
 /* -- Blocks ------------------------------------------------------------- */
 
-/* Decode one instruction; false: it does not fit or is none. */
-static bool decode(struct builder *b, const uint8_t *bytes, size_t avail)
+/*
+ * The next instruction is the last one of the page and ends in the next: it
+ * is what it was if that page is where it was and has the same bytes.
+ */
+static void emit_bridge(struct builder *b, const struct vmi_stream *s)
 {
-	int r = vmi_decode(bytes, avail, b->c->mode, &b->insn);
+	struct vmi_bridge *bridge = &b->block->bridge;
+	size_t beyond = b->ip + b->insn.len - s->own;
+	struct vmi_op *op = vmi_lower_emit(b, VMI_INNER_BRIDGE, vmi_h_bridge);
+
+	op->reg = (uint8_t)beyond;
+	op->disp = (int32_t)s->own;
+	vmi_lower_note(b, op)->sees = true;
+	bridge->host = s->next;
+	memcpy(bridge->bytes, s->bytes + s->own, beyond);
+}
+
+/* The instruction at b->ip, of whose bytes `avail` are there. */
+static int decode_here(struct builder *b, const struct vmi_stream *s,
+	size_t avail)
+{
+	struct vmi_code code = { s->bytes + b->ip, avail, b->c->mode,
+		b->c->hidden };
+
+	return vmi_decode_code(&code, &b->insn);
+}
+
+/* One that ends beyond the page; its faults are left to another time. */
+static bool decode_beyond(struct builder *b, const struct vmi_stream *s)
+{
+	if (!s->next || decode_here(b, s, s->avail - b->ip))
+		return false;
+	emit_bridge(b, s);
+	return true;
+}
+
+/* Decode one instruction; false: it does not fit or is none. */
+static bool decode(struct builder *b, const struct vmi_stream *s)
+{
+	int r = decode_here(b, s, (s->next ? s->own : s->avail) - b->ip);
 	struct vmi_op *op;
 
 	if (r == 0)
 		return true;
 	if (r == -EAGAIN)
-		return false;
+		return decode_beyond(b, s);
 	b->insn = (struct vmi_insn){ .len = 1 };
 	op = emit_fault(b, r == -E2BIG ? VMI_GP : VMI_UD);
 	op->reg = r == -EILSEQ; /* no instruction at all: the log has it */
@@ -207,14 +302,14 @@ static bool cut_before(const struct builder *b)
 }
 
 int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
-	const uint8_t *bytes, size_t avail, unsigned limit)
+	const struct vmi_stream *s, unsigned limit)
 {
 	struct builder b = { .c = c, .block = block };
 	struct vmi_op *enter = vmi_lower_emit(&b, VMI_INNER_ENTER, vmi_h_enter);
 
-	while (!b.ended && b.n_insns < limit &&
+	while (!b.ended && b.n_insns < limit && b.ip < s->own &&
 		b.n_ops < VMI_BLOCK_OPS - 8 && !cut_before(&b)) {
-		if (!decode(&b, bytes + b.ip, avail - b.ip))
+		if (!decode(&b, s))
 			break;
 		emit_insn(&b);
 		b.ip += b.insn.len;
@@ -229,7 +324,9 @@ int vmi_translate(struct vmi_cpu *c, struct vmi_codeblock *block,
 	enter->imm = b.n_insns;
 	find_dead_flags(&b);
 	find_held(&b);
-	block->bytes = b.ip;
+	if (c->steps)
+		find_pairs(&b);
+	block->bytes = (uint16_t)(b.ip < s->own ? b.ip : s->own);
 	block->n_ops = (uint16_t)b.n_ops;
 	return 0;
 }

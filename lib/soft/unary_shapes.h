@@ -57,23 +57,8 @@ static vmi_inline const struct vmi_op *H(mr_at)(struct vmi_cpu *c,
 	return vmi_next(c, op, acc);
 }
 
-static const struct vmi_op *H(mr)(struct vmi_cpu *c, const struct vmi_op *op,
-	uint64_t acc)
-{
-	return H(mr_at)(c, op, acc, vmi_ea(c, op));
-}
-
-static const struct vmi_op *H(mr_p)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(mr_at)(c, op, acc, vmi_ea_plain(c, op));
-}
-
-static const struct vmi_op *H(mr_pa)(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	return H(mr_at)(c, op, acc, vmi_ea_acc(op, acc));
-}
+#define MEM mr
+#include "lib/soft/memory_shapes.h"
 
 #undef H3
 #undef H2

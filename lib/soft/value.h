@@ -52,7 +52,7 @@ extern const struct vmi_forms vmi_f_push_r[2], vmi_f_push_i[2], vmi_f_pop[2];
 extern const struct vmi_forms vmi_f_call[2], vmi_f_call_r[2], vmi_f_ret[2];
 extern const struct vmi_forms vmi_f_jmp_r;
 
-vmi_handler vmi_h_helper, vmi_h_helper_end, vmi_h_fault, vmi_h_nop;
+vmi_handler vmi_h_helper, vmi_h_helper_end, vmi_h_helper_jump, vmi_h_fault;
 vmi_handler vmi_h_ea, vmi_h_ea_check, vmi_h_usable, vmi_h_gethi, vmi_h_puthi;
 vmi_handler vmi_h_const;
 vmi_handler vmi_h_jmp;

@@ -40,6 +40,8 @@ struct vmi_x87 {
 
 #define VMI_X87_CONTROL_INIT 0x037fu
 
+#define VMI_MISC_ENABLE_FOPCODE 4u /* IA32_MISC_ENABLE, bit 2 */
+
 enum { VMI_X87_VALID, VMI_X87_IS_ZERO, VMI_X87_SPECIAL, VMI_X87_EMPTY };
 
 /* Operands in memory. */
@@ -69,11 +71,6 @@ struct vmi_f80 vmi_x87_full(struct vmi_x87 *x);
 
 /* -- The stack; i counts from the top ------------------------------------ */
 
-void vmi_x87_set(struct vmi_cpu *c, unsigned i, struct vmi_f80 v);
-void vmi_x87_push(struct vmi_cpu *c, struct vmi_f80 v);
-void vmi_x87_pop(struct vmi_cpu *c);
-void vmi_x87_free(struct vmi_cpu *c, unsigned i);
-
 static inline unsigned vmi_x87_physical(const struct vmi_cpu *c, unsigned i)
 {
 	return (c->fpu.top + i) & 7;
@@ -81,14 +78,38 @@ static inline unsigned vmi_x87_physical(const struct vmi_cpu *c, unsigned i)
 
 static inline bool vmi_x87_empty(const struct vmi_cpu *c, unsigned i)
 {
-	unsigned n = vmi_x87_physical(c, i);
-
-	return (c->fpu.tags >> 2 * n & 3) == VMI_X87_EMPTY;
+	return !(c->fpu.full >> vmi_x87_physical(c, i) & 1);
 }
 
 static inline struct vmi_f80 vmi_x87_get(const struct vmi_cpu *c, unsigned i)
 {
 	return c->fpu.st[vmi_x87_physical(c, i)];
+}
+
+static inline void vmi_x87_set(struct vmi_cpu *c, unsigned i,
+	struct vmi_f80 v)
+{
+	unsigned n = vmi_x87_physical(c, i);
+
+	c->fpu.st[n] = v;
+	c->fpu.full |= (uint8_t)(1u << n);
+}
+
+static inline void vmi_x87_push(struct vmi_cpu *c, struct vmi_f80 v)
+{
+	c->fpu.top = (c->fpu.top - 1) & 7;
+	vmi_x87_set(c, 0, v);
+}
+
+static inline void vmi_x87_free(struct vmi_cpu *c, unsigned i)
+{
+	c->fpu.full &= (uint8_t)~(1u << vmi_x87_physical(c, i));
+}
+
+static inline void vmi_x87_pop(struct vmi_cpu *c)
+{
+	vmi_x87_free(c, 0);
+	c->fpu.top = (c->fpu.top + 1) & 7;
 }
 
 /* Bits 2:0 of the number: an x87 operand knows no REX. */
@@ -97,10 +118,42 @@ static inline unsigned vmi_x87_sti(const struct vmi_op *op)
 	return op->base & 7;
 }
 
+/* -- Where the last instruction and its operand were ---------------------- */
+
+/* The operand's offset in its segment. */
+static vmi_inline uint64_t vmi_x87_data_offset(const struct vmi_cpu *c, const struct vmi_op *op)
+{
+	unsigned seg = vmi_op_seg(op), bytes = vmi_op_asize(op);
+	bool based = c->mode != 64 || seg == VMI_FS || seg == VMI_GS;
+	uint64_t offset = vmi_ea(c, op);
+
+	if (based)
+		offset -= c->r[VMI_R_SEG + seg];
+	return bytes == 8 ? offset : offset & ((1ull << bytes * 8) - 1);
+}
+
+/*
+ * SDM 1 8.1.8 and 8.1.9.1: the last opcode is that of the last instruction
+ * with an unmasked exception, except in the fopcode compatibility mode.  An
+ * instruction without an operand in memory leaves the data pointer.
+ */
+static vmi_inline void vmi_x87_remember(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	c->fpu.ip = vmi_op_rip(c, op);
+	c->fpu.cs = c->seg[VMI_CS].selector;
+	if (op->bits & VMI_OPF_MEM) {
+		c->fpu.dp = vmi_x87_data_offset(c, op);
+		c->fpu.ds = c->seg[vmi_op_seg(op)].selector;
+	}
+	if ((c->fpu.status & VMI_X87_ES) ||
+		(c->misc_enable & VMI_MISC_ENABLE_FOPCODE))
+		c->fpu.opcode = op->imm & 0x7ff;
+}
+
 /* -- Words --------------------------------------------------------------- */
 
-unsigned vmi_x87_tag_of(struct vmi_f80 v);
-/* The tag word, of what registers hold now. */
+/* The tag word. */
 uint16_t vmi_x87_tags(const struct vmi_cpu *c);
 uint16_t vmi_x87_status(const struct vmi_cpu *c);
 /* ES and B of the flags and masks there are. */

@@ -2,8 +2,6 @@
 /* The x87 register stack, its words, and the frame of its instructions. */
 #include "lib/soft/x87.h"
 
-#define MISC_ENABLE_FOPCODE 4u /* IA32_MISC_ENABLE, bit 2 */
-
 /* SDM 1 4.8.3.7: QNaN floating-point indefinite. */
 static const struct vmi_f80 indefinite = { 0xc000000000000000ull, 0xffff };
 
@@ -79,39 +77,6 @@ struct vmi_f80 vmi_x87_full(struct vmi_x87 *x)
 	return indefinite;
 }
 
-/* The operand's offset in its segment. */
-static uint64_t data_offset(const struct vmi_cpu *c, const struct vmi_op *op)
-{
-	unsigned seg = vmi_op_seg(op), bytes = vmi_op_asize(op);
-	bool based = c->mode != 64 || seg == VMI_FS || seg == VMI_GS;
-	uint64_t offset = vmi_ea(c, op);
-
-	if (based)
-		offset -= c->r[VMI_R_SEG + seg];
-	return bytes == 8 ? offset : offset & ((1ull << bytes * 8) - 1);
-}
-
-/*
- * SDM 1 8.1.8 and 8.1.9.1: the last opcode is that of the last instruction
- * with an unmasked exception, except in the fopcode compatibility mode.  An
- * instruction without an operand in memory leaves the data pointer.
- */
-static void remember(const struct vmi_x87 *x)
-{
-	struct vmi_cpu *c = x->c;
-	const struct vmi_op *op = x->op;
-
-	c->fpu.ip = vmi_op_rip(c, op);
-	c->fpu.cs = c->seg[VMI_CS].selector;
-	if (op->bits & VMI_OPF_MEM) {
-		c->fpu.dp = data_offset(c, op);
-		c->fpu.ds = c->seg[vmi_op_seg(op)].selector;
-	}
-	if ((c->fpu.status & VMI_X87_ES) ||
-		(c->misc_enable & MISC_ENABLE_FOPCODE))
-		c->fpu.opcode = op->imm & 0x7ff;
-}
-
 void vmi_x87_end(struct vmi_x87 *x)
 {
 	struct vmi_fpu *fpu = &x->c->fpu;
@@ -120,13 +85,13 @@ void vmi_x87_end(struct vmi_x87 *x)
 	fpu->status =
 		(uint16_t)((fpu->status & ~x->codes) | (x->env.flags & mask));
 	vmi_x87_summarise(x->c);
-	remember(x);
+	vmi_x87_remember(x->c, x->op);
 }
 
-/* -- The stack ----------------------------------------------------------- */
+/* -- Words --------------------------------------------------------------- */
 
 /* SDM 1 8.1.7. */
-unsigned vmi_x87_tag_of(struct vmi_f80 v)
+static unsigned tag_of(struct vmi_f80 v)
 {
 	unsigned exponent = v.se & 0x7fff;
 
@@ -137,58 +102,27 @@ unsigned vmi_x87_tag_of(struct vmi_f80 v)
 	return VMI_X87_VALID;
 }
 
-static void set_tag(struct vmi_cpu *c, unsigned physical, unsigned tag)
-{
-	unsigned shift = 2 * physical;
-
-	c->fpu.tags = (uint16_t)((c->fpu.tags & ~(3u << shift)) | tag << shift);
-}
-
-void vmi_x87_set(struct vmi_cpu *c, unsigned i, struct vmi_f80 v)
-{
-	unsigned n = vmi_x87_physical(c, i);
-
-	c->fpu.st[n] = v;
-	set_tag(c, n, vmi_x87_tag_of(v));
-}
-
-void vmi_x87_push(struct vmi_cpu *c, struct vmi_f80 v)
-{
-	c->fpu.top = (c->fpu.top - 1) & 7;
-	vmi_x87_set(c, 0, v);
-}
-
-void vmi_x87_free(struct vmi_cpu *c, unsigned i)
-{
-	set_tag(c, vmi_x87_physical(c, i), VMI_X87_EMPTY);
-}
-
-void vmi_x87_pop(struct vmi_cpu *c)
-{
-	vmi_x87_free(c, 0);
-	c->fpu.top = (c->fpu.top + 1) & 7;
-}
-
-/* -- Words --------------------------------------------------------------- */
-
 uint16_t vmi_x87_tags(const struct vmi_cpu *c)
 {
-	unsigned n, tags = 0;
+	unsigned n, tag, tags = 0;
 
 	for (n = 0; n < 8; n++) {
-		unsigned tag = c->fpu.tags >> 2 * n & 3;
-
-		if (tag != VMI_X87_EMPTY)
-			tag = vmi_x87_tag_of(c->fpu.st[n]);
+		tag = c->fpu.full >> n & 1 ? tag_of(c->fpu.st[n])
+					   : VMI_X87_EMPTY;
 		tags |= tag << 2 * n;
 	}
 	return (uint16_t)tags;
 }
 
+/* Processors keep of each tag only whether it says empty. */
 void vmi_x87_set_tags(struct vmi_cpu *c, uint16_t tags)
 {
-	c->fpu.tags = tags;
-	c->fpu.tags = vmi_x87_tags(c);
+	unsigned n;
+
+	c->fpu.full = 0;
+	for (n = 0; n < 8; n++)
+		c->fpu.full |= (uint8_t)((tags >> 2 * n & 3) != VMI_X87_EMPTY)
+			<< n;
 }
 
 uint16_t vmi_x87_status(const struct vmi_cpu *c)
@@ -226,7 +160,7 @@ void vmi_x87_init(struct vmi_cpu *c)
 
 	fpu->control = VMI_X87_CONTROL_INIT;
 	fpu->status = fpu->opcode = fpu->cs = fpu->ds = 0;
-	fpu->tags = 0xffff;
+	fpu->full = 0;
 	fpu->top = 0;
 	fpu->ip = fpu->dp = 0;
 }

@@ -47,6 +47,28 @@ static void show_capabilities(const char *name)
 	vmapi_close(ctx);
 }
 
+/* Each with whether processors of this backend can be like it. */
+static void show_models(const char *name)
+{
+	struct vmapi_cpuid_model model = { .size = sizeof(model) };
+	struct vmapi_cpuid *list;
+	struct vmapi *ctx;
+	size_t n;
+	int err;
+
+	if (vmapi_cpuid_create(&list) || vmapi_open(name, 0, &ctx)) {
+		printf("    %s\n", vmapi_error_last()->message);
+		return;
+	}
+	for (n = 0; !vmapi_cpuid_model(n, &model); n++) {
+		err = vmapi_cpuid_model_list(ctx, model.name, list);
+		printf("    cpu %-12s %s\n", model.name, err ?
+			vmapi_error_last()->message : model.about);
+	}
+	vmapi_close(ctx);
+	vmapi_cpuid_destroy(list);
+}
+
 int main(void)
 {
 	struct vmapi_backend_info infos[BACKENDS_MAX];
@@ -60,8 +82,10 @@ int main(void)
 	printf("libvmapi %s, %zu backends\n", vmapi_version_string(), n);
 	for (i = 0; i < n && i < BACKENDS_MAX; i++) {
 		show_backend(&infos[i]);
-		if (!infos[i].status)
-			show_capabilities(infos[i].name);
+		if (infos[i].status)
+			continue;
+		show_capabilities(infos[i].name);
+		show_models(infos[i].name);
 	}
 	return EXIT_SUCCESS;
 }

@@ -4,6 +4,7 @@
  * RSDP -> XSDT -> FADT -> DSDT and FACS
  *              -> MADT: processors, IOAPIC, which interrupts are not as on ISA
  *              -> HPET, if there is one
+ *      -> RSDT, the same for guests of ACPI 1.0
  *
  * The DSDT is written with aml.h: power-off, the PCI bus with its windows,
  * and the serial port.
@@ -101,6 +102,25 @@ static void dsdt_serial(struct aml *aml)
 	aml_end(aml, device);
 }
 
+/* Linux and QEMU agree on the name of virtio's registers in memory. */
+static void dsdt_virtio(struct aml *aml, enum virtio_slot slot)
+{
+	static const char names[VIRTIO_SLOTS][5] = { "VRT0", "VRT1" };
+	uint8_t room[64];
+	struct aml crs = { .bytes = room, .room = sizeof(room) };
+	size_t device = aml_device(aml, names[slot]);
+
+	aml_name(aml, "_HID");
+	aml_string(aml, "LNRO0005");
+	aml_name(aml, "_UID");
+	aml_integer(aml, slot);
+	aml_memory(&crs, virtio_base(slot), VIRTIO_BYTES);
+	aml_interrupt(&crs, VIRTIO_GSI + slot);
+	aml_name(aml, "_CRS");
+	aml_resources(aml, &crs);
+	aml_end(aml, device);
+}
+
 /* \_S5: SLP_TYP for PM1a and PM1b, two reserved (7.4.2). */
 static void dsdt_s5(struct aml *aml)
 {
@@ -115,16 +135,21 @@ static void dsdt_s5(struct aml *aml)
 	aml_end(aml, package);
 }
 
-static int dsdt(struct acpi *acpi, uint64_t hole, uint32_t *at)
+static int dsdt(struct acpi *acpi, const struct acpi_config *config,
+	uint32_t *at)
 {
 	uint8_t room[1024];
 	struct aml aml = { .bytes = room, .room = sizeof(room) };
+	enum virtio_slot slot;
 	size_t scope;
 
 	dsdt_s5(&aml);
 	scope = aml_scope(&aml, "\\_SB_");
-	dsdt_pci(&aml, hole);
+	dsdt_pci(&aml, config->pci_hole);
 	dsdt_serial(&aml);
+	for (slot = 0; slot < VIRTIO_SLOTS; slot++)
+		if (config->virtio >> slot & 1)
+			dsdt_virtio(&aml, slot);
 	aml_end(&aml, scope);
 	if (aml.full)
 		return -1;
@@ -248,26 +273,31 @@ static uint32_t hpet(struct acpi *acpi)
 	return at;
 }
 
-static uint32_t xsdt(struct acpi *acpi, const uint32_t *entries, unsigned n)
+/* 5.2.7 and 5.2.8: entries of 4 or of 8 bytes. */
+static uint32_t list(struct acpi *acpi, unsigned width,
+	const uint32_t *entries, unsigned n)
 {
-	uint32_t at = begin(acpi, "XSDT", 1, HEAD + 8 * n);
+	uint32_t at = begin(acpi, width == 4 ? "RSDT" : "XSDT", 1,
+		HEAD + width * n);
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		put64(acpi->tables + at + HEAD + 8 * i, entries[i]);
-		pointer(acpi, 0, at + HEAD + 8 * i, 8);
+		put32(acpi->tables + at + HEAD + width * i, entries[i]);
+		pointer(acpi, 0, at + HEAD + width * i, width);
 	}
 	return at;
 }
 
 /* 5.2.5.3 */
-static void rsdp(struct acpi *acpi, uint32_t xsdt_at)
+static void rsdp(struct acpi *acpi, uint32_t rsdt_at, uint32_t xsdt_at)
 {
 	uint8_t *r = acpi->rsdp;
 
 	memcpy(r, "RSD PTR ", 8);
 	memcpy(r + 9, "VMAPI ", 6);
 	r[15] = 2;
+	put32(r + 16, rsdt_at);
+	pointer(acpi, 1, 16, 4);
 	put32(r + 20, ACPI_RSDP_BYTES);
 	put64(r + 24, xsdt_at);
 	pointer(acpi, 1, 24, 8);
@@ -278,18 +308,19 @@ static void rsdp(struct acpi *acpi, uint32_t xsdt_at)
 
 int acpi_build(struct acpi *acpi, const struct acpi_config *config)
 {
-	uint32_t entries[3], dsdt_at, facs_at;
+	uint32_t entries[3], dsdt_at, facs_at, rsdt_at;
 	unsigned n = 0;
 
 	memset(acpi, 0, sizeof(*acpi));
 	facs_at = facs(acpi);
-	if (config->cpus > 255 || dsdt(acpi, config->pci_hole, &dsdt_at) != 0)
+	if (config->cpus > 255 || dsdt(acpi, config, &dsdt_at) != 0)
 		return -1;
 	entries[n++] = fadt(acpi, dsdt_at, facs_at);
 	entries[n++] = madt(acpi, config->cpus);
 	if (config->hpet)
 		entries[n++] = hpet(acpi);
-	rsdp(acpi, xsdt(acpi, entries, n));
+	rsdt_at = list(acpi, 4, entries, n);
+	rsdp(acpi, rsdt_at, list(acpi, 8, entries, n));
 	return 0;
 }
 

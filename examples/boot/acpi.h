@@ -16,6 +16,18 @@
 #define RESET_VALUE   0x06
 #define SCI_IRQ	      9
 
+/* Virtio devices have their places between the HPET and the local APICs. */
+enum virtio_slot { SLOT_DISK, SLOT_NET, VIRTIO_SLOTS };
+
+#define VIRTIO_BASE  0xfed80000u
+#define VIRTIO_BYTES 0x200u
+#define VIRTIO_GSI   16 /* the first of inputs that only the IOAPIC has */
+
+static inline uint32_t virtio_base(enum virtio_slot slot)
+{
+	return VIRTIO_BASE + VIRTIO_BYTES * (uint32_t)slot;
+}
+
 #define ACPI_RSDP_BYTES 36
 #define ACPI_FIXUPS	24
 
@@ -50,6 +62,7 @@ struct acpi {
 struct acpi_config {
 	unsigned cpus;
 	int hpet;	   /* there is one */
+	unsigned virtio;   /* a bit for each slot that is taken */
 	uint64_t pci_hole; /* where RAM ends below 4 GiB */
 };
 

@@ -9,6 +9,7 @@
 #define OP_BYTE	   0x0a
 #define OP_WORD	   0x0b
 #define OP_DWORD   0x0c
+#define OP_STRING  0x0d
 #define OP_QWORD   0x0e
 #define OP_SCOPE   0x10
 #define OP_BUFFER  0x11
@@ -134,6 +135,12 @@ void aml_end(struct aml *aml, size_t mark)
 	}
 }
 
+void aml_string(struct aml *aml, const char *text)
+{
+	aml_byte(aml, OP_STRING);
+	aml_bytes(aml, text, strlen(text) + 1);
+}
+
 static unsigned hex(char digit)
 {
 	return digit <= '9' ? (unsigned)(digit - '0')
@@ -186,6 +193,26 @@ void aml_irq(struct aml *aml, unsigned irq)
 {
 	aml_byte(aml, 0x22);
 	aml_word(aml, 1u << irq);
+}
+
+/* 6.4.3.4: writable */
+void aml_memory(struct aml *aml, uint32_t base, uint32_t size)
+{
+	aml_byte(aml, 0x86);
+	aml_word(aml, 9);
+	aml_byte(aml, 1);
+	aml_dword(aml, base);
+	aml_dword(aml, size);
+}
+
+/* 6.4.3.6: edge-triggered, active high, exclusive. */
+void aml_interrupt(struct aml *aml, uint32_t gsi)
+{
+	aml_byte(aml, 0x89);
+	aml_word(aml, 6);
+	aml_byte(aml, 3);
+	aml_byte(aml, 1);
+	aml_dword(aml, gsi);
 }
 
 static void space_head(struct aml *aml, unsigned tag, unsigned length,

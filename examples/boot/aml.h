@@ -37,6 +37,8 @@ size_t aml_device(struct aml *aml, const char *path);
 size_t aml_package(struct aml *aml, unsigned n);
 void aml_end(struct aml *aml, size_t mark);
 
+void aml_string(struct aml *aml, const char *text);
+
 /* EISAID("PNP0501") as an integer. */
 void aml_eisaid(struct aml *aml, const char *id);
 
@@ -44,6 +46,8 @@ void aml_eisaid(struct aml *aml, const char *id);
 void aml_resources(struct aml *aml, const struct aml *descriptors);
 void aml_io(struct aml *aml, unsigned port, unsigned count);
 void aml_irq(struct aml *aml, unsigned irq);
+void aml_memory(struct aml *aml, uint32_t base, uint32_t size);
+void aml_interrupt(struct aml *aml, uint32_t gsi);
 
 /* A range that a bus hands on to its devices. */
 enum aml_space { AML_MEMORY = 0, AML_IO = 1, AML_BUS = 2 };

@@ -39,7 +39,8 @@ struct window {
 enum action {
 	ACTION_NONE = 0,
 	ACTION_EXIT,  /* leave with `code` */
-	ACTION_RESET
+	ACTION_RESET,
+	ACTION_SAVE   /* and go on, or leave: the user, or --max-instructions */
 };
 
 #define PORTS_MAX   32

@@ -66,6 +66,8 @@ static int set_up_rtc(struct machine *m)
 	fill_cmos(m, cmos);
 	if (vmapi_device_set(m->rtc, VMAPI_RTC_NVRAM, cmos, sizeof(cmos)) != 0)
 		return -1;
+	if (m->options->deterministic)
+		return 0; /* it begins at the same moment always */
 	return vmapi_device_set(m->rtc, VMAPI_RTC_SECONDS, &now, sizeof(now));
 }
 
@@ -105,6 +107,10 @@ int chips_create(struct machine *m)
 		if (make_irq(m, i, &m->ports.lines[i]) != 0)
 			return complain("the test device's interrupts");
 	acpi.hpet = m->hpet != NULL;
+	if (m->disk.fd >= 0)
+		acpi.virtio |= 1u << SLOT_DISK;
+	if (m->net.peer != NULL)
+		acpi.virtio |= 1u << SLOT_NET;
 	if (acpi_build(&m->acpi, &acpi) != 0) {
 		fprintf(stderr, "vmapi-boot: the ACPI tables do not fit\n");
 		return STATUS_MACHINE;

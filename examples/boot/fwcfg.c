@@ -101,6 +101,14 @@ static void select_item(struct fwcfg *fwcfg, unsigned key)
 			fwcfg->selected = &fwcfg->items[i];
 }
 
+void fwcfg_seek(struct fwcfg *fwcfg, unsigned key, uint32_t offset)
+{
+	select_item(fwcfg, key);
+	if (fwcfg->selected != NULL)
+		fwcfg->offset = offset < fwcfg->selected->size
+			? offset : fwcfg->selected->size;
+}
+
 /* The next bytes; behind the end, and of no item, they are 0. */
 static void next_bytes(struct fwcfg *fwcfg, uint8_t *to, uint32_t n)
 {

@@ -43,6 +43,8 @@ int fwcfg_add_file(struct fwcfg *fwcfg, const char *name, const void *data,
 int fwcfg_attach(struct fwcfg *fwcfg, struct board *board,
 	struct vmapi_as *as);
 void fwcfg_reset(struct fwcfg *fwcfg);
+/* Select an item, or none, and go to this byte of it, or to its end. */
+void fwcfg_seek(struct fwcfg *fwcfg, unsigned key, uint32_t offset);
 void fwcfg_free(struct fwcfg *fwcfg);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys on their way from standard input to the guest's serial port. */
 #include "input.h"
-#include "terminal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,11 +26,11 @@ static void put(struct input *input, uint8_t key)
 	input->count++;
 }
 
-bool input_read(struct input *input)
+enum key input_read(struct input *input)
 {
 	size_t room = INPUT_MAX - input->count;
 	uint8_t bytes[256], key;
-	bool leave = false;
+	enum key wish = KEY_NONE, what;
 	ssize_t n, i;
 
 	if (input->is_terminal || room > sizeof(bytes))
@@ -40,13 +39,13 @@ bool input_read(struct input *input)
 	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 		input->at_end = true;
 	for (i = 0; i < n; i++) {
-		switch (terminal_key(bytes[i], &key)) {
-		case KEY_LEAVE: leave = true; break;
-		case KEY_BYTE: put(input, key); break;
-		default: break;
-		}
+		what = terminal_key(bytes[i], &key);
+		if (what == KEY_BYTE)
+			put(input, key);
+		else if (what != KEY_NONE && wish != KEY_LEAVE)
+			wish = what;
 	}
-	return leave;
+	return wish;
 }
 
 bool input_take(struct input *input, uint8_t *key)

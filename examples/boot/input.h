@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "terminal.h"
+
 #define INPUT_MAX 65536
 
 /*
@@ -27,8 +29,8 @@ void input_open(struct input *input);
 /* Is there a use in reading now? */
 bool input_wanted(const struct input *input);
 
-/* Read what is there.  True: the user wants to leave. */
-bool input_read(struct input *input);
+/* Read what is there.  KEY_LEAVE, KEY_SAVE: the user wants that. */
+enum key input_read(struct input *input);
 
 /* Take the first key, if there is one. */
 bool input_take(struct input *input, uint8_t *key);

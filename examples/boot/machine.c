@@ -8,6 +8,7 @@
 #include "machine.h"
 #include "terminal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,27 @@ static int read_files(struct machine *m)
 			options->bios, m->bios.size);
 		status = STATUS_LOAD;
 	}
+	if (status == 0 && options->disk != NULL &&
+		disk_open(&m->disk, options->disk) != 0) {
+		fprintf(stderr, "vmapi-boot: %s: %s\n", options->disk,
+			errno == EINVAL ? "no file of whole 512-byte sectors"
+					: strerror(errno));
+		status = STATUS_LOAD;
+	}
 	return status;
+}
+
+static int open_network(struct machine *m)
+{
+	const char *how = m->options->net;
+
+	if (how == NULL || net_open(&m->net, how) == 0)
+		return 0;
+	fprintf(stderr, "vmapi-boot: --net %s: %s\n", how,
+		errno == EINVAL ? "it takes user, tap or tap=NAME" :
+		errno == ENOTSUP ? "built without libslirp (Debian: "
+				   "libslirp-dev)" : strerror(errno));
+	return errno == EINVAL ? STATUS_USAGE : STATUS_LOAD;
 }
 
 /* -- The context -------------------------------------------------------- */
@@ -105,26 +126,28 @@ static int create_vm(struct machine *m)
 {
 	const struct vmapi_vm_config config = {
 		.size = sizeof(config),
-		.flags = VMAPI_VM_PIT,
-		.irqchip = VMAPI_IRQCHIP_FULL
+		.flags = VMAPI_VM_PIT | (m->options->deterministic ?
+				VMAPI_VM_DETERMINISTIC : 0),
+		.irqchip = VMAPI_IRQCHIP_FULL,
+		.cpu_model = m->options->cpu
 	};
 
 	if (vmapi_vm_create(m->ctx, &config, &m->vm) != 0)
 		return complain("cannot create the VM");
 	if (vmapi_vm_as(m->vm, &m->as) != 0)
 		return complain("address space");
-	return 0;
+	return smram_create(m);
 }
 
 /* -- Memory ------------------------------------------------------------- */
 
-static int create_ram(struct machine *m, const char *name, uint64_t bytes,
-	struct vmapi_ram **ram)
+int machine_ram(struct machine *m, const char *name, uint64_t bytes,
+	enum vmapi_ram_kind kind, struct vmapi_ram **ram)
 {
 	struct vmapi_ram_config config = {
 		.size = sizeof(config),
 		.bytes = bytes,
-		.kind = VMAPI_RAM_ANONYMOUS
+		.kind = kind
 	};
 
 	snprintf(config.name, sizeof(config.name), "%s", name);
@@ -133,15 +156,16 @@ static int create_ram(struct machine *m, const char *name, uint64_t bytes,
 	return 0;
 }
 
-static int add_entry(struct machine *m, struct vmapi_map *map,
+static int add_entry(struct vmapi_map *map, struct vmapi_as *as,
 	struct vmapi_map_entry entry)
 {
 	entry.size = sizeof(entry);
-	return entry.bytes == 0 ? 0 : vmapi_map_add(map, m->as, &entry);
+	return entry.bytes == 0 ? 0 : vmapi_map_add(map, as, &entry);
 }
 
-/* The whole map in one transaction: either all of it is there or nothing. */
-static int map_memory(struct machine *m)
+/* What an address space has, in SMM or outside. */
+static int map_space(struct machine *m, struct vmapi_map *map,
+	struct vmapi_as *as)
 {
 	const struct memory *memory = &m->memory;
 	const struct vmapi_map_entry entries[] = {
@@ -153,22 +177,27 @@ static int map_memory(struct machine *m)
 		{ .gpa = TEST_RAM_BASE, .bytes = TEST_RAM_SIZE,
 			.ram = m->test_ram }
 	};
-	struct vmapi_map *map;
 	size_t i;
+
+	for (i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+		if (add_entry(map, as, entries[i]) != 0)
+			return -1;
+	return shadow_map(m, map, as) != 0 ? -1 : smram_map(m, map, as);
+}
+
+/* The whole map in one transaction: either all of it is there or nothing. */
+static int map_memory(struct machine *m)
+{
+	struct vmapi_map *map;
 
 	if (vmapi_map_begin(m->vm, &map) != 0)
 		return complain("memory map");
-	for (i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
-		if (add_entry(m, map, entries[i]) != 0)
-			goto abort;
-	if (shadow_map(m, map) != 0)
-		goto abort;
-	if (vmapi_map_commit(map) != 0)
+	if (map_space(m, map, m->as) != 0 ||
+		(m->smm_as != NULL && map_space(m, map, m->smm_as) != 0)) {
+		vmapi_map_abort(map);
 		return complain("memory map");
-	return 0;
-abort:
-	vmapi_map_abort(map);
-	return complain("memory map");
+	}
+	return vmapi_map_commit(map) != 0 ? complain("memory map") : 0;
 }
 
 static int create_memory(struct machine *m)
@@ -176,9 +205,12 @@ static int create_memory(struct machine *m)
 	void *base;
 	int status;
 
-	status = create_ram(m, "ram", m->options->mem, &m->ram);
+	status = machine_ram(m, "ram", m->options->mem,
+		m->options->device_process ? VMAPI_RAM_MEMFD
+					   : VMAPI_RAM_ANONYMOUS, &m->ram);
 	if (status == 0)
-		status = create_ram(m, "test", TEST_RAM_SIZE, &m->test_ram);
+		status = machine_ram(m, "test", TEST_RAM_SIZE,
+			VMAPI_RAM_ANONYMOUS, &m->test_ram);
 	if (status != 0)
 		return status;
 	if (vmapi_ram_pointer(m->ram, &base) != 0)
@@ -249,9 +281,12 @@ static int create_devices(struct machine *m)
 	m->uart.line = uart_line;
 	m->uart.opaque = m;
 	m->pci.pam = shadow_pam;
+	m->pci.smram = smram_control;
 	m->pci.opaque = m;
 	m->ports.trace_post = m->options->trace_post;
 	status = chips_create(m);
+	if (status == 0)
+		status = devices_create(m);
 	if (status != 0)
 		return status;
 	err = uart_attach(&m->uart, &m->board, 0x3f8);
@@ -259,6 +294,8 @@ static int create_devices(struct machine *m)
 		err = pci_attach(&m->pci, &m->board);
 	if (err == 0)
 		err = ports_attach(&m->ports, &m->board);
+	if (err == 0)
+		err = smram_attach(m);
 	if (err == 0)
 		err = chips_firmware_files(m);
 	if (err == 0)
@@ -278,8 +315,13 @@ int machine_create(struct machine *m, const struct options *options)
 	memset(m, 0, sizeof(*m));
 	m->options = options;
 	m->control.pipe[0] = m->control.pipe[1] = -1;
+	m->disk.fd = -1;
+	m->net.fd = -1;
+	devices_init(m);
 	board_init(&m->board);
 	status = read_files(m);
+	if (status == 0)
+		status = open_network(m);
 	if (status == 0)
 		status = open_backend(m);
 	if (status == 0)
@@ -301,11 +343,15 @@ void machine_destroy(struct machine *m)
 	for (i = 0; i < m->n_cpus; i++)
 		vmapi_vcpu_destroy(m->cpus[i].vcpu);
 	free(m->cpus);
+	devices_destroy(m);
+	disk_close(&m->disk);
+	net_close(&m->net);
 	chips_destroy(m);
 	fwcfg_free(&m->fwcfg);
 	vmapi_ram_destroy(m->shadow.rom);
 	vmapi_ram_destroy(m->test_ram);
 	vmapi_ram_destroy(m->ram);
+	vmapi_as_destroy(m->smm_as);
 	vmapi_as_destroy(m->as);
 	vmapi_vm_destroy(m->vm);
 	vmapi_close(m->ctx);
@@ -345,9 +391,14 @@ int machine_start(struct machine *m)
 	pci_reset(&m->pci);
 	ports_reset(&m->ports);
 	fwcfg_reset(&m->fwcfg);
+	status = devices_reset(m);
+	if (status != 0)
+		return status;
 	if (vmapi_vm_reset(m->vm) != 0)
 		return complain("reset");
 	status = shadow_reset(m);
+	if (status == 0)
+		status = smram_reset(m);
 	if (status != 0 || m->options->bios != NULL)
 		return status;
 	status = firmware_run(m);

@@ -9,9 +9,12 @@
 
 #include "acpi.h"
 #include "board.h"
+#include "device.h"
+#include "disk.h"
 #include "fwcfg.h"
 #include "input.h"
 #include "load.h"
+#include "net.h"
 #include "options.h"
 #include "pci.h"
 #include "ports.h"
@@ -24,6 +27,12 @@ struct shadow {
 	struct vmapi_ram *rom; /* NULL: no firmware */
 	uint64_t rom_size;
 	uint8_t pam[PAM_BYTES];
+};
+
+/* The host bridge's register, and the ports that ask for SMM. */
+struct smram {
+	uint8_t control;
+	uint8_t apm[2];
 };
 
 struct cpu {
@@ -63,6 +72,7 @@ struct machine {
 	struct vmapi *ctx;
 	struct vmapi_vm *vm;
 	struct vmapi_as *as;
+	struct vmapi_as *smm_as; /* NULL: the processors have no SMM */
 	struct vmapi_ram *ram;
 	struct vmapi_ram *test_ram;
 	struct vmapi_device *rtc;
@@ -77,10 +87,14 @@ struct machine {
 	struct uart uart;
 	struct input input;
 	struct pci pci;
+	struct disk disk;
+	struct net net;
+	struct device devices[VIRTIO_SLOTS];
 	struct ports ports;
 	struct fwcfg fwcfg;
 	struct acpi acpi;
 	struct shadow shadow;
+	struct smram smram;
 
 	struct image kernel;
 	struct image initrd;
@@ -97,6 +111,10 @@ int complain(const char *what);
 int machine_create(struct machine *machine, const struct options *options);
 void machine_destroy(struct machine *machine);
 
+/* A RAM object of the context: 0 or a status. */
+int machine_ram(struct machine *machine, const char *name, uint64_t bytes,
+	enum vmapi_ram_kind kind, struct vmapi_ram **ram);
+
 /*
  * Power on: chips and processors reset, the kernel in memory, the boot
  * processor about to enter it.  No vcpu is running.  0 or a status.
@@ -110,9 +128,22 @@ int chips_firmware_files(struct machine *machine);
 
 /* shadow.c */
 int shadow_create(struct machine *machine);
-int shadow_map(struct machine *machine, struct vmapi_map *map);
+int shadow_map(struct machine *machine, struct vmapi_map *map,
+	struct vmapi_as *as);
 int shadow_reset(struct machine *machine);
 void shadow_pam(void *opaque, const uint8_t *pam);
+
+/* smram.c */
+int smram_create(struct machine *machine);
+int smram_attach(struct machine *machine);
+int smram_map(struct machine *machine, struct vmapi_map *map,
+	struct vmapi_as *as);
+int smram_reset(struct machine *machine);
+void smram_control(void *opaque, uint8_t value);
+
+/* save.c: to --save's file, and from --restore's.  No vcpu is running. */
+int machine_save(struct machine *machine);
+int machine_restore(struct machine *machine);
 
 /* firmware.c: what firmware would have done, when there is none. */
 int firmware_run(struct machine *machine);
@@ -120,6 +151,8 @@ int firmware_enter(struct machine *machine, const struct start *start);
 
 /* run.c: 0 or the status to leave with; a negative signal number. */
 int machine_run(struct machine *machine);
+/* Something is beyond help: end it.  Any thread. */
+void machine_give_up(void *machine);
 void machine_stats(const struct machine *machine);
 
 /* budget.c */

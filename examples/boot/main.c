@@ -9,6 +9,12 @@
  *			terminal.c, input.c, budget.c
  *	board.c		who answers which access; ports.c, uart.c, pci.c,
  *			fwcfg.c, shadow.c: those who do
+ *	save.c		the machine to a file and back
+ *	device.c	the devices that are threads, or processes; slot.c:
+ *			where they are in the machine; process.c, server.c:
+ *			--device-process from either side
+ *	virtio.c	one of them, and ring.c its queues; disk.c, net.c: two
+ *			kinds; tap.c, user.c: where the network's cable leads
  *	chips.c		the library's chips, and what firmware is told
  *	load.c		which kind of kernel; linux.c, multiboot.c, pvh.c,
  *			elf.c; memory.c and image.c keep them within bounds
@@ -21,6 +27,7 @@
 #include "machine.h"
 
 #include <signal.h>
+#include <string.h>
 
 /* Died of a signal: so that whoever started us sees it. */
 static int end(int status)
@@ -37,12 +44,38 @@ static int end(int status)
 	return STATUS_MACHINE;
 }
 
+static int take_disk(void *opaque, const struct handover *handover, int file)
+{
+	return disk_take(opaque, file, handover->is_read_only);
+}
+
+static int take_net(void *opaque, const struct handover *handover, int file)
+{
+	return net_take(opaque, handover->what, file);
+}
+
+/* What our program is instead of a monitor: -1, or a status. */
+static int serve(const char *what)
+{
+	static struct disk disk;
+	static struct net net;
+	const struct server_kind disks = { take_disk, &disk, &disk.virtio };
+	const struct server_kind nets = { take_net, &net, &net.virtio };
+
+	if (strcmp(what, SERVE_DISK) == 0)
+		return server_run(&disks);
+	return strcmp(what, SERVE_NET) == 0 ? server_run(&nets) : -1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct machine machine;
 	struct options options;
 	int status;
 
+	status = argc == 2 ? serve(argv[1]) : -1;
+	if (status >= 0)
+		return status;
 	status = options_parse(&options, argc, argv);
 	if (status >= 0)
 		return status;

@@ -18,14 +18,21 @@
 
 enum option_code {
 	OPT_BACKEND = 256,
+	OPT_CPU,
 	OPT_CPUS,
 	OPT_MEM,
 	OPT_KERNEL,
 	OPT_INITRD,
 	OPT_APPEND,
 	OPT_BIOS,
+	OPT_DISK,
+	OPT_DEVICE_PROCESS,
+	OPT_NET,
 	OPT_MAX_INSTRUCTIONS,
+	OPT_DETERMINISTIC,
 	OPT_NO_REBOOT,
+	OPT_SAVE,
+	OPT_RESTORE,
 	OPT_STATS,
 	OPT_TRACE,
 	OPT_HELP,
@@ -48,14 +55,21 @@ static const struct option_name {
 
 static const struct option long_options[] = {
 	{ "backend", required_argument, NULL, OPT_BACKEND },
+	{ "cpu", required_argument, NULL, OPT_CPU },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "mem", required_argument, NULL, OPT_MEM },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "bios", required_argument, NULL, OPT_BIOS },
+	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "device-process", no_argument, NULL, OPT_DEVICE_PROCESS },
+	{ "net", required_argument, NULL, OPT_NET },
 	{ "max-instructions", required_argument, NULL, OPT_MAX_INSTRUCTIONS },
+	{ "deterministic", no_argument, NULL, OPT_DETERMINISTIC },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+	{ "save", required_argument, NULL, OPT_SAVE },
+	{ "restore", required_argument, NULL, OPT_RESTORE },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "trace", optional_argument, NULL, OPT_TRACE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -64,9 +78,12 @@ static const struct option long_options[] = {
 };
 
 static const char help[] =
-	"usage: vmapi-boot [option...] --kernel FILE | --bios ROM\n"
+	"usage: vmapi-boot [option...] --kernel FILE | --bios ROM |\n"
+	"                              --restore FILE\n"
 	"\n"
 	"  --backend kvm|soft    who runs the guest (default: what works)\n"
+	"  --cpu MODEL           CPU model, as examples/info lists them\n"
+	"                        (host)\n"
 	"  --cpus N              processors, 1 to 255 (1)\n"
 	"  --mem SIZE            RAM, in bytes or with K, M, G (256M)\n"
 	"  --kernel FILE         Linux bzImage, multiboot 1, PVH ELF, or else\n"
@@ -74,15 +91,26 @@ static const char help[] =
 	"  --initrd FILE         initial RAM disk, or multiboot module\n"
 	"  --append STRING       kernel command line\n"
 	"  --bios ROM            firmware, a multiple of 64 KiB, below 4 GiB\n"
+	"  --disk FILE           a virtio block device; its contents are not in\n"
+	"                        what --save saves\n"
+	"  --net user|tap[=NAME] a virtio network device: connections of this\n"
+	"                        process, or an interface of the host\n"
+	"  --device-process      each of these is a process of its own, which\n"
+	"                        may die: another one goes on\n"
 	"  --max-instructions N  stop after exactly N (soft only)\n"
+	"  --deterministic       time is the instruction count (soft only)\n"
+	"  --save FILE           save the machine at Ctrl-A s, and when\n"
+	"                        --max-instructions were executed\n"
+	"  --restore FILE        go on from there; --cpus, --mem and --bios as\n"
+	"                        they were\n"
 	"  --no-reboot           leave with a dump when the guest resets\n"
 	"  --stats               count instructions, time and exits\n"
 	"  --trace[=WHAT,...]    call, exit, irq, insn, block, post, all;\n"
 	"                        without WHAT: exit,irq,post\n"
 	"  --help, --version\n"
 	"\n"
-	"The guest's serial port is the terminal: Ctrl-A x leaves, Ctrl-A h\n"
-	"helps.\n"
+	"The guest's serial port is the terminal: Ctrl-A x leaves, Ctrl-A s\n"
+	"saves, Ctrl-A h helps.\n"
 	"\n"
 	"exit status:\n"
 	"  odd  the guest wrote a value to port 0xf4: (value << 1) | 1\n"
@@ -187,6 +215,7 @@ static int set(struct options *options, int option, const char *value)
 {
 	switch (option) {
 	case OPT_BACKEND: options->backend = value; return -1;
+	case OPT_CPU: options->cpu = value; return -1;
 	case OPT_CPUS:
 	case OPT_MEM:
 	case OPT_MAX_INSTRUCTIONS: return set_number(options, option, value);
@@ -194,6 +223,12 @@ static int set(struct options *options, int option, const char *value)
 	case OPT_INITRD: options->initrd = value; return -1;
 	case OPT_APPEND: options->append = value; return -1;
 	case OPT_BIOS: options->bios = value; return -1;
+	case OPT_DISK: options->disk = value; return -1;
+	case OPT_DEVICE_PROCESS: options->device_process = true; return -1;
+	case OPT_NET: options->net = value; return -1;
+	case OPT_DETERMINISTIC: options->deterministic = true; return -1;
+	case OPT_SAVE: options->save = value; return -1;
+	case OPT_RESTORE: options->restore = value; return -1;
 	case OPT_NO_REBOOT: options->no_reboot = true; return -1;
 	case OPT_STATS: options->stats = true; return -1;
 	case OPT_TRACE:
@@ -212,7 +247,8 @@ static int set(struct options *options, int option, const char *value)
 
 static int check(const struct options *options)
 {
-	if (options->kernel == NULL && options->bios == NULL)
+	if (options->kernel == NULL && options->bios == NULL &&
+		options->restore == NULL)
 		return usage("give it a --kernel or a --bios", NULL);
 	if (options->kernel != NULL && options->bios != NULL)
 		return usage("--kernel and --bios exclude each other", NULL);
@@ -220,6 +256,14 @@ static int check(const struct options *options)
 		return usage("--initrd needs a --kernel", NULL);
 	if (options->kernel == NULL && options->append != NULL)
 		return usage("--append needs a --kernel", NULL);
+	if (options->disk == NULL && options->net == NULL &&
+		options->device_process)
+		return usage("--device-process needs a --disk or a --net",
+			NULL);
+	if ((options->disk != NULL || options->net != NULL) &&
+		options->deterministic)
+		return usage("--disk and --net have threads of their own and "
+			"are not --deterministic", NULL);
 	return -1;
 }
 
@@ -238,5 +282,8 @@ int options_parse(struct options *options, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage("what is this", argv[optind]);
+	/* A guest that was restored and resets needs something to load. */
+	if (options->kernel == NULL && options->bios == NULL)
+		options->no_reboot = true;
 	return check(options);
 }

@@ -22,15 +22,26 @@ enum status {
 
 #define CPUS_MAX 255
 
+/* In the place of a command line: our own, of server.c. */
+#define SERVE_DISK "--serve-disk"
+#define SERVE_NET  "--serve-net"
+
 struct options {
 	const char *backend; /* NULL: the library's choice */
+	const char *cpu; /* NULL: host */
 	unsigned cpus;
 	uint64_t mem;	     /* bytes */
 	const char *kernel;
 	const char *initrd;
 	const char *append;
 	const char *bios;
+	const char *disk;    /* NULL: none */
+	bool device_process; /* each is one of its own */
+	const char *net;     /* NULL: none */
+	const char *save;    /* NULL: nowhere */
+	const char *restore; /* NULL: power on */
 	uint64_t max_instructions; /* 0: none */
+	bool deterministic;
 	bool no_reboot;
 	bool stats;
 	unsigned trace;	     /* VMAPI_TRACE_ bits */

@@ -10,6 +10,12 @@
 #define MULTIPLE    0x80 /* header type: there are functions beside 0 */
 #define PMBA	    0x40 /* of the power management function */
 #define PMREGMISC   0x80
+#define DEVACTB	    0x5b /* the last byte of the device activity register */
+#define APMC_EN	    0x02
+#define SMRAM	    0x72
+#define SMRAM_SEG   0x02 /* where it is: cannot be changed */
+#define SMRAM_LOCK  0x10
+#define SMRAM_OPEN  0x40
 
 /* What a function is, and which of its bytes the guest can change. */
 struct identity {
@@ -18,6 +24,7 @@ struct identity {
 	uint16_t vendor;
 	uint16_t device;
 	uint16_t class;
+	uint8_t revision;
 	uint8_t writable[4][2]; /* first byte and how many */
 };
 
@@ -25,17 +32,18 @@ struct identity {
  * Intel 440FX (82441FX, 290549-001, 3.2): command, PAM, SMRAM; PIIX3's ISA
  * bridge (82371SB, 290550-002, 2.2): PIRQ routes; PIIX4's power management
  * (82371AB, 290562-001, 7.2), whose ports do not move.  Their presence is
- * what firmware knows the board by.
+ * what firmware knows the board by.  Revision 3 of the last is the first
+ * whose PM timer systems need not read three times.
  */
 enum { HOST_BRIDGE, ISA_BRIDGE, POWER_MANAGEMENT };
 
 static const struct identity identities[PCI_FUNCTIONS] = {
-	[HOST_BRIDGE] = { 0 << 3, 0, 0x8086, 0x1237, 0x0600,
-		{ { 0x04, 2 }, { PCI_PAM, PAM_BYTES }, { 0x72, 1 } } },
-	[ISA_BRIDGE] = { 1 << 3, MULTIPLE, 0x8086, 0x7000, 0x0601,
+	[HOST_BRIDGE] = { 0 << 3, 0, 0x8086, 0x1237, 0x0600, 0,
+		{ { 0x04, 2 }, { PCI_PAM, PAM_BYTES } } },
+	[ISA_BRIDGE] = { 1 << 3, MULTIPLE, 0x8086, 0x7000, 0x0601, 0,
 		{ { 0x04, 2 }, { 0x60, 4 } } },
-	[POWER_MANAGEMENT] = { 1 << 3 | 3, 0, 0x8086, 0x7113, 0x0680,
-		{ { 0x04, 2 }, { 0x3c, 1 } } }
+	[POWER_MANAGEMENT] = { 1 << 3 | 3, 0, 0x8086, 0x7113, 0x0680, 3,
+		{ { 0x04, 2 }, { 0x3c, 1 }, { 0x58, 4 } } }
 };
 
 void pci_reset(struct pci *pci)
@@ -50,6 +58,7 @@ void pci_reset(struct pci *pci)
 		memset(f, 0, sizeof(*f));
 		put16(f->config + 0x00, id->vendor);
 		put16(f->config + 0x02, id->device);
+		f->config[0x08] = id->revision;
 		put16(f->config + 0x0a, id->class);
 		put16(f->config + 0x04, 0x0007); /* it decodes */
 		f->config[0x0e] = id->header_type;
@@ -57,6 +66,8 @@ void pci_reset(struct pci *pci)
 			memset(f->writable + id->writable[j][0], 0xff,
 				id->writable[j][1]);
 	}
+	pci->function[HOST_BRIDGE].config[SMRAM] = SMRAM_SEG;
+	pci->function[HOST_BRIDGE].writable[SMRAM] = 0x78;
 	memset(pci->function[ISA_BRIDGE].config + 0x60, 0x80, 4); /* no route */
 	put32(pci->function[POWER_MANAGEMENT].config + PMBA, PM_BASE | 1);
 	pci->function[POWER_MANAGEMENT].config[PMREGMISC] = 1; /* they decode */
@@ -89,6 +100,46 @@ static uint32_t data_read(void *opaque, unsigned offset, unsigned width)
 	return (uint32_t)get_le(f->config + at, width);
 }
 
+static void smram_written(struct pci *pci, struct pci_function *f)
+{
+	if (f->config[SMRAM] & SMRAM_LOCK)
+		f->config[SMRAM] &= (uint8_t)~SMRAM_OPEN;
+	pci->smram(pci->opaque, f->config[SMRAM]);
+}
+
+/* What is locked is closed for good: 82441FX, 3.2.20. */
+static uint8_t writable_of(const struct pci *pci, const struct pci_function *f,
+	unsigned at)
+{
+	bool locked = f == &pci->function[HOST_BRIDGE] && at == SMRAM &&
+		(f->config[SMRAM] & SMRAM_LOCK);
+
+	return f->writable[at] &
+		(uint8_t)~(locked ? SMRAM_OPEN | SMRAM_LOCK : 0);
+}
+
+static void bridge_written(struct pci *pci, unsigned at, unsigned width)
+{
+	struct pci_function *f = &pci->function[HOST_BRIDGE];
+
+	if (at < PCI_PAM + PAM_BYTES && at + width > PCI_PAM)
+		pci->pam(pci->opaque, f->config + PCI_PAM);
+	if (at <= SMRAM && at + width > SMRAM)
+		smram_written(pci, f);
+}
+
+bool pci_apmc_enabled(const struct pci *pci)
+{
+	return pci->function[POWER_MANAGEMENT].config[DEVACTB] & APMC_EN;
+}
+
+void pci_smm_absent(struct pci *pci)
+{
+	pci->function[POWER_MANAGEMENT].config[DEVACTB] |= APMC_EN;
+	pci->function[POWER_MANAGEMENT].writable[DEVACTB] &=
+		(uint8_t)~APMC_EN;
+}
+
 static void data_write(void *opaque, unsigned offset, unsigned width,
 	uint32_t value)
 {
@@ -100,15 +151,14 @@ static void data_write(void *opaque, unsigned offset, unsigned width,
 	if (f == NULL)
 		return;
 	for (i = 0; i < width; i++) {
-		uint8_t mask = f->writable[at + i];
+		uint8_t mask = writable_of(pci, f, at + i);
 		uint8_t byte = (uint8_t)(value >> (8 * i));
 
 		f->config[at + i] = (uint8_t)((f->config[at + i] & ~mask) |
 			(byte & mask));
 	}
-	if (f == &pci->function[HOST_BRIDGE] && at < PCI_PAM + PAM_BYTES &&
-		at + width > PCI_PAM)
-		pci->pam(pci->opaque, f->config + PCI_PAM);
+	if (f == &pci->function[HOST_BRIDGE])
+		bridge_written(pci, at, width);
 }
 
 /*

@@ -5,6 +5,8 @@
 
 #include "board.h"
 
+#include <stdbool.h>
+
 #define PCI_FUNCTIONS 3
 #define PCI_PAM	      0x59 /* seven bytes in the host bridge */
 #define PAM_BYTES     7
@@ -20,10 +22,16 @@ struct pci {
 	struct pci_function function[PCI_FUNCTIONS];
 	/* The host bridge's PAM registers were written. */
 	void (*pam)(void *opaque, const uint8_t *pam);
+	/* Its SMRAM register was. */
+	void (*smram)(void *opaque, uint8_t smram);
 	void *opaque;
 };
 
 void pci_reset(struct pci *pci);
+
+/* Whether a write to APMC makes an SMI; tell firmware that it never does. */
+bool pci_apmc_enabled(const struct pci *pci);
+void pci_smm_absent(struct pci *pci);
 
 /* At ports 0xcf8 to 0xcff, with the reset control register at 0xcf9. */
 int pci_attach(struct pci *pci, struct board *board);

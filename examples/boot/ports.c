@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The board's small ports: consoles, POST, exit, test device, power. */
+/* The board's small ports: consoles, printer, POST, exit, test device, power. */
 #include "ports.h"
 #include "acpi.h"
 #include "terminal.h"
@@ -40,6 +40,44 @@ static void post_write(void *opaque, unsigned offset, unsigned width,
 	(void)width;
 	if (ports->trace_post)
 		fprintf(stderr, "POST %02x\n", (unsigned)(value & 0xff));
+}
+
+/* -- A printer ---------------------------------------------------------- */
+
+/*
+ * A printer adapter with a printer that never waits (IBM PC/AT Technical
+ * Reference, "Parallel Printer Adapter"): a character is printed where the
+ * strobe begins.  It is decoded at both places where a first printer may be.
+ */
+#define PRINTER_STROBE	0x01
+#define PRINTER_CONTROL 0x1f
+#define PRINTER_READY	0xdf /* not busy, no acknowledge, selected, no error */
+
+static uint32_t printer_read(void *opaque, unsigned offset, unsigned width)
+{
+	const struct ports *ports = opaque;
+
+	(void)width;
+	if (offset == 1)
+		return PRINTER_READY;
+	return offset == 0 ? ports->printer[0] :
+		ports->printer[2] | (0xffu & ~PRINTER_CONTROL);
+}
+
+static void printer_write(void *opaque, unsigned offset, unsigned width,
+	uint32_t value)
+{
+	struct ports *ports = opaque;
+
+	(void)width;
+	if (offset == 1)
+		return;
+	if (offset == 2) {
+		value &= PRINTER_CONTROL;
+		if (value & ~ports->printer[2] & PRINTER_STROBE)
+			terminal_write(&ports->printer[0], 1);
+	}
+	ports->printer[offset] = (uint8_t)value;
 }
 
 /* -- Leaving ------------------------------------------------------------ */
@@ -234,6 +272,8 @@ static const struct port table[] = {
 	{ 0xf1, 1, 1, NULL, NULL, NULL },
 	{ 0xf4, 4, 4, NULL, exit_write, NULL },
 	{ 0x190, 1, 1, NULL, post_write, NULL },
+	{ 0x378, 3, 1, printer_read, printer_write, NULL },
+	{ 0x3bc, 3, 1, printer_read, printer_write, NULL },
 	{ 0x402, 1, 1, console_read, console_write, NULL },
 	{ PM_CNT, 2, 1, pm_read, pm_write, NULL },
 	{ 0x2000, TEST_LINES, 4, NULL, line_write, NULL }
@@ -248,6 +288,7 @@ void ports_reset(struct ports *ports)
 			vmapi_irq_set(ports->lines[i], 0, NULL);
 	memset(ports->latch, 0, sizeof(ports->latch));
 	memset(ports->pm_cnt, 0, sizeof(ports->pm_cnt));
+	memset(ports->printer, 0, sizeof(ports->printer));
 	ports->mode = 0;
 	ports->command = 0;
 	ports->answer = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The board's small ports: consoles, POST, exit, test device, power. */
+/* The board's small ports: consoles, printer, POST, exit, test device, power. */
 #ifndef BOOT_PORTS_H
 #define BOOT_PORTS_H
 
@@ -21,6 +21,7 @@ struct ports {
 	uint8_t answer;
 	int has_answer;
 	uint8_t pm_cnt[2];
+	uint8_t printer[3]; /* data, nothing, control */
 };
 
 void ports_reset(struct ports *ports);

@@ -5,12 +5,12 @@
  * again.  The main thread waits for the user's keys, for signals and for the
  * library's timers.
  *
- * Stopping.  Whoever wants the machine stopped, for its end or for a reset,
- * calls ask(): it records why (the first wins, but an end beats a reset),
+ * Stopping.  Whoever wants the machine stopped, for its end, for a reset or
+ * to be saved, calls ask(): it records why (the first wins, but an end beats all),
  * raises `stop` and kicks every vcpu.  Kicks are sticky: a thread that was
  * about to enter the guest comes out again.  The threads park; when all
- * have, the main thread resets the machine and lets them go, or lets them
- * end.
+ * have, the main thread resets or saves the machine and lets them go, or lets
+ * them end.
  */
 #include "machine.h"
 #include "terminal.h"
@@ -43,7 +43,7 @@ static void ask(struct machine *m, enum action action, int status)
 
 	pthread_mutex_lock(&control->lock);
 	if (control->action == ACTION_NONE ||
-		(control->action == ACTION_RESET && action == ACTION_EXIT)) {
+		(control->action != ACTION_EXIT && action == ACTION_EXIT)) {
 		control->action = action;
 		control->status = status;
 	}
@@ -52,6 +52,11 @@ static void ask(struct machine *m, enum action action, int status)
 		vmapi_vcpu_kick(m->cpus[i].vcpu);
 	pthread_mutex_unlock(&control->lock);
 	wake_main(control);
+}
+
+void machine_give_up(void *opaque)
+{
+	ask(opaque, ACTION_EXIT, STATUS_MACHINE);
 }
 
 /* Wait until the stop is over.  False: the thread shall end. */
@@ -134,6 +139,16 @@ static int serve_mmio(struct cpu *cpu, struct vmapi_exit *exit)
 	return err;
 }
 
+/*
+ * A device's process has died in the middle of this access: it is tried again
+ * with the next one, as often as it takes.  Kicks come through.
+ */
+static int serve_region(struct cpu *cpu, struct vmapi_exit *exit)
+{
+	devices_wait(cpu->machine, exit->u.region.address);
+	return vmapi_vcpu_complete(cpu->vcpu, NULL, 0);
+}
+
 static int serve_shutdown(struct cpu *cpu, struct vmapi_exit *exit)
 {
 	reset(cpu, exit, "a triple fault");
@@ -153,8 +168,11 @@ static int serve_hypercall(struct cpu *cpu, struct vmapi_exit *exit)
 
 static int serve_limit(struct cpu *cpu, struct vmapi_exit *exit)
 {
+	struct machine *m = cpu->machine;
+
 	(void)exit;
-	ask(cpu->machine, ACTION_EXIT, STATUS_LIMIT);
+	ask(m, m->options->save != NULL ? ACTION_SAVE : ACTION_EXIT,
+		STATUS_LIMIT);
 	return 0;
 }
 
@@ -177,6 +195,7 @@ static serve_fn *const serve[REASONS] = {
 	[VMAPI_EXIT_SHUTDOWN] = serve_shutdown,
 	[VMAPI_EXIT_IRQ_WINDOW] = serve_nothing,
 	[VMAPI_EXIT_HYPERCALL] = serve_hypercall,
+	[VMAPI_EXIT_REGION] = serve_region,
 	[VMAPI_EXIT_EOI] = serve_nothing
 };
 
@@ -197,6 +216,36 @@ static void dispatch(struct cpu *cpu, struct vmapi_exit *exit)
 
 /* -- Processors --------------------------------------------------------- */
 
+static bool is_to_save(struct control *control)
+{
+	bool is;
+
+	pthread_mutex_lock(&control->lock);
+	is = control->action == ACTION_SAVE;
+	pthread_mutex_unlock(&control->lock);
+	return is;
+}
+
+/*
+ * The kick may have come while a device's process was asked: a machine that
+ * shall be saved needs the answer first.
+ */
+static void settle(struct cpu *cpu)
+{
+	struct machine *m = cpu->machine;
+	struct vmapi_exit exit;
+	int err = 0;
+
+	while (err == 0 && m->options->device_process &&
+		is_to_save(&m->control)) {
+		exit.size = sizeof(exit);
+		err = vmapi_vcpu_settle(cpu->vcpu, &exit);
+		if (err != 0 || exit.reason == VMAPI_EXIT_SETTLED)
+			break;
+		dispatch(cpu, &exit);
+	}
+}
+
 static void *run_cpu(void *opaque)
 {
 	struct cpu *cpu = opaque;
@@ -207,6 +256,7 @@ static void *run_cpu(void *opaque)
 
 	for (;;) {
 		if (atomic_load(&m->control.stop)) {
+			settle(cpu);
 			if (!park(&m->control))
 				break;
 			continue;
@@ -335,18 +385,26 @@ static void feed_keys(struct machine *m)
 	pthread_mutex_unlock(&m->board.lock);
 }
 
-/* Reset the machine, every processor being parked, and let them go. */
-static void restart(struct machine *m)
+/* Reset or save the machine, every processor being parked; let them go. */
+static void hold(struct machine *m)
 {
 	struct control *control = &m->control;
 	int status = STATUS_MACHINE;
 
 	if (wait_parked(control, m->n_cpus)) {
-		if (control->action != ACTION_RESET)
+		if (control->action == ACTION_RESET)
+			status = machine_start(m);
+		else if (control->action == ACTION_SAVE)
+			status = machine_save(m);
+		else
 			return; /* meanwhile somebody ended it */
-		status = machine_start(m);
+		if (status == 0) /* of a save: how to leave then */
+			status = control->status;
 	}
 	if (status != 0) {
+		if (control->parked < m->n_cpus)
+			fprintf(stderr, "vmapi-boot: a processor does not "
+				"stop\n");
 		control->action = ACTION_EXIT;
 		control->status = status;
 		return;
@@ -364,11 +422,24 @@ static bool goes_on(struct machine *m)
 	bool on;
 
 	pthread_mutex_lock(&control->lock);
-	if (control->action == ACTION_RESET)
-		restart(m);
+	if (control->action == ACTION_RESET ||
+		control->action == ACTION_SAVE)
+		hold(m);
 	on = control->action == ACTION_NONE;
 	pthread_mutex_unlock(&control->lock);
 	return on;
+}
+
+static void serve_keys(struct machine *m)
+{
+	switch (input_read(&m->input)) {
+	case KEY_LEAVE: ask(m, ACTION_EXIT, STATUS_OFF); break;
+	case KEY_SAVE:
+		if (m->options->save != NULL)
+			ask(m, ACTION_SAVE, 0);
+		break;
+	default: break;
+	}
 }
 
 /* What poll() found. */
@@ -387,8 +458,8 @@ static void serve_events(struct machine *m, const struct pollfd *fds)
 			continue;
 	if (fds[1].revents & POLLIN)
 		vmapi_vm_service(m->vm);
-	if (fds[2].revents != 0 && input_read(&m->input))
-		ask(m, ACTION_EXIT, STATUS_OFF);
+	if (fds[2].revents != 0)
+		serve_keys(m);
 	feed_keys(m);
 }
 
@@ -433,7 +504,8 @@ int machine_run(struct machine *m)
 		return status;
 	budget_init(&m->budget, m->options->max_instructions);
 	catch_signals(&waiting);
-	status = machine_start(m);
+	status = m->options->restore != NULL ? machine_restore(m)
+					     : machine_start(m);
 	if (status == 0) {
 		terminal_raw();
 		status = start_threads(m);

@@ -70,20 +70,21 @@ static bool entry_of(struct machine *m, const struct piece *p,
 	return true;
 }
 
-static int map_pieces(struct machine *m, struct vmapi_map *map)
+static int map_pieces(struct machine *m, struct vmapi_map *map,
+	struct vmapi_as *as)
 {
 	struct vmapi_map_entry entry;
 	unsigned i;
 	int err;
 
-	err = vmapi_map_remove(map, m->as, SHADOW_BASE, MIB - SHADOW_BASE);
+	err = vmapi_map_remove(map, as, SHADOW_BASE, MIB - SHADOW_BASE);
 	for (i = 0; err == 0 && i < PIECES; i++)
 		if (entry_of(m, &pieces[i], &entry))
-			err = vmapi_map_add(map, m->as, &entry);
+			err = vmapi_map_add(map, as, &entry);
 	return err;
 }
 
-int shadow_map(struct machine *m, struct vmapi_map *map)
+int shadow_map(struct machine *m, struct vmapi_map *map, struct vmapi_as *as)
 {
 	struct vmapi_map_entry entry = { .size = sizeof(entry) };
 
@@ -91,15 +92,15 @@ int shadow_map(struct machine *m, struct vmapi_map *map)
 		entry.gpa = entry.offset = SHADOW_BASE;
 		entry.bytes = MIB - SHADOW_BASE;
 		entry.ram = m->ram;
-		return vmapi_map_add(map, m->as, &entry);
+		return vmapi_map_add(map, as, &entry);
 	}
 	entry.gpa = 4 * GIB - m->shadow.rom_size;
 	entry.bytes = m->shadow.rom_size;
 	entry.ram = m->shadow.rom;
 	entry.flags = VMAPI_MAP_READONLY;
-	if (vmapi_map_add(map, m->as, &entry) != 0)
+	if (vmapi_map_add(map, as, &entry) != 0)
 		return -1;
-	return map_pieces(m, map);
+	return map_pieces(m, map, as);
 }
 
 static int remap(struct machine *m)
@@ -108,7 +109,8 @@ static int remap(struct machine *m)
 
 	if (vmapi_map_begin(m->vm, &map) != 0)
 		return complain("shadow RAM");
-	if (map_pieces(m, map) != 0) {
+	if (map_pieces(m, map, m->as) != 0 || (m->smm_as != NULL &&
+		map_pieces(m, map, m->smm_as) != 0)) {
 		vmapi_map_abort(map);
 		return complain("shadow RAM");
 	}

@@ -96,6 +96,7 @@ static void help(void)
 	static const char text[] =
 		"\n"
 		"Ctrl-A x       leave\n"
+		"Ctrl-A s       save, with --save\n"
 		"Ctrl-A h       this help\n"
 		"Ctrl-A Ctrl-A  send Ctrl-A\n";
 
@@ -114,6 +115,7 @@ enum key terminal_key(uint8_t byte, uint8_t *out)
 		escaped = false;
 		switch (byte) {
 		case 'x': case 'X': return KEY_LEAVE;
+		case 's': case 'S': return KEY_SAVE;
 		case 'h': case 'H': case '?': help(); return KEY_NONE;
 		case CTRL_A: break;
 		default: return KEY_NONE;

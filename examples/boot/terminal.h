@@ -24,7 +24,8 @@ void terminal_write(const void *bytes, size_t n);
 enum key {
 	KEY_NONE,  /* an escape begins, or help was given */
 	KEY_BYTE,  /* for the guest */
-	KEY_LEAVE  /* Ctrl-A x */
+	KEY_LEAVE, /* Ctrl-A x */
+	KEY_SAVE   /* Ctrl-A s */
 };
 enum key terminal_key(uint8_t byte, uint8_t *out);
 

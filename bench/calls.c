@@ -39,3 +39,30 @@ u64 bench_locked(void)
 	}
 	return counter;
 }
+
+#define CODE_PAGES 8192u
+
+/* Functions all over memory, as far calls of a large program are. */
+u64 bench_pages(void)
+{
+	u64 state = 88172645463325252ul, sum = 0;
+	u8 *code;
+	u32 i;
+
+	for (i = 0; i < CODE_PAGES; i++) {
+		code = ARENA + i * 4096 + (i * 64 & 4095);
+		code[0] = 0x8d; /* lea 1(%rdi), %eax; ret */
+		code[1] = 0x47;
+		code[2] = 1;
+		code[3] = 0xc3;
+	}
+	for (i = 0; i < 500000; i++) {
+		u64 page = bench_random(&state) % CODE_PAGES;
+		u32 (*call)(u32);
+
+		code = ARENA + page * 4096 + (page * 64 & 4095);
+		call = (u32 (*)(u32))(void *)code;
+		sum += call((u32)page);
+	}
+	return sum;
+}

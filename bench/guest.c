@@ -24,6 +24,7 @@ static const struct kernel {
 	{ "fib", bench_fib },
 	{ "divide", bench_divide },
 	{ "locked", bench_locked },
+	{ "pages", bench_pages },
 	{ "matrix", bench_matrix },
 	{ "mandel", bench_mandel },
 	{ "x87", bench_mandel_x87 },

@@ -13,7 +13,7 @@ typedef u64 bench_kernel(void);
 bench_kernel bench_alu, bench_sieve, bench_sha256, bench_list,
 	bench_quicksort, bench_bytecode, bench_copy, bench_mixed;
 bench_kernel bench_strings, bench_crc32, bench_fib, bench_divide,
-	bench_locked;
+	bench_locked, bench_pages;
 bench_kernel bench_matrix, bench_mandel, bench_mandel_x87, bench_bodies;
 bench_kernel bench_mmio, bench_rep, bench_walk, bench_cr3, bench_out, bench_patch,
 	bench_int;

@@ -45,6 +45,7 @@ static const struct kernel kernels[] = {
 	{ "fib", "recursion", 1 },
 	{ "divide", "divisions", 1 },
 	{ "locked", "locked operations", 0 },
+	{ "pages", "calls into 8192 pages", 0 },
 	{ "matrix", "matrix multiply, SSE2", 0 },
 	{ "mandel", "Mandelbrot, SSE2", 0 },
 	{ "x87", "Mandelbrot, x87", 0 },
@@ -314,7 +315,7 @@ static void measure(const struct settings *s, const struct kernel *k,
 	int run, who, boot = strcmp(k->name, "boot") == 0;
 
 	if (boot && (s->kernel == NULL || s->initrd == NULL)) {
-		printf("%-27s needs VMI_GUEST_KERNEL and VMI_GUEST_INITRD\n",
+		printf("%-27s needs a guest, which ./setup check fetches\n",
 			k->what);
 		return;
 	}
@@ -371,12 +372,22 @@ static int parse(struct settings *s, int argc, char **argv)
 	return s->runs < 1 || s->runs > RUNS_MAX ? -1 : 0;
 }
 
+/* What the environment names, else what ./setup has fetched. */
+static const char *guest_file(const char *variable, const char *fetched)
+{
+	const char *name = getenv(variable);
+
+	if (name != NULL)
+		return name;
+	return access(fetched, R_OK) == 0 ? fetched : NULL;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings s = { .program = { "examples/boot/vmapi-boot",
 		"qemu-system-x86_64" }, .guest = "bench/guest.elf", .runs = 3,
-		.kernel = getenv("VMI_GUEST_KERNEL"),
-		.initrd = getenv("VMI_GUEST_INITRD") };
+		.kernel = guest_file("VMI_GUEST_KERNEL", "guest/vmlinuz"),
+		.initrd = guest_file("VMI_GUEST_INITRD", "guest/initrd") };
 	struct mean mean = { .n = 0 };
 	unsigned i;
 

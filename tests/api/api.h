@@ -11,6 +11,8 @@
 
 #include <vmapi/vmapi.h>
 
+#include "tests/api/present.h"
+
 #define API_PAGE 0x1000u
 #define API_CODE 0x1000u   /* where guest code goes */
 #define API_RAM	 0x100000u /* bytes of RAM at gpa 0 */
@@ -30,16 +32,33 @@ struct api_case {
 	void (*run)(struct machine *m);
 };
 
+/* What cases need. */
+enum api_needs {
+	API_GUEST,    /* code of x86 */
+	API_NO_GUEST, /* nothing: any backend will do, a recording kernel too */
+	API_PAGES     /* nothing but map entries as short as a page */
+};
+
+struct api_set {
+	enum api_needs needs;
+	const struct api_case *cases;
+	size_t n;
+};
+
 /*
  * Run the cases, with a fresh machine each, on every backend whose guests are
  * of x86, and on every backend: exit status.
  */
 int api_main(const struct api_case *cases, size_t n);
 int api_main_any(const struct api_case *cases, size_t n);
+/* Sets of cases, each on the backends that have what it needs. */
+int api_main_sets(const struct api_set *sets, size_t n);
 
 /* Report and count a failure; the case goes on. */
 void api_check(bool good, const char *what, const char *where, int line);
 void api_equal(int64_t is, int64_t shall, const char *where, int line);
+/* How many failures there were so far. */
+unsigned api_failures(void);
 /* Report why the case in progress proves nothing on this backend. */
 void api_skip(const char *why);
 

@@ -100,6 +100,9 @@ static void vfio(struct machine *m)
 	}
 	EQUAL(vmapi_device_create(m->vm, &c, &device), 0);
 	EQUAL(vmapi_device_create(m->vm, &c, &second), -EEXIST);
+	EQUAL(vmapi_device_connect(device, NULL, 0), -EINVAL);
+	if (m->vcpu)
+		EQUAL(vmapi_device_connect(device, m->vcpu, 0), -ENOTSUP);
 	add.device = device;
 	EQUAL(vmapi_attr_probe(&add), 0);
 	EQUAL(vmapi_attr_set(&add, &none, sizeof(none)), -EINVAL);
@@ -141,13 +144,19 @@ static void system_attributes(struct machine *m)
 
 int main(void)
 {
-	static const struct api_case cases[] = {
+	static const struct api_case bare[] = {
 		{ "refusals", refusals },
 		{ "tables", tables },
-		{ "tsc offset", tsc_offset },
-		{ "vfio", vfio },
 		{ "system attributes", system_attributes },
 	};
+	static const struct api_case guests[] = {
+		{ "tsc offset", tsc_offset },
+		{ "vfio", vfio },
+	};
+	static const struct api_set sets[] = {
+		{ API_NO_GUEST, bare, sizeof(bare) / sizeof(bare[0]) },
+		{ API_GUEST, guests, sizeof(guests) / sizeof(guests[0]) },
+	};
 
-	return api_main(cases, sizeof(cases) / sizeof(cases[0]));
+	return api_main_sets(sets, sizeof(sets) / sizeof(sets[0]));
 }

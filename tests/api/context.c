@@ -275,19 +275,25 @@ static void fork_makes_inert(struct machine *m)
 
 int main(void)
 {
-	static const struct api_case cases[] = {
+	static const struct api_case bare[] = {
 		{ "probe lists", probe_lists },
 		{ "probe writes n", probe_writes_n },
 		{ "open by name", open_by_name },
 		{ "open by environment", open_by_environment },
-		{ "capabilities", capabilities },
 		{ "sizes", sizes },
 		{ "vm config", vm_config },
 		{ "drop parents first", drop_parents_first },
 		{ "error record", error_record },
-		{ "logs", logs },
 		{ "fork makes inert", fork_makes_inert },
 	};
+	static const struct api_case guests[] = {
+		{ "capabilities", capabilities }, /* of x86 */
+		{ "logs", logs },
+	};
+	static const struct api_set sets[] = {
+		{ API_NO_GUEST, bare, sizeof(bare) / sizeof(bare[0]) },
+		{ API_GUEST, guests, sizeof(guests) / sizeof(guests[0]) },
+	};
 
-	return api_main(cases, sizeof(cases) / sizeof(cases[0]));
+	return api_main_sets(sets, sizeof(sets) / sizeof(sets[0]));
 }

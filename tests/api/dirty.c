@@ -443,11 +443,17 @@ static void vm_goes_first(struct machine *m)
 
 int main(void)
 {
-	static const struct api_case cases[] = {
-		{ "every kind", every_kind },
+	static const struct api_case bare[] = {
 		{ "bad configs", bad_configs },
+	};
+	static const struct api_case guests[] = {
+		{ "every kind", every_kind },
 		{ "vm goes first", vm_goes_first },
 	};
+	static const struct api_set sets[] = {
+		{ API_NO_GUEST, bare, sizeof(bare) / sizeof(bare[0]) },
+		{ API_GUEST, guests, sizeof(guests) / sizeof(guests[0]) },
+	};
 
-	return api_main(cases, sizeof(cases) / sizeof(cases[0]));
+	return api_main_sets(sets, sizeof(sets) / sizeof(sets[0]));
 }

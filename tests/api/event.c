@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Eventfds that interrupt, writes that signal eventfds, posted writes. */
+/* Eventfds that interrupt, writes that signal eventfds. */
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -203,187 +203,6 @@ static void full_doorbell(struct machine *m)
 	close(fd);
 }
 
-/* -- Posted writes ------------------------------------------------------ */
-
-#define SEEN_MAX 4096
-
-struct seen {
-	struct vmapi_posted_write writes[SEEN_MAX];
-	unsigned n;
-	struct vmapi_vcpu *kick;
-	struct vmapi_vm *vm;
-};
-
-static struct seen seen;
-
-static void see(void *opaque, const struct vmapi_posted_write *write)
-{
-	struct seen *s = opaque;
-
-	if (s->n < SEEN_MAX)
-		s->writes[s->n] = *write;
-	s->n++;
-	if (s->kick)
-		vmapi_vcpu_kick(s->kick);
-	/* Nested: does nothing. */
-	if (s->vm)
-		EQUAL(vmapi_posted_flush(s->vm), 0);
-}
-
-static int post_at(struct vmapi_vm *vm, unsigned space, uint64_t base,
-	struct vmapi_posted **posted)
-{
-	struct vmapi_posted_config c = { .size = sizeof(c),
-		.space = space,
-		.base = base,
-		.bytes = 8,
-		.write = see,
-		.opaque = &seen };
-
-	memset(&seen, 0, sizeof(seen));
-	return vmapi_posted_create(vm, &c, posted);
-}
-
-static void posted_refusals(struct machine *m)
-{
-	struct vmapi_posted_config c = { .size = sizeof(c),
-		.base = API_RAM,
-		.bytes = 16,
-		.write = see };
-	struct vmapi_ioeventfd_config bell = { .address = API_RAM + 0x100 };
-	struct vmapi_posted *posted, *other;
-	struct vmapi_ioeventfd *io;
-	int fd = new_eventfd();
-
-	EQUAL(vmapi_posted_create(NULL, &c, &posted), -EINVAL);
-	EQUAL(vmapi_posted_create(m->vm, NULL, &posted), -EINVAL);
-	EQUAL(vmapi_posted_create(m->vm, &c, NULL), -EINVAL);
-	EQUAL(vmapi_posted_flush(NULL), -EINVAL);
-	c.write = NULL;
-	EQUAL(vmapi_posted_create(m->vm, &c, &posted), -EINVAL);
-	c.write = see;
-	c.flags = 1;
-	EQUAL(vmapi_posted_create(m->vm, &c, &posted), -EINVAL);
-	c.flags = 0;
-	c.space = VMAPI_SPACE_CCW;
-	EQUAL(vmapi_posted_create(m->vm, &c, &posted), -EINVAL);
-	c.space = VMAPI_SPACE_PORT;
-	c.base = 0xfff8;
-	EQUAL(vmapi_posted_create(m->vm, &c, &posted), -EINVAL);
-	c.space = VMAPI_SPACE_MEMORY;
-	c.base = 0x3000;
-	EQUAL(vmapi_posted_create(m->vm, &c, &posted), -EEXIST);
-	c.base = API_RAM;
-	c.bytes = 0;
-	EQUAL(vmapi_posted_create(m->vm, &c, &posted), -EINVAL);
-	c.bytes = 0x200;
-	EQUAL(ring_at(m, fd, &bell, &io), 0);
-	EQUAL(vmapi_posted_create(m->vm, &c, &posted), -EEXIST);
-	vmapi_ioeventfd_destroy(io);
-	EQUAL(vmapi_posted_create(m->vm, &c, &posted), 0);
-	EQUAL(vmapi_posted_create(m->vm, &c, &other), -EEXIST);
-	EQUAL(ring_at(m, fd, &bell, &io), -EEXIST);
-	EQUAL(api_map(m, API_RAM, API_PAGE, 0), -EEXIST);
-	EQUAL(vmapi_posted_flush(m->vm), 0);
-	vmapi_posted_destroy(posted);
-	vmapi_posted_destroy(NULL);
-	close(fd);
-}
-
-static void posted_memory(struct machine *m)
-{
-	/*
-	 * mov ax,0xffff; mov ds,ax; mov cx,1000; l: mov [0x10],cx;
-	 * mov [0x12],cl; loop l; mov al,[0x11]; mov [0x10],al; out 0x99,al;
-	 * mov [0x10],al; out 0x99,al.
-	 */
-	static const uint8_t code[] = { 0xb8, 0xff, 0xff, 0x8e, 0xd8, 0xb9,
-		0xe8, 0x03, 0x89, 0x0e, 0x10, 0x00, 0x88, 0x0e, 0x12, 0x00,
-		0xe2, 0xf6, 0xa0, 0x11, 0x00, 0xa2, 0x10, 0x00, 0xe6, 0x99,
-		0xa2, 0x10, 0x00, 0xe6, 0x99 };
-	struct vmapi_posted *posted;
-	struct vmapi_exit exit;
-	unsigned i;
-
-	EQUAL(post_at(m->vm, VMAPI_SPACE_MEMORY, API_RAM, &posted), 0);
-	seen.vm = m->vm;
-	api_load(m, code, sizeof(code));
-	/* Two thousand writes, and the first exit is the read behind them. */
-	EQUAL(api_run(m, &exit), VMAPI_EXIT_MMIO);
-	EQUAL(exit.u.mmio.is_write, 0);
-	EQUAL(seen.n, 2000);
-	for (i = 0; i < 2000; i++) {
-		const struct vmapi_posted_write *w = &seen.writes[i];
-		unsigned cx = 1000 - i / 2;
-
-		if (w->address != API_RAM + i % 2 * 2 ||
-			w->bytes != 2 - i % 2 ||
-			w->space != VMAPI_SPACE_MEMORY ||
-			w->value != (i % 2 ? cx & 0xff : cx))
-			break;
-	}
-	EQUAL(i, 2000);
-	EQUAL(vmapi_vcpu_complete(m->vcpu, "A", 1), 0);
-	run_to_port(m, 0x99);
-	EQUAL(seen.n, 2001);
-	EQUAL((int64_t)seen.writes[2000].value, 'A');
-	vmapi_posted_destroy(posted);
-	EQUAL(api_run(m, &exit), VMAPI_EXIT_MMIO);
-	EQUAL(exit.u.mmio.is_write, 1);
-	run_to_port(m, 0x99);
-	EQUAL(seen.n, 2001);
-}
-
-static void posted_ports(struct machine *m)
-{
-	/* mov dx,0x302; mov ax,0x8877; out dx,ax; out 0x99,al; outsb x 3. */
-	static const uint8_t code[] = { 0xba, 0x02, 0x03, 0xb8, 0x77, 0x88,
-		0xef, 0xe6, 0x99, 0xbe, 0x00, 0x20, 0xb9, 0x03, 0x00, 0xf3,
-		0x6e, 0xe6, 0x99 };
-	struct vmapi_posted *posted;
-	int err = post_at(m->vm, VMAPI_SPACE_PORT, 0x300, &posted);
-
-	if (err == -ENOTSUP) {
-		api_skip("no posted port writes");
-		return;
-	}
-	EQUAL(err, 0);
-	EQUAL(vmapi_as_write(m->as, 0x2000, "abc", 3), 0);
-	api_load(m, code, sizeof(code));
-	run_to_port(m, 0x99);
-	EQUAL(seen.n, 1);
-	EQUAL((int64_t)seen.writes[0].address, 0x302);
-	EQUAL((int64_t)seen.writes[0].value, 0x8877);
-	EQUAL(seen.writes[0].space, VMAPI_SPACE_PORT);
-	run_to_port(m, 0x99);
-	EQUAL(seen.n, 4);
-	EQUAL((int64_t)seen.writes[1].value, 'a');
-	EQUAL((int64_t)seen.writes[3].value, 'c');
-	vmapi_posted_destroy(posted);
-}
-
-/* A guest that never exits again: the timer finds its write. */
-static void posted_timer(struct machine *m)
-{
-	/* mov ax,0xffff; mov ds,ax; mov [0x10],al; jmp $. */
-	static const uint8_t code[] = { 0xb8, 0xff, 0xff, 0x8e, 0xd8, 0xa2,
-		0x10, 0x00, 0xeb, 0xfe };
-	struct vmapi_vm_config c = { .size = sizeof(c),
-		.flags = VMAPI_VM_SERVICE_THREAD };
-	struct machine served = { .backend = m->backend };
-	struct vmapi_posted *posted;
-	struct vmapi_exit exit;
-
-	api_machine(&served, &c);
-	EQUAL(post_at(served.vm, VMAPI_SPACE_MEMORY, API_RAM, &posted), 0);
-	seen.kick = served.vcpu;
-	api_load(&served, code, sizeof(code));
-	EQUAL(api_run(&served, &exit), VMAPI_EXIT_KICK);
-	EQUAL(seen.n, 1);
-	vmapi_posted_destroy(posted);
-	api_machine_free(&served);
-}
-
 /* -- irqfds ------------------------------------------------------------- */
 
 /* A VM with all controllers; false: there is none. */
@@ -583,20 +402,22 @@ static void irqfd_resample(struct machine *m)
 
 int main(void)
 {
-	static const struct api_case cases[] = {
+	static const struct api_case paged[] = {
 		{ "ioeventfd refusals", ioeventfd_refusals },
+	};
+	static const struct api_case guests[] = {
 		{ "port doorbells", port_doorbells },
 		{ "memory doorbells", memory_doorbells },
 		{ "full doorbell", full_doorbell },
-		{ "posted refusals", posted_refusals },
-		{ "posted memory", posted_memory },
-		{ "posted ports", posted_ports },
-		{ "posted timer", posted_timer },
 		{ "irqfd refusals", irqfd_refusals },
 		{ "irqfd edge", irqfd_edge },
 		{ "irqfd of a running guest", irqfd_running },
 		{ "irqfd resample", irqfd_resample },
 	};
+	static const struct api_set sets[] = {
+		{ API_PAGES, paged, sizeof(paged) / sizeof(paged[0]) },
+		{ API_GUEST, guests, sizeof(guests) / sizeof(guests[0]) },
+	};
 
-	return api_main(cases, sizeof(cases) / sizeof(cases[0]));
+	return api_main_sets(sets, sizeof(sets) / sizeof(sets[0]));
 }

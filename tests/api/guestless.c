@@ -72,7 +72,8 @@ static void names_and_tags(struct machine *m)
 		EQUAL(vmapi_reg_tag(m->vcpu, f.infos[i].name, &tag), 0);
 		CHECK(tag == f.regs[i].tag);
 		CHECK(i == 0 || f.regs[i - 1].tag < f.regs[i].tag);
-		CHECK(f.infos[i].bytes > 0);
+		CHECK(f.infos[i].bytes > 0 ||
+			f.infos[i].attributes & VMAPI_REG_VARLEN);
 	}
 	forget(&f);
 	EQUAL(vmapi_reg_tag(m->vcpu, "no such register", &tag), -ENOENT);
@@ -190,6 +191,29 @@ static void kick_before_run(struct machine *m)
 	EQUAL(exit.reason, VMAPI_EXIT_SETTLED);
 }
 
+/* What it says of itself can be given back; nonsense cannot. */
+static void mp_state(struct machine *m)
+{
+	unsigned state = 99;
+	int err = vmapi_vcpu_mp_state_get(m->vcpu, &state);
+
+	EQUAL(vmapi_vcpu_mp_state_get(m->vcpu, NULL), -EINVAL);
+	EQUAL(vmapi_vcpu_mp_state_get(NULL, &state), -EINVAL);
+	if (err) {
+		EQUAL(err, -ENOTSUP);
+		EQUAL(vmapi_vcpu_mp_state_set(m->vcpu, 0), -ENOTSUP);
+		CHECK(strstr(vmapi_error_last()->message, "MP state"));
+		return;
+	}
+	CHECK(state == VMAPI_MP_RUNNABLE || state == VMAPI_MP_STOPPED ||
+		state == VMAPI_MP_OPERATING);
+	EQUAL(vmapi_vcpu_mp_state_set(m->vcpu, state), 0);
+	EQUAL(vmapi_vcpu_mp_state_set(m->vcpu, 77), -EINVAL);
+	CHECK(strstr(vmapi_error_last()->message, "77"));
+	EQUAL(vmapi_vcpu_mp_state_get(m->vcpu, &state), 0);
+	CHECK(state != 77);
+}
+
 int main(void)
 {
 	static const struct api_case cases[] = {
@@ -198,6 +222,7 @@ int main(void)
 		{ "all or nothing", all_or_nothing },
 		{ "reset", reset },
 		{ "maps", maps },
+		{ "mp state", mp_state },
 		{ "kick before run", kick_before_run },
 	};
 

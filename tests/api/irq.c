@@ -107,6 +107,50 @@ static void line_reaches_guest(struct machine *m)
 	api_machine_free(&full);
 }
 
+/* What is wrong is said first, then that there is no such thing here. */
+static void memory_of_s390(struct machine *m)
+{
+	uint8_t keys[2] = { 0, 0x10 };
+	uint64_t word = 0;
+	uint32_t met = 0, in_use;
+	struct vmapi_s390_mem mem = { .size = sizeof(mem), .bytes = 8,
+		.data = &word };
+
+	EQUAL(vmapi_s390_keys_get(NULL, 0, keys, 2, NULL), -EINVAL);
+	EQUAL(vmapi_s390_keys_get(m->vm, 0, NULL, 2, NULL), -EINVAL);
+	EQUAL(vmapi_s390_keys_get(m->vm, 1, keys, 2, &in_use), -EINVAL);
+	EQUAL(vmapi_s390_keys_get(m->vm, 0, keys, 0, &in_use), -EINVAL);
+	EQUAL(vmapi_s390_keys_get(m->vm, 0, keys, 2, &in_use), -ENOTSUP);
+	EQUAL(vmapi_s390_keys_set(m->vm, 4096, keys, 2), -ENOTSUP);
+	keys[1] = 1;
+	EQUAL(vmapi_s390_keys_set(m->vm, 4096, keys, 2), -EINVAL);
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, NULL), -EINVAL);
+	EQUAL(vmapi_s390_mem(m->vm, NULL, NULL, &met), -EINVAL);
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, &met), -ENOTSUP);
+	EQUAL(vmapi_s390_mem(m->vm, m->vcpu, &mem, &met), -ENOTSUP);
+	mem.flags = VMAPI_S390_MEM_INJECT; /* into whom? */
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, &met), -EINVAL);
+	mem.flags = VMAPI_S390_MEM_EXCHANGE; /* a read */
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, &met), -EINVAL);
+	mem.flags = VMAPI_S390_MEM_SIDA;
+	EQUAL(vmapi_s390_mem(m->vm, m->vcpu, &mem, &met), -ENOTSUP);
+	mem.flags = 1u << 9;
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, &met), -EINVAL);
+	mem.flags = 0;
+	mem.key = 16;
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, &met), -EINVAL);
+	mem.key = 0;
+	mem.access_register = 1;
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, &met), -EINVAL);
+	mem.access_register = 0;
+	mem.data = NULL;
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, &met), -EINVAL);
+	mem.data = &word;
+	mem.bytes = 0;
+	EQUAL(vmapi_s390_mem(m->vm, NULL, &mem, &met), -EINVAL);
+	EQUAL(met, 0);
+}
+
 /* What x86 has not: lines of one vcpu, and interrupts that are messages. */
 static void other_kinds(struct machine *m)
 {
@@ -121,6 +165,7 @@ static void other_kinds(struct machine *m)
 	EQUAL(vmapi_s390_inject(NULL, NULL, &message), -EINVAL);
 	EQUAL(vmapi_s390_inject(m->vm, NULL, NULL), -EINVAL);
 	EQUAL(vmapi_s390_inject(m->vm, m->vcpu, &message), -ENOTSUP);
+	memory_of_s390(m);
 	c.vcpu = m->vcpu;
 	EQUAL(vmapi_irq_create(m->vm, &c, &irq), -ENXIO);
 	if (!with_controllers(m, &full))
@@ -133,6 +178,10 @@ static void other_kinds(struct machine *m)
 	EQUAL(vmapi_device_create(full.vm, &rtc, &c.device), 0);
 	EQUAL(vmapi_irq_create(full.vm, &c, &irq), -ENXIO);
 	EQUAL(vmapi_irq_create(m->vm, &c, &irq), -EINVAL);
+	EQUAL(vmapi_device_connect(c.device, full.vcpu, 0), -ENOTSUP);
+	EQUAL(vmapi_device_connect(c.device, m->vcpu, 0), -EINVAL);
+	EQUAL(vmapi_device_connect(c.device, NULL, 0), -EINVAL);
+	EQUAL(vmapi_device_connect(NULL, full.vcpu, 0), -EINVAL);
 	vmapi_device_destroy(c.device);
 	api_machine_free(&full);
 }
@@ -414,8 +463,10 @@ static void service(struct machine *m)
 
 int main(void)
 {
-	static const struct api_case cases[] = {
+	static const struct api_case bare[] = {
 		{ "without controllers", without_controllers },
+	};
+	static const struct api_case guests[] = {
 		{ "lines", lines },
 		{ "line reaches guest", line_reaches_guest },
 		{ "messages", messages },
@@ -427,6 +478,10 @@ int main(void)
 		{ "split, by level", split_level },
 		{ "service", service },
 	};
+	static const struct api_set sets[] = {
+		{ API_NO_GUEST, bare, sizeof(bare) / sizeof(bare[0]) },
+		{ API_GUEST, guests, sizeof(guests) / sizeof(guests[0]) },
+	};
 
-	return api_main(cases, sizeof(cases) / sizeof(cases[0]));
+	return api_main_sets(sets, sizeof(sets) / sizeof(sets[0]));
 }

@@ -528,7 +528,9 @@ static void prove_all(struct machine *m)
 
 int main(int argc, char **argv)
 {
-	static const struct api_case cases[] = { { "proof", prove_all } };
+	static const struct api_case cases[] = {
+		{ "proof", prove_all },
+	};
 
 	share = (argc > 1 ? atof(argv[1]) : 20) / 4;
 	return api_main(cases, 1);

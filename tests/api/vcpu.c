@@ -399,10 +399,12 @@ static void triple_fault(struct machine *m)
 
 int main(void)
 {
-	static const struct api_case cases[] = {
+	static const struct api_case bare[] = {
 		{ "creation", creation },
 		{ "null arguments", null_arguments },
 		{ "exit names", exit_names },
+	};
+	static const struct api_case guests[] = {
 		{ "output and halt", output_and_halt },
 		{ "input is answered", input_is_answered },
 		{ "settle runs nothing", settle_runs_nothing },
@@ -418,6 +420,10 @@ int main(void)
 		{ "reset", reset },
 		{ "triple fault", triple_fault },
 	};
+	static const struct api_set sets[] = {
+		{ API_NO_GUEST, bare, sizeof(bare) / sizeof(bare[0]) },
+		{ API_GUEST, guests, sizeof(guests) / sizeof(guests[0]) },
+	};
 
-	return api_main(cases, sizeof(cases) / sizeof(cases[0]));
+	return api_main_sets(sets, sizeof(sets) / sizeof(sets[0]));
 }

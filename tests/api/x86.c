@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What only x86 has: exits that a VM asks for. */
+#include <time.h>
+
 #include "tests/api/api.h"
 
 #define MSR_UNKNOWN 0x4b001234u
@@ -215,6 +217,89 @@ static void hypercalls(struct machine *m)
 	EQUAL((int32_t)api_get(m->vcpu, VMAPI_X86_RAX), -1000);
 }
 
+/* CR8 can be reached in 64-bit mode only; tables at 0x2000 to 0x4000. */
+static void long_mode(struct machine *m)
+{
+	static const uint8_t tables[3][2] = { { 0x03, 0x30 }, { 0x03, 0x40 },
+		{ 0x83, 0x00 } };
+	struct vmapi_x86_segment cs = { .limit = UINT32_MAX,
+		.attributes = 0xa09b, .selector = 8 };
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_CS, .data = &cs, .bytes = sizeof(cs) },
+		{ .tag = VMAPI_X86_CR3, .value = 0x2000 },
+		{ .tag = VMAPI_X86_CR4, .value = 0x20 },
+		{ .tag = VMAPI_X86_CR0, .value = 0x80000011 },
+		{ .tag = VMAPI_X86_EFER, .value = 0x500 },
+	};
+	unsigned i;
+
+	for (i = 0; i < 3; i++)
+		EQUAL(vmapi_as_write(m->as, 0x2000 + 0x1000 * i, tables[i], 2),
+			0);
+	EQUAL(vmapi_regs_set(m->vcpu, regs, 5, NULL, 0), 0);
+}
+
+/*
+ * mov eax, 9; mov cr8, rax; mov eax, 5; mov cr8, rax; mov cr8, rax;
+ * out 0x80, al
+ */
+static const uint8_t lowers[] = { 0xb8, 9, 0, 0, 0, 0x44, 0x0f, 0x22, 0xc0,
+	0xb8, 5, 0, 0, 0, 0x44, 0x0f, 0x22, 0xc0, 0x44, 0x0f, 0x22, 0xc0,
+	0xe6, 0x80 };
+
+/* It is told when CR8 becomes less, and then only, and only if asked for. */
+static void priority(struct machine *m, bool asked)
+{
+	struct vmapi_x86_exits x = { .size = sizeof(x),
+		.flags = asked ? VMAPI_X86_EXIT_TPR : 0 };
+	struct vmapi_vcpu_config config = { .size = sizeof(config), .id = 1 };
+	struct vmapi_exit exit;
+
+	/* A kernel keeps the number of a vcpu that is gone. */
+	vmapi_vcpu_destroy(m->vcpu);
+	EQUAL(vmapi_x86_exits(m->vm, &x), 0);
+	EQUAL(vmapi_vcpu_create(m->vm, &config, &m->vcpu), 0);
+	api_load(m, lowers, sizeof(lowers));
+	long_mode(m);
+	if (asked && api_cap(m, VMAPI_CAP_IMPAIRED)) {
+		api_skip("a kernel that interprets MOV to CR8 does not tell");
+		return;
+	}
+	if (asked) {
+		EQUAL(api_run(m, &exit), VMAPI_EXIT_TPR);
+		EQUAL((int64_t)exit.u.tpr.cr8, 5);
+		EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RIP), API_CODE + 18);
+		EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_CR8), 5);
+	}
+	EQUAL(api_run(m, &exit), VMAPI_EXIT_IO);
+	EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_CR8), 5);
+}
+
+static void priority_told(struct machine *m)
+{
+	priority(m, true);
+}
+
+static void priority_kept(struct machine *m)
+{
+	priority(m, false);
+}
+
+static void priority_of_apics(struct machine *m)
+{
+	struct vmapi_vm_config config = { .size = sizeof(config),
+		.irqchip = VMAPI_IRQCHIP_SPLIT };
+	struct vmapi_x86_exits x = { .size = sizeof(x),
+		.flags = VMAPI_X86_EXIT_TPR };
+	struct vmapi_vm *vm;
+
+	if (!(api_cap(m, VMAPI_CAP_IRQCHIPS) >> VMAPI_IRQCHIP_SPLIT & 1))
+		return;
+	EQUAL(vmapi_vm_create(m->ctx, &config, &vm), 0);
+	EQUAL(vmapi_x86_exits(vm, &x), -ENXIO);
+	vmapi_vm_destroy(vm);
+}
+
 static void bad_requests(struct machine *m)
 {
 	struct vmapi_x86_msr_range r[VMAPI_X86_MSR_RANGES_MAX + 1] = {
@@ -250,6 +335,106 @@ static void bad_requests(struct machine *m)
 	EQUAL((int64_t)vmapi_error_last()->range_first, 0x7ff);
 }
 
+/* Ticks of the guest's counter in a tenth of a second of ours. */
+static uint64_t ticks(struct machine *m)
+{
+	const struct timespec wait = { .tv_nsec = 50000000 };
+	uint64_t first = api_get(m->vcpu, VMAPI_X86_MSR(0x10));
+
+	nanosleep(&wait, NULL);
+	return 2 * (api_get(m->vcpu, VMAPI_X86_MSR(0x10)) - first);
+}
+
+static void tsc_frequency(struct machine *m)
+{
+	uint64_t hz = 0, now, then;
+	int err;
+
+	EQUAL(vmapi_x86_tsc_hz_get(m->vcpu, &hz), 0);
+	CHECK(hz > 1000000);
+	EQUAL(vmapi_x86_tsc_hz_set(m->vcpu, hz), 0);
+	EQUAL(vmapi_x86_tsc_hz_get(m->vcpu, NULL), -EINVAL);
+	err = vmapi_x86_tsc_hz_set(m->vcpu, hz / 4);
+	EQUAL(err, api_cap(m, VMAPI_CAP_TSC_CONTROL) ? 0 : -ENOTSUP);
+	if (err) {
+		CHECK(strstr(vmapi_error_last()->message, "scale"));
+		return;
+	}
+	EQUAL(vmapi_x86_tsc_hz_get(m->vcpu, &now), 0);
+	EQUAL((int64_t)(now / 1000), (int64_t)(hz / 4 / 1000));
+	CHECK(ticks(m) >= hz / 4 / 10);
+	EQUAL(vmapi_x86_tsc_hz_set(m->vcpu, 0), -EINVAL);
+	if (strcmp(m->backend, "soft"))
+		return;
+	/* It goes on from where it is, and slower than before. */
+	CHECK(ticks(m) < hz / 10);
+	then = api_get(m->vcpu, VMAPI_X86_MSR(0x10));
+	EQUAL(vmapi_x86_tsc_hz_set(m->vcpu, 8 * hz), 0);
+	now = api_get(m->vcpu, VMAPI_X86_MSR(0x10));
+	CHECK(now >= then && now - then < hz);
+}
+
+static void tsc_offset(struct machine *m)
+{
+	const uint64_t far = UINT64_C(1) << 50;
+	uint64_t offset = 0, is = 0, before, after;
+	int err = vmapi_x86_tsc_offset_get(m->vcpu, &offset);
+
+	EQUAL(vmapi_x86_tsc_offset_get(m->vcpu, NULL), -EINVAL);
+	EQUAL(vmapi_x86_tsc_offset_get(NULL, &offset), -EINVAL);
+	EQUAL(vmapi_x86_tsc_offset_set(NULL, 0), -EINVAL);
+	if (err) {
+		EQUAL(err, -ENOTSUP);
+		EQUAL(vmapi_x86_tsc_offset_set(m->vcpu, 0), -ENOTSUP);
+		return;
+	}
+	before = api_get(m->vcpu, VMAPI_X86_MSR(0x10));
+	EQUAL(vmapi_x86_tsc_offset_set(m->vcpu, offset + far), 0);
+	EQUAL(vmapi_x86_tsc_offset_get(m->vcpu, &is), 0);
+	if (is == offset) {
+		api_skip("this kernel ignores the TSC offset");
+		return;
+	}
+	EQUAL((int64_t)(is - offset), (int64_t)far);
+	after = api_get(m->vcpu, VMAPI_X86_MSR(0x10));
+	CHECK(after - before >= far && after - before < far + (far >> 4));
+}
+
+/* Waiting is for VMs where something can come. */
+static void waiting(struct machine *m)
+{
+	unsigned state = 99;
+
+	EQUAL(vmapi_vcpu_mp_state_set(m->vcpu, VMAPI_MP_HALTED), -EINVAL);
+	EQUAL(vmapi_vcpu_mp_state_set(m->vcpu, VMAPI_MP_UNINITIALIZED),
+		-EINVAL);
+	EQUAL(vmapi_vcpu_mp_state_get(m->vcpu, &state), 0);
+	EQUAL(state, VMAPI_MP_RUNNABLE);
+}
+
+static void halted(struct machine *m)
+{
+	static const uint8_t code[] = { 0xf4 };
+	struct vmapi_vm_config config = { .size = sizeof(config),
+		.irqchip = VMAPI_IRQCHIP_FULL };
+	struct machine own = { .backend = m->backend };
+	struct vmapi_exit exit;
+	unsigned state;
+
+	api_machine(&own, &config);
+	api_load(&own, code, 1);
+	EQUAL(vmapi_vcpu_mp_state_set(own.vcpu, VMAPI_MP_HALTED), 0);
+	EQUAL(vmapi_vcpu_mp_state_get(own.vcpu, &state), 0);
+	EQUAL(state, VMAPI_MP_HALTED);
+	/* It waits, where it is: a kick finds it before the first byte. */
+	EQUAL(vmapi_vcpu_kick(own.vcpu), 0);
+	EQUAL(api_run(&own, &exit), VMAPI_EXIT_KICK);
+	EQUAL((int64_t)api_get(own.vcpu, VMAPI_X86_RIP), API_CODE);
+	EQUAL(vmapi_vcpu_mp_state_set(own.vcpu, VMAPI_MP_RUNNABLE), 0);
+	EQUAL(vmapi_vcpu_mp_state_set(own.vcpu, VMAPI_MP_OPERATING), -EINVAL);
+	api_machine_free(&own);
+}
+
 int main(void)
 {
 	static const struct api_case cases[] = {
@@ -258,7 +443,14 @@ int main(void)
 		{ "refused accesses", refused_accesses },
 		{ "unknown and invalid", unknown_and_invalid },
 		{ "hypercalls", hypercalls },
+		{ "a task priority is told", priority_told },
+		{ "a task priority is not told", priority_kept },
+		{ "local APICs have it", priority_of_apics },
 		{ "bad requests", bad_requests },
+		{ "TSC frequency", tsc_frequency },
+		{ "TSC offset", tsc_offset },
+		{ "waiting", waiting },
+		{ "halted", halted },
 	};
 
 	return api_main(cases, sizeof(cases) / sizeof(cases[0]));

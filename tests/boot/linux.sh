@@ -18,15 +18,46 @@ fi
 
 # EMULATOR is words.
 # shellcheck disable=SC2086
+run()
+{
+	timeout "$seconds" ${EMULATOR-} "$boot" --backend soft --no-reboot \
+		--stats "$@" </dev/null >"$scratch/out" 2>"$scratch/err"
+}
+
+start()
+{
+	cpus=$1
+	shift
+	run --cpus "$cpus" --kernel "$VMI_GUEST_KERNEL" \
+		--initrd "$VMI_GUEST_INITRD" \
+		--append "console=ttyS0 panic=-1 poweroff" "$@"
+}
+
 boots()
 {
-	timeout "$seconds" ${EMULATOR-} "$boot" --backend soft --cpus "$1" \
-		--kernel "$VMI_GUEST_KERNEL" --initrd "$VMI_GUEST_INITRD" \
-		--append "console=ttyS0 panic=-1 poweroff" --no-reboot \
-		--stats </dev/null >"$scratch/out" 2>"$scratch/err"
+	start "$1"
+	ends_well "$?" "$1"
+}
+
+# In the middle of its boot it moves to another process.
+moves()
+{
+	start "$1" --max-instructions "$2" --save "$scratch/state"
 	status=$?
+	if [ "$status" -ne 12 ] || [ ! -s "$scratch/state" ]; then
+		echo "status $status"
+		tail -n 30 "$scratch/err"
+		return 1
+	fi
+	run --cpus "$1" --restore "$scratch/state"
+	ends_well "$?" "$1"
+}
+
+ends_well()
+{
+	status=$1
 	tr -d '\r' <"$scratch/out" >"$scratch/text"
-	[ "$status" -eq 0 ] && said "^Linux .*, $1 processor.s., " &&
+	[ "$status" -eq 0 ] && said "^Linux .*, $2 processor.s., " &&
 		said 'poweroff: the shell is left out' &&
 		said 'reboot: Power down' && ! said 'BUG:|Oops|soft lockup' &&
 		grep -E 'instructions|cpu seconds' "$scratch/err" && return
@@ -41,6 +72,27 @@ said()
 	grep -qE "$1" "$scratch/text"
 }
 
+# Twice the same: every byte that it prints, and every instruction.
+# shellcheck disable=SC2086
+again()
+{
+	for run in 1 2; do
+		timeout "$seconds" ${EMULATOR-} "$boot" --backend soft \
+			--deterministic --cpus 2 --kernel "$VMI_GUEST_KERNEL" \
+			--initrd "$VMI_GUEST_INITRD" --no-reboot --stats \
+			--append "console=ttyS0 panic=-1 poweroff" </dev/null \
+			>"$scratch/out$run" 2>"$scratch/err$run" || return 1
+		grep instructions "$scratch/err$run" >"$scratch/count$run"
+	done
+	cat "$scratch/count1"
+	grep -q 'reboot: Power down' "$scratch/out1" &&
+		cmp "$scratch/out1" "$scratch/out2" &&
+		cmp "$scratch/count1" "$scratch/count2"
+}
+
 case_run "one processor" boots 1
 case_run "four processors" boots 4
+case_run "deterministic" again
+case_run "one processor, saved and restored" moves 1 400000000
+case_run "four processors, saved and restored" moves 4 900000000
 case_done

@@ -615,6 +615,21 @@ static void write_table(const uint8_t *table)
 	fclose(file);
 }
 
+/* The RSDT has what the XSDT has. */
+static int same_list(const uint8_t *rsdp)
+{
+	const uint8_t *rsdt = at(get32(rsdp + 16)), *xsdt;
+	uint32_t i, n = 3;
+
+	xsdt = at(get64(rsdp + 24));
+	if (!table_is(rsdt, "RSDT") || get32(rsdt + 4) != 36 + 4 * n)
+		return 0;
+	for (i = 0; i < n; i++)
+		if (get32(rsdt + 36 + 4 * i) != get64(xsdt + 36 + 8 * i))
+			return 0;
+	return 1;
+}
+
 static void test_acpi(unsigned cpus)
 {
 	static struct acpi acpi;
@@ -639,7 +654,7 @@ static void test_acpi(unsigned cpus)
 	fadt = at(get64(xsdt + 36));
 	good = good && table_is(xsdt, "XSDT") && get32(xsdt + 4) == 36 + 24 &&
 		table_is(fadt, "FACP") && table_is(at(get64(xsdt + 44)), "APIC") &&
-		table_is(at(get64(xsdt + 52)), "HPET") &&
+		table_is(at(get64(xsdt + 52)), "HPET") && same_list(rsdp) &&
 		get32(fadt + 40) == get64(fadt + 140) &&
 		table_is(at(get32(fadt + 40)), "DSDT") &&
 		memcmp(at(get32(fadt + 36)), "FACS", 4) == 0 &&

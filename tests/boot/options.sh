@@ -27,7 +27,8 @@ shows_help()
 	"$boot" --help >"$scratch/out" 2>"$scratch/err" || return 1
 	[ ! -s "$scratch/err" ] || return 1
 	for word in --backend --cpus --mem --kernel --initrd --append --bios \
-		--max-instructions --no-reboot --stats --trace; do
+		--disk --device-process --net --max-instructions --no-reboot \
+		--stats --trace; do
 		grep -qF -e "$word" "$scratch/out" || {
 			echo "no $word"
 			return 1
@@ -56,6 +57,19 @@ case_run "no such option" says 2 "--nonsense" --nonsense
 case_run "a word too many" says 2 "what is this: word" --kernel "$k" word
 case_run "an option without its value" says 2 "--kernel" --kernel
 case_run "--initrd alone" says 2 "--initrd needs" --bios "$k" --initrd "$k"
+case_run "--device-process alone" says 2 "--device-process needs" \
+	--kernel "$k" --device-process
+case_run "no such network" says 2 "user, tap or tap=NAME" \
+	--kernel "$k" --net nonsense
+case_run "--net user with a word" says 2 "user, tap or tap=NAME" \
+	--kernel "$k" --net user=1
+case_run "--net tap without its word" says 2 "user, tap or tap=NAME" \
+	--kernel "$k" --net tap=
+case_run "no name for an interface" says 2 "user, tap or tap=NAME" \
+	--kernel "$k" --net tap=0123456789abcdef
+case_run "--net under --deterministic" says 2 "not --deterministic" \
+	--kernel "$k" --net user --deterministic
+case_run "a process without a monitor" says 2 "no monitor" --serve-disk
 case_run "--append alone" says 2 "--append needs" --bios "$k" --append x
 for value in 0 256 -1 x 1x '' 99999999999999999999; do
 	case_run "--cpus '$value'" says 2 "--cpus takes" --kernel "$k" --cpus "$value"

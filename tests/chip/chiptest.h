@@ -3,14 +3,13 @@
 #ifndef TESTS_CHIPTEST_H
 #define TESTS_CHIPTEST_H
 
-#include <check.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/chip/chip.h"
+#include "tests/unit/suite.h"
 
 /* What came out of a chip, in order. */
 struct trace {
@@ -195,17 +194,6 @@ static inline void trial_lazy(const struct chip_case *c, unsigned seeds)
 	}
 	free(a);
 	free(b);
-}
-
-static inline int run_suite(Suite *s)
-{
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? 1 : 0;
 }
 
 #endif

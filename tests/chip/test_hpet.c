@@ -406,7 +406,7 @@ static void case_init(void *chip, struct trace *t)
 
 static void case_get(const void *chip, void *state)
 {
-	vmi_hpet_get_state(chip, state);
+	*(struct vmi_hpet_state *)state = ((const struct vmi_hpet *)chip)->s;
 }
 
 static int case_set(void *chip, const void *state)

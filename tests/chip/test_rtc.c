@@ -366,7 +366,7 @@ static void case_step(
 
 static void case_get(const void *chip, void *state)
 {
-	vmi_rtc_get_state(chip, state);
+	*(struct vmi_rtc_state *)state = ((const struct vmi_rtc *)chip)->s;
 }
 
 static int case_set(void *chip, const void *state)

@@ -8,12 +8,19 @@
 # of $VMI_REAL_KVM_FILES that they read. Nothing of the machine that runs this
 # matters, /dev/kvm least of all. tests/cross/run builds what this needs and
 # starts it.
+#
+# From the environment, beside the lists: VMI_CROSS_SECONDS for a machine,
+# VMI_CROSS_ALARM for a test, VMI_CROSS_MACHINE (only this one),
+# VMI_CROSS_KERNEL (not empty: /vmlinuz in there is the kernel itself), and
+# VMI_CROSS_MODULES (these of its modules are in /kernel, as files).
 
 set -u
 : "${srcdir:=.}"
 
 work=tests/cross/guest
 seconds=${VMI_CROSS_SECONDS:-240}
+alarm=${VMI_CROSS_ALARM:-150} # of one test
+only=${VMI_CROSS_MACHINE-}
 
 skip()
 {
@@ -31,7 +38,8 @@ bail()
 machines()
 {
 	sed '/^#/d; /^$/d' "$srcdir/tests/cross/machines" |
-		awk -v arch="$VMI_DEBIAN_ARCH" '$1 == arch'
+		awk -v arch="$VMI_DEBIAN_ARCH" -v only="$only" \
+			'$1 == arch && (only == "" || $2 == only)'
 }
 
 # Leaves the kernel, its modules and a static busybox in $work/$package.
@@ -52,21 +60,28 @@ fetch() # suite, package
 }
 
 # A module may be packed, and the kernel unable to unpack it.
-module() # package, module
+unpack() # package, module
 {
 	file=$(find "$work/$1" -name "$2.ko*")
 	case $file in
 	*.xz)	xz -dc "$file" ;;
 	*.ko)	cat "$file" ;;
 	*)	bail "$1 has no module $2" ;;
-	esac >"$tree/$2.ko"
+	esac
+}
+
+module() # package, module
+{
+	unpack "$1" "$2" >"$tree/$2.ko"
 	echo "/$2.ko" >>"$tree/modules"
 }
 
 # What was built is below this folder, what is read as it is below $srcdir.
+# Programs go without debug information: all of them are the guest's RAM.
 place() # file
 {
 	mkdir -p "$tree/$(dirname "$1")"
+	"${CC%gcc}strip" -g -o "$tree/$1" "$1" 2>/dev/null && return
 	cp "$1" "$tree/$1" 2>/dev/null || cp "$srcdir/$1" "$tree/$1" ||
 		bail "there is no $1"
 }
@@ -90,6 +105,11 @@ initramfs() # package, modules
 	for file in $VMI_REAL_KVM_FILES; do
 		place "$file"
 	done
+	for module in ${VMI_CROSS_MODULES-}; do
+		mkdir -p "$tree/kernel"
+		unpack "$1" "$module" >"$tree/kernel/$module.ko"
+	done
+	[ -z "${VMI_CROSS_KERNEL-}" ] || cp "$work/$1/vmlinuz" "$tree/vmlinuz"
 	(cd "$tree" && find . | sort | cpio -o -H newc -R 0:0 --quiet) |
 		gzip -1 >"$work/initrd"
 	rm -rf "$tree"
@@ -156,7 +176,7 @@ run() # machine, package, console, modules, command...
 	"$@" -accel tcg,thread=single -smp 1 -m 1024 -nographic -no-reboot \
 		-nodefaults -serial mon:stdio -kernel "$work/$package/vmlinuz" \
 		-initrd "$work/initrd" -append "console=$console rdinit=/init \
-no_timer_check loglevel=4 panic=-1" </dev/null >"$log" 2>&1 &
+no_timer_check loglevel=4 panic=-1 VMI_ALARM=$alarm" </dev/null >"$log" 2>&1 &
 	wait_for_end $! "$log"
 	cases "$machine" "$log"
 }

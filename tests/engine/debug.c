@@ -599,10 +599,12 @@ static void both(void)
 	engine_set(e.vcpu, VMAPI_X86_RFLAGS, 2 | TF);
 	ask(&e, VMAPI_DEBUG_STEP, NULL, 0);
 	stops(&e, VMAPI_STOP_STEP, 1);
-	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
-	EQUAL(engine_vector(&e), DB);
+	EQUAL(engine_run(&e), VMAPI_EXIT_DEBUG);
+	EQUAL(e.exit.u.debug.address, CODE + HANDLER(DB));
 	EQUAL(frame(&e, 0), CODE + 1);
 	EQUAL(engine_get(e.vcpu, VMAPI_X86_DEBUG(6)), DR6 | DR6_BS);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), DB);
 	/* That was the handler's HLT, and nothing is left of its step. */
 	ask(&e, 0, NULL, 0);
 	EQUAL(engine_step(&e, 1), VMAPI_EXIT_LIMIT);
@@ -629,6 +631,51 @@ static void reads_alone(void)
 	engine_close(&e);
 }
 
+static void stops_in_handler(struct engine *e, uint32_t why, unsigned vector,
+	uint64_t retired)
+{
+	stops(e, why, (unsigned)HANDLER(vector));
+	EQUAL(e->exit.retired, retired);
+	/* Its HLT was not executed yet. */
+	EQUAL(engine_get(e->vcpu, VMAPI_X86_RIP), CODE + HANDLER(vector));
+}
+
+/*
+ * An event that is delivered is a step of its own, and a point that its frame
+ * meets stops there: neither executes anything of the handler.  ud2; int3
+ */
+static void into_handlers(void)
+{
+	const struct row r = { "", BYTES(0x0f, 0x0b, 0xcc, 0xf4), { 0 }, 0, 0,
+		0, 0, 0, 0, 0, 0 };
+	struct vmapi_debug_point p = { .kind = VMAPI_POINT_WRITE, .bytes = 8 };
+	struct engine e;
+
+	engine_about("a step into a handler");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	start(&e, &r);
+	ask(&e, VMAPI_DEBUG_STEP, NULL, 0);
+	stops_in_handler(&e, VMAPI_STOP_STEP, UD, 0);
+	EQUAL(frame(&e, 0), CODE);
+	p.address = engine_get(e.vcpu, VMAPI_X86_RSP);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	engine_about("a step into a handler: INT3");
+	engine_set(e.vcpu, VMAPI_X86_RIP, CODE + 2);
+	stops_in_handler(&e, VMAPI_STOP_STEP, 3, 1);
+	EQUAL(frame(&e, 0), CODE + 3);
+	engine_about("a step into a handler: NMI");
+	start(&e, &r);
+	ask(&e, VMAPI_DEBUG_STEP, NULL, 0);
+	engine_must(vmapi_vcpu_nmi(e.vcpu));
+	stops_in_handler(&e, VMAPI_STOP_STEP, 2, 0);
+	EQUAL(frame(&e, 0), CODE);
+	engine_about("a point in a frame");
+	start(&e, &r);
+	ask(&e, 0, &p, 1);
+	stops_in_handler(&e, VMAPI_STOP_POINT, UD, 0);
+	engine_close(&e);
+}
+
 int main(void)
 {
 	all_rows();
@@ -646,5 +693,6 @@ int main(void)
 	task_trap();
 	both();
 	reads_alone();
+	into_handlers();
 	return engine_result();
 }

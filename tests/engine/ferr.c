@@ -27,6 +27,12 @@ static const uint8_t handler[] = {
 	0xe2, OUT(0xa0, 0x20), OUT(0x20, 0x20), 0xcf,
 };
 
+/* The same, with an exit where IGNNE# is there and nothing has used it yet. */
+static const uint8_t paused[] = {
+	0x43, 0x8b, 0x34, 0x24, 0xe6, 0xf0, 0xe6, 0x97, 0xd9, 0xe8, 0x0f, 0x77,
+	0xdb, 0xe2, OUT(0xa0, 0x20), OUT(0x20, 0x20), 0xcf,
+};
+
 #define MASK 37 /* where the code has the second PIC's mask */
 #define STI  50
 
@@ -60,6 +66,33 @@ static void heard(void)
 	EQUAL(engine_peek(&e, ENGINE_DATA + 4, 2), 0x37b);
 	EQUAL(engine_get(e.vcpu, VMAPI_X86_FSW) & 0x80, 0);
 	engine_close(&e);
+}
+
+/* Saved between the two, it goes on elsewhere and is not heard again. */
+static void moved(void)
+{
+	struct engine from, to;
+	FILE *file = tmpfile();
+
+	engine_about("FERR# and IGNNE# in a saved state");
+	begin(&from, VMAPI_IRQCHIP_FULL, 0x11);
+	memcpy(from.mem + HANDLER, paused, sizeof(paused));
+	do
+		EQUAL(engine_run(&from), VMAPI_EXIT_IO);
+	while (from.exit.u.io.port != 0x97 && from.exit.u.io.port != 0x99);
+	EQUAL(from.exit.u.io.port, 0x97);
+	engine_open(&to, VMAPI_IRQCHIP_FULL);
+	CHECK(file != NULL);
+	engine_must(vmapi_vm_save(from.vm, fileno(file), NULL));
+	rewind(file);
+	engine_must(vmapi_vm_restore(to.vm, fileno(file), NULL));
+	EQUAL(engine_run(&to), VMAPI_EXIT_IO);
+	EQUAL(to.exit.u.io.port, 0x99);
+	EQUAL(engine_get(to.vcpu, VMAPI_X86_RBX), 1);
+	EQUAL(engine_get(to.vcpu, VMAPI_X86_RSI), WAITING);
+	fclose(file);
+	engine_close(&from);
+	engine_close(&to);
 }
 
 /* One byte of the code that is another. */
@@ -96,6 +129,7 @@ int main(void)
 	static const struct change off = { STI, 0x90 };
 
 	heard();
+	moved();
 	reported(VMAPI_IRQCHIP_FULL, 0x31, as_it_is);
 	reported(VMAPI_IRQCHIP_NONE, 0x31, as_it_is);
 	reported(VMAPI_IRQCHIP_NONE, 0x11, as_it_is);

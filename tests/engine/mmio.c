@@ -52,6 +52,21 @@ static const uint8_t ins_mmio[] = {
 	0xba, 0x77, 0x00, 0x00, 0x00, 0x66, 0x6d, 0xf4,
 };
 
+/* in al, 0x77; hlt */
+static const uint8_t in_byte[] = {
+	0xe4, 0x77, 0xf4,
+};
+
+/* in ax, 0x77; hlt */
+static const uint8_t in_word[] = {
+	0x66, 0xe5, 0x77, 0xf4,
+};
+
+/* mov edx, 0x77; in eax, dx; hlt */
+static const uint8_t in_dword[] = {
+	0xba, 0x77, 0x00, 0x00, 0x00, 0xed, 0xf4,
+};
+
 /* mov edx, 0x77; outsd; hlt */
 static const uint8_t outs_mmio[] = {
 	0xba, 0x77, 0x00, 0x00, 0x00, 0x6f, 0xf4,
@@ -191,6 +206,15 @@ static const struct row rows[] = {
 	{ "ins across the edge of RAM", CODE(ins_mmio), 64, 0, EDGE - 1, 0, 0,
 		{ { 'i', 2, 0x77, 0x1234 }, { 'w', 1, EDGE, 0x12 } },
 		VMAPI_X86_RDI, EDGE + 1, EDGE - 8, 0x3400000000000000 },
+	{ "in to al", CODE(in_byte), 64, 0, 0, UINT64_MAX, 0,
+		{ { 'i', 1, 0x77, 0x12 } },
+		VMAPI_X86_RAX, 0xffffffffffffff12, 0, 0 },
+	{ "in to ax", CODE(in_word), 64, 0, 0, UINT64_MAX, 0,
+		{ { 'i', 2, 0x77, 0x1234 } },
+		VMAPI_X86_RAX, 0xffffffffffff1234, 0, 0 },
+	{ "in to eax", CODE(in_dword), 64, 0, 0, UINT64_MAX, 0,
+		{ { 'i', 4, 0x77, 0x87654321 } },
+		VMAPI_X86_RAX, 0x87654321, 0, 0 },
 	{ "outs from a device", CODE(outs_mmio), 64, D, 0, 0, 0,
 		{ { 'r', 4, D, 0x1234 }, { 'o', 4, 0x77, 0x1234 } },
 		VMAPI_X86_RSI, D + 4, 0, 0 },

@@ -68,7 +68,7 @@ static const struct row rows[] = {
 	{ "MCG_STATUS, bit 3", 0x17a, 8, true },
 	{ "MISC_ENABLE", 0x1a0, 5, false },
 	{ "MISC_ENABLE, bit 1", 0x1a0, 3, true },
-	{ "MISC_ENABLE, no NX", 0x1a0, 1ull << 34, true },
+	{ "MISC_ENABLE, no NX", 0x1a0, 1ull << 34, false },
 	{ "APIC_BASE", 0x1b, 0xfee00900, false },
 	{ "APIC_BASE, bit 9", 0x1b, 0xfee00b00, true },
 	{ "APIC_BASE, x2APIC alone", 0x1b, 0xfee00500, true },

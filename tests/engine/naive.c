@@ -14,7 +14,7 @@
 #include "lib/soft/operand.h"
 #include "lib/soft/value.h"
 
-enum next { ON, LEFT, STRANGE };
+enum next { ON, LEFT, BEFORE, STRANGE };
 
 static void flags_set(struct vmi_cpu *c, uint64_t flags)
 {
@@ -73,10 +73,17 @@ static struct value operands(struct vmi_cpu *c, const struct vmi_op *op)
 	return v;
 }
 
+/* Undefined (SDM 2B "ROL"), and what Intel's processors do. */
+static bool leaves_of(const struct vmi_op *op, uint64_t count)
+{
+	return (op->code == VMI_EXEC_rol || op->code == VMI_EXEC_ror) &&
+		op->size >> 4 == VMI_RI && count != 1;
+}
+
 static enum next value(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	struct value v = operands(c, op);
-	uint64_t flags = vmi_flags(c), r = v.b;
+	uint64_t before = vmi_flags(c), flags = before, r = v.b;
 
 	if (op->code == VMI_EXEC_xchg) {
 		vmi_reg_set(c, op->base, v.a, v.bytes);
@@ -85,9 +92,8 @@ static enum next value(struct vmi_cpu *c, const struct vmi_op *op)
 	}
 	if (op->code != VMI_EXEC_mov)
 		r = vmi_alu(op->code, v.a, v.b, v.bytes, flags, &flags);
-	/* Undefined (SDM 2A, IMUL): the handlers have that of the result. */
-	if (op->code == VMI_EXEC_imul && !r)
-		flags |= VMI_FLAG_ZF;
+	if (leaves_of(op, v.b & (v.bytes == 8 ? 63 : 31)))
+		flags = (flags & ~VMI_FLAG_OF) | (before & VMI_FLAG_OF);
 	if (v.memory && v.writes)
 		vmi_write(c, v.at, r, v.bytes);
 	else if (v.writes)
@@ -160,8 +166,11 @@ static enum next go(struct vmi_cpu *c, uint64_t rip)
 static enum next go_direct(struct vmi_cpu *c, const struct vmi_op *op,
 	bool taken)
 {
-	return go(c, taken ? c->r[VMI_R_BLOCK] + (uint64_t)(int64_t)op->disp :
-		vmi_op_next_rip(c, op));
+	uint64_t to = c->r[VMI_R_BLOCK] + (uint64_t)(int64_t)op->disp;
+
+	if (!taken)
+		return go(c, vmi_op_next_rip(c, op));
+	return go(c, op->bits & VMI_OPF_IP16 ? (uint16_t)to : to);
 }
 
 static void push(struct vmi_cpu *c, uint64_t v, unsigned bytes)
@@ -303,6 +312,15 @@ static enum next branch_on_condition(struct vmi_cpu *c,
 	return go_direct(c, op, holds(vmi_flags(c), op->imm & 15));
 }
 
+/* The instruction may be another one by now. */
+static enum next bridge(struct vmi_cpu *c, const struct vmi_op *op)
+{
+	if (vmi_bridge_cross(c, op))
+		return ON;
+	go(c, vmi_op_rip(c, op));
+	return BEFORE;
+}
+
 static enum next nothing(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	(void)c;
@@ -348,6 +366,7 @@ static enum next operation(struct vmi_cpu *c, const struct vmi_op *op)
 		[VMI_KIND_FAULT] = fault,
 		[VMI_KIND_USABLE] = usable,
 		[VMI_KIND_CMPJCC] = compare_and_jump,
+		[VMI_KIND_BRIDGE] = bridge,
 	};
 	enum vmi_op_kind kind = vmi_op_kind(op);
 
@@ -374,7 +393,7 @@ static struct naive block(struct vmi_cpu *c)
 	}
 	if (next == STRANGE)
 		result.strange = true;
-	else
+	else if (next != BEFORE)
 		result.done = (unsigned)c->enter->imm;
 	return result;
 }

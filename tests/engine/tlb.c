@@ -207,6 +207,34 @@ static void no_flush(void)
 	engine_close(&e);
 }
 
+/*
+ * A store across 2 GiB, where the page behind is known already: its two pages
+ * are far apart in RAM, and both have one entry of the TLB.
+ */
+static void across(void)
+{
+	/* mov eax, [rdi]; mov [rdi], eax; mov [rsi], ebx; hlt */
+	static const uint8_t code[] = { 0x8b, 0x07, 0x89, 0x07, 0x89, 0x1e,
+		0xf4 };
+	struct engine e;
+
+	engine_about("across 2 GiB");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_mode(&e, e.vcpu, 64);
+	engine_load(&e, code, sizeof(code));
+	engine_poke(&e, ENGINE_PML4 + 0x3000 + 8 * 511, OLD | PS | P | W, 8);
+	engine_poke(&e, ENGINE_PML4 + 0x4000, OLD | PS | P | W, 8);
+	engine_set(e.vcpu, VMAPI_X86_RDI, 0x80000000);
+	engine_set(e.vcpu, VMAPI_X86_RSI, 0x7ffffffe);
+	engine_set(e.vcpu, VMAPI_X86_RBX, 0x44332211);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), -1);
+	EQUAL(engine_peek(&e, OLD - 2, 2), 0);
+	EQUAL(engine_peek(&e, OLD + 0x1ffffe, 2), 0x2211);
+	EQUAL(engine_peek(&e, OLD, 2), 0x4433);
+	engine_close(&e);
+}
+
 int main(void)
 {
 	size_t i;
@@ -216,5 +244,6 @@ int main(void)
 	large_pages();
 	refused();
 	no_flush();
+	across();
 	return engine_result();
 }

@@ -21,9 +21,9 @@
 # makes of one (.cold, .part.0, .constprop.0) count with it.
 handler='^(vmi_h|h)_'
 # Those that end a chain: they do return, to the run loop, or only raise.
-enders='^vmi_h_(enter|dead|end|helper_end|fault)$'
+enders='^vmi_h_(enter|dead|end|killed|helper_end|helper_jump|fault|bpf_done|bpf_starved)$'
 # Those whose work is a function that a table names.
-helpers='^vmi_h_helper(_end)?$'
+helpers='^vmi_h_helper(_end|_jump)?$'
 # With fewer handlers than this in the library, the pattern above is wrong.
 least=900
 

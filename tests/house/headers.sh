@@ -40,10 +40,11 @@ compile_cxx()
 # A header that exists and is not installed.
 listed()
 {
-	for file in "$srcdir"/include/vmapi/*.h include/vmapi/*.h; do
+	for file in "$srcdir"/include/vmapi/*.h \
+		"$srcdir"/include/vmapi/*/*.h include/vmapi/*.h; do
 		[ -e "$file" ] || continue
 		case " $VMAPI_HEADERS " in
-		*" include/vmapi/${file##*/} "*) ;;
+		*"include/vmapi/${file##*include/vmapi/} "*) ;;
 		*) echo "$file is not in include/vmapi/Makemodule.am"
 			return 1 ;;
 		esac

@@ -10,8 +10,8 @@ fi
 . "$srcdir/tests/tap.sh"
 
 cd "$srcdir" || exit 1
-for script in setup .ci/run examples/boot/init tests/run tests/conditions tests/fetch \
-	tests/cross/run man/links man/names \
+for script in setup .ci/run examples/boot/dhcp examples/boot/init \
+	tests/run tests/conditions tests/fetch tests/cross/run man/links man/names \
 	$(find tests examples bench -name '*.sh' | sort); do
 	case_run "$script" shellcheck -s sh "$script"
 done

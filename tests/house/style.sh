@@ -51,7 +51,9 @@ hosts()
 	words='x86_64|amd64|i[3-6]?86|aarch64|arm|powerpc|powerpc64|ppc|ppc64'
 	words="__($words|s390x?|riscv|BYTE_ORDER__|LP64__|SSE[0-9_]*)"
 	words="$words|_M_X64|_M_IX86|__BYTE_ORDER"
+	# What guests include looks at theirs.
 	code | grep -E '^\./(include|lib/(core|arch|region|chip|soft))/' |
+		grep -v '^\./include/vmapi/guest/' |
 		clean_of "^[[:space:]]*#[[:space:]]*(if|elif).*$words"
 }
 

@@ -103,6 +103,28 @@ same()
 	return 1
 }
 
+# Each struct in the files, its fields on one line and without comments.
+structs()
+{
+	awk '{ gsub(/\\e/, "\\"); gsub(/\\[&-]/, ""); text = text " " $0 }
+	END {
+		gsub(/\/\*[^*]*(\*[^\/][^*]*)*\*\//, "", text)
+		while (match(text, /struct vmapi_[a-z0-9_]+ \{[^{}]*\}/)) {
+			s = substr(text, RSTART, RLENGTH)
+			text = substr(text, RSTART + RLENGTH)
+			gsub(/[ \t]+/, " ", s)
+			print s
+		}
+	}' "$@" | sort -u
+}
+
+shown()
+{
+	for page in "$srcdir"/man/*.[37]; do
+		structs "$page"
+	done | sort -u
+}
+
 # Global names of the archive clash with nothing of the application's.
 prefixed()
 {
@@ -125,9 +147,11 @@ none()
 	[ ! -s "$scratch/none" ] || { cat "$scratch/none"; return 1; }
 }
 
-for list in declared mapped exported documented; do
+for list in declared mapped exported documented shown; do
 	$list >"$scratch/$list"
 done
+structs "$srcdir"/include/vmapi/*.h "$srcdir"/include/vmapi/bpf/*.h \
+	>"$scratch/structs"
 
 case_run "something is exported" test -s "$scratch/exported"
 case_run "every prototype has VMAPI_API" none undeclared
@@ -135,6 +159,7 @@ case_run "headers and version map" same declared mapped
 case_run "version map and exported symbols" same mapped exported
 case_run "exported symbols and manual pages" same exported documented
 case_run "nothing is declared twice" none uniq -d "$scratch/declared"
+case_run "structs of headers and of manual pages" same structs shown
 case_run "nothing is documented twice" none uniq -d "$scratch/documented"
 [ ! -f "${LIBVMAPI_A-}" ] ||
 	case_run "archive's names begin with vmapi_ or vmi_" prefixed

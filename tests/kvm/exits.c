@@ -19,6 +19,7 @@ static void begin(uint32_t reason)
 {
 	memset(area, 0xa5, sizeof(area));
 	memset(run->padding, 0, sizeof(run->padding));
+	run->flags = KVM_RUN_X86_SMM;
 	run->exit_reason = reason;
 	memset(&out, 0xee, sizeof(out));
 	out.size = sizeof(out);
@@ -26,12 +27,12 @@ static void begin(uint32_t reason)
 
 static void decode(void)
 {
-	vmi_kvm_exit_decode(run, &out, &answer);
+	answer = vmi_kvm_exit_decode(run, &out);
 	CHECK(out.size == sizeof(out));
 	CHECK(out.native == run->exit_reason);
 	CHECK(out.retired == 0);
 	CHECK(!!(out.flags & VMAPI_EXIT_ANSWER) == (answer.bytes != 0));
-	CHECK(!(out.flags & ~VMAPI_EXIT_ANSWER));
+	CHECK((out.flags & ~VMAPI_EXIT_ANSWER) == VMAPI_EXIT_SMM);
 }
 
 static void io_in(void)
@@ -379,7 +380,7 @@ static const struct {
 	{ KVM_EXIT_UNKNOWN, VMAPI_EXIT_UNKNOWN, false },
 	{ KVM_EXIT_EXCEPTION, VMAPI_EXIT_UNKNOWN, false },
 	{ KVM_EXIT_INTR, VMAPI_EXIT_UNKNOWN, false },
-	{ KVM_EXIT_SET_TPR, VMAPI_EXIT_UNKNOWN, true },
+	{ KVM_EXIT_SET_TPR, VMAPI_EXIT_TPR, false },
 	{ KVM_EXIT_TPR_ACCESS, VMAPI_EXIT_UNKNOWN, true },
 	{ KVM_EXIT_S390_SIEIC, VMAPI_EXIT_UNKNOWN, true },
 	{ KVM_EXIT_S390_RESET, VMAPI_EXIT_UNKNOWN, true },
@@ -419,8 +420,33 @@ static void without_payload(void)
 	}
 }
 
+static void tpr(void)
+{
+	begin(KVM_EXIT_SET_TPR);
+	run->cr8 = 5;
+	decode();
+	CHECK(out.reason == VMAPI_EXIT_TPR && out.u.tpr.cr8 == 5);
+}
+
+static void debug_masked(void)
+{
+	struct vmapi_exit_debug d = { .points = 5,
+		.why = VMAPI_STOP_STEP | VMAPI_STOP_POINT };
+
+	vmi_kvm_x86_debug_mask(&d, 3);
+	CHECK(d.points == 1 && d.why == (VMAPI_STOP_STEP | VMAPI_STOP_POINT));
+	vmi_kvm_x86_debug_mask(&d, 2);
+	CHECK(d.points == 0 && d.why == VMAPI_STOP_STEP);
+	d.points = 8;
+	d.why = VMAPI_STOP_POINT;
+	vmi_kvm_x86_debug_mask(&d, 7);
+	CHECK(d.points == 0 && d.why == VMAPI_STOP_GUEST);
+}
+
 int main(void)
 {
+	tpr();
+	debug_masked();
 	io_in();
 	io_out();
 	mmio();

@@ -14,7 +14,8 @@ struct fake fake;
 
 static struct vmi_sys table;
 static enum fake_class classes[DESCRIPTORS];
-static struct kvm_run *run_area;
+static struct kvm_run *areas[DESCRIPTORS]; /* by vcpu */
+static struct kvm_run *run_area; /* of the vcpu in question */
 
 /* What every kernel has. */
 static const struct fake_cap common_caps[] = {
@@ -26,6 +27,8 @@ static const struct fake_cap common_caps[] = {
 	{ KVM_CAP_NR_MEMSLOTS, 64 },
 	{ KVM_CAP_MAX_VCPUS, 8 },
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
+	{ KVM_CAP_IOEVENTFD, 1 },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
 };
 
 static int cap_in(const struct fake_cap *caps, size_t n, uintptr_t number)
@@ -100,6 +103,15 @@ static int reg_list(struct kvm_reg_list *list)
 	return 0;
 }
 
+/* A state that no architecture has. */
+static bool is_refused(unsigned long request, const void *arg)
+{
+	const struct kvm_mp_state *state = arg;
+
+	return fake.is_strict && request == KVM_SET_MP_STATE &&
+	       state->mp_state > KVM_MP_STATE_SUSPENDED;
+}
+
 static int pair(unsigned long request, void *arg)
 {
 	const struct fake_kernel *k = fake.kernel;
@@ -108,6 +120,8 @@ static int pair(unsigned long request, void *arg)
 	for (i = 0; i < k->n_pairs; i++) {
 		if (request == k->pairs[i].get)
 			memcpy(arg, blocks[i].bytes, k->pairs[i].bytes);
+		else if (request == k->pairs[i].set && is_refused(request, arg))
+			return -EINVAL;
 		else if (request == k->pairs[i].set)
 			memcpy(blocks[i].bytes, arg, k->pairs[i].bytes);
 		else
@@ -145,13 +159,45 @@ static int give(enum fake_class class)
 	return fd;
 }
 
+static int make_vm(uint64_t type)
+{
+	fake.vm_type = type;
+	return give(FAKE_VM);
+}
+
+/* The system says what VMs can have at best (api.rst 4.141). */
+static int vm_extension(uintptr_t number)
+{
+	return number == VMI_KVM_CAP_MEMORY_ATTRIBUTES
+		? (int)fake.attributes : check_extension(number);
+}
+
+static int set_attributes(const struct vmi_kvm_memory_attributes *arg)
+{
+	uint64_t end = arg->gpa + arg->bytes, at;
+
+	fake.asked = *arg;
+	if (fake.attributes_refuse_from &&
+		fake_count(VMI_KVM_SET_MEMORY_ATTRIBUTES) >=
+			fake.attributes_refuse_from)
+		return fake.attributes_error;
+	if (!fake.attributes)
+		return -ENOTTY;
+	if (arg->flags || arg->attributes & ~(uint64_t)fake.attributes ||
+		end <= arg->gpa || (arg->gpa | arg->bytes) % 4096)
+		return -EINVAL;
+	for (at = arg->gpa; at < end && at / 4096 < FAKE_PAGES; at += 4096)
+		fake.attributes_of[at / 4096] = (uint8_t)arg->attributes;
+	return 0;
+}
+
 static int on_system(unsigned long request, void *arg)
 {
 	switch (request) {
 	case KVM_GET_API_VERSION: return 12;
 	case KVM_GET_VCPU_MMAP_SIZE: return RUN_BYTES;
 	case KVM_CHECK_EXTENSION: return check_extension((uintptr_t)arg);
-	case KVM_CREATE_VM: return give(FAKE_VM);
+	case KVM_CREATE_VM: return make_vm((uintptr_t)arg);
 	default: break;
 	}
 	return fake.kernel->other
@@ -161,9 +207,11 @@ static int on_system(unsigned long request, void *arg)
 static int on_vm(unsigned long request, void *arg)
 {
 	switch (request) {
-	case KVM_CHECK_EXTENSION: return check_extension((uintptr_t)arg);
+	case KVM_CHECK_EXTENSION: return vm_extension((uintptr_t)arg);
+	case VMI_KVM_SET_MEMORY_ATTRIBUTES: return set_attributes(arg);
 	case KVM_CREATE_VCPU: return give(FAKE_VCPU);
 	case KVM_ENABLE_CAP:
+	case KVM_IOEVENTFD:
 	case KVM_SET_USER_MEMORY_REGION: return 0;
 	default: break;
 	}
@@ -179,6 +227,8 @@ static int on_vcpu(unsigned long request, void *arg)
 	case KVM_GET_ONE_REG:
 	case KVM_SET_ONE_REG: return one_reg(request, arg);
 	case KVM_ENABLE_CAP:
+		memcpy(&fake.enabled, arg, sizeof(fake.enabled));
+		return 0;
 	case KVM_SET_SIGNAL_MASK: return 0;
 	default: return pair(request, arg);
 	}
@@ -209,7 +259,9 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 	switch (class) {
 	case FAKE_SYSTEM: return on_system(request, arg);
 	case FAKE_VM: return on_vm(request, arg);
-	case FAKE_VCPU: return on_vcpu(request, arg);
+	case FAKE_VCPU:
+		run_area = areas[fd];
+		return on_vcpu(request, arg);
 	default: return -EBADF;
 	}
 }
@@ -239,9 +291,9 @@ static int fake_mmap(const struct vmi_mmap *what, void **where)
 	own.fd = -1;
 	own.flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	rc = vmi_sys_host.mmap(&own, where);
-	if (rc < 0)
+	if (rc < 0 || what->offset) /* else a ring */
 		return rc;
-	run_area = *where;
+	run_area = areas[what->fd] = *where;
 	if (fake.kernel->born)
 		fake.kernel->born(run_area);
 	return 0;

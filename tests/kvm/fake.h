@@ -53,6 +53,7 @@ struct fake_call {
 
 #define FAKE_CALLS 8192
 #define FAKE_EXITS 8
+#define FAKE_PAGES 8192 /* of 4 KiB, whose attributes it knows */
 
 struct fake {
 	const struct fake_kernel *kernel;
@@ -62,12 +63,22 @@ struct fake {
 	uint64_t refused_id;
 	unsigned long refused_request;
 	int refused_error;
+	bool is_strict; /* not any number is an MP state */
 	/* What the next entries end with; then a shutdown. */
 	void (*script[FAKE_EXITS])(struct kvm_run *run);
 	size_t n_script, next;
 	/* The shared area as the last entry found it. */
 	uint32_t entry_reason;
 	bool entry_immediate;
+	struct kvm_enable_cap enabled; /* the last, of a vcpu */
+	uint64_t vm_type; /* of the last VM */
+	/* What addresses can be, 0: nothing; and what they are. */
+	unsigned attributes;
+	uint8_t attributes_of[FAKE_PAGES];
+	struct vmi_kvm_memory_attributes asked; /* the last */
+	/* SET_MEMORY_ATTRIBUTES number n, from 1, and later ones fail so. */
+	unsigned attributes_refuse_from;
+	int attributes_error;
 	uint8_t entry_union[256];
 };
 

@@ -194,18 +194,19 @@ static int ask(struct machine *m)
 	return vmapi_x86_exits(m->vm, &exits);
 }
 
-static void see(void *opaque, const struct vmapi_posted_write *write)
+static int see(void *opaque, struct vmapi_access *access)
 {
 	(void)opaque;
-	(void)write;
+	(void)access;
+	return VMAPI_REGION_DONE;
 }
 
 /* Everything that wires a VM to eventfds. */
 struct wires {
 	struct vmapi_irqfd *irqfd;
 	struct vmapi_ioeventfd *ioeventfd;
-	struct vmapi_posted *posted;
-	struct vmapi_device *vfio;
+	struct vmapi_region *posted;
+	struct vmapi_device *vfio, *hpet, *counter;
 };
 
 static int wire_fds(struct machine *m, int fd, struct wires *w)
@@ -229,13 +230,13 @@ static int wire_fds(struct machine *m, int fd, struct wires *w)
 
 static int wire_up(struct machine *m, struct wires *w)
 {
-	struct vmapi_posted_config p = { .size = sizeof(p), .write = see,
-		.base = 0xfe001000, .bytes = 64 };
+	struct vmapi_region_config p = { .size = sizeof(p),
+		.flags = VMAPI_REGION_POSTED, .base = 0xfe001000, .bytes = 64 };
 	struct vmapi_route route = { .size = sizeof(route), .gsi = 40,
 		.type = VMAPI_ROUTE_MSI };
 	struct vmapi_device_config d = { .size = sizeof(d),
 		.type = VMAPI_DEVICE_VFIO };
-	int rc = vmapi_posted_create(m->vm, &p, &w->posted);
+	int rc = vmapi_region_handler(m->vm, &p, see, NULL, &w->posted);
 
 	route.u.msi.address = 0xfee00000;
 	if (!rc)
@@ -243,6 +244,28 @@ static int wire_up(struct machine *m, struct wires *w)
 	if (!rc && !vmapi_device_probe(m->vm, VMAPI_DEVICE_VFIO))
 		rc = vmapi_device_create(m->vm, &d, &w->vfio);
 	return rc;
+}
+
+/* A page that is shown, and its thread; a counter with an alarm. */
+static int tick(struct machine *m, struct wires *w)
+{
+	struct vmapi_device_config d = { .size = sizeof(d),
+		.type = VMAPI_DEVICE_HPET, .flags = VMAPI_DEVICE_MIRROR };
+	struct vmapi_irq_config line = { .size = sizeof(line), .pin = 11 };
+	struct vmapi_counter_config c = { .size = sizeof(c), .ticks = 1000,
+		.seconds = 1, .divider = 1, .width = 32,
+		.space = VMAPI_SPACE_PORT, .base = 0x300, .bytes = 4 };
+	int rc = vmapi_device_create(m->vm, &d, &w->hpet);
+
+	CHECK(!rc == !!w->hpet);
+	if (!rc)
+		rc = vmapi_irq_create(m->vm, &line, &c.irq);
+	if (rc)
+		return rc;
+	rc = vmapi_counter_create(m->vm, &c, &w->counter);
+	vmapi_irq_destroy(c.irq);
+	CHECK(!rc == !!w->counter);
+	return rc ? rc : vmapi_counter_alarm(w->counter, 1000, 0);
 }
 
 static int wire(struct machine *m)
@@ -254,8 +277,12 @@ static int wire(struct machine *m)
 	rc = wire_fds(m, fd, &w);
 	if (!rc)
 		rc = wire_up(m, &w);
+	if (!rc)
+		rc = tick(m, &w);
+	vmapi_device_destroy(w.counter);
+	vmapi_device_destroy(w.hpet);
 	vmapi_device_destroy(w.vfio);
-	vmapi_posted_destroy(w.posted);
+	vmapi_region_destroy(w.posted);
 	vmapi_ioeventfd_destroy(w.ioeventfd);
 	vmapi_irqfd_destroy(w.irqfd);
 	vmi_sys_host.close(fd);

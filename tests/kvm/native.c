@@ -8,35 +8,6 @@
 
 #define TAGS 1024
 
-bool native_open(struct native_machine *m, struct vmapi *ctx,
-	const struct vmapi_vcpu_config *config)
-{
-	memset(m, 0, sizeof(*m));
-	return OK(vmapi_vm_create(ctx, NULL, &m->vm)) &&
-		OK(vmapi_vcpu_create(m->vm, config, &m->vcpu));
-}
-
-void native_close(struct native_machine *m)
-{
-	vmapi_vcpu_destroy(m->vcpu);
-	vmapi_vm_destroy(m->vm);
-}
-
-int native_set(struct vmapi_vcpu *vcpu, uint64_t tag, uint64_t value)
-{
-	struct vmapi_reg reg = { .tag = tag, .value = value };
-
-	return vmapi_regs_set(vcpu, &reg, 1, NULL, 0);
-}
-
-uint64_t native_get(struct vmapi_vcpu *vcpu, uint64_t tag)
-{
-	struct vmapi_reg reg = { .tag = tag };
-
-	OK(vmapi_regs_get(vcpu, &reg, 1, NULL, 0));
-	return reg.value;
-}
-
 /* -- birth --------------------------------------------------------------- */
 
 static void birth(struct vmapi *ctx)
@@ -141,7 +112,7 @@ static size_t step_of(const struct fake_call *call)
 {
 	const struct vmi_regs_arch *arch = vmi_kvm_arch_regs();
 	bool is_block = call->request != KVM_SET_ONE_REG;
-	unsigned which = is_block ? 0 : arch->one_class(call->id);
+	unsigned which = is_block ? 0 : vmi_tag_class(arch, call->id);
 	size_t i;
 
 	for (i = 0; is_block && i < native.kernel.n_pairs; i++)
@@ -405,6 +376,8 @@ int main(void)
 	if (!OK(vmapi_open("kvm", 0, &ctx)))
 		return EXIT_FAILURE;
 	birth(ctx);
+	native_calls(ctx);
+	native_memory(ctx);
 	if (native_open(&m, ctx, NULL)) {
 		enumeration(m.vcpu);
 		every_value(m.vcpu);

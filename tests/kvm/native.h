@@ -18,8 +18,27 @@ struct native_exit {
 	bool (*answered)(const struct kvm_run *run);
 };
 
+/* A type of VM that is asked for, and what the kernel is asked for. */
+struct native_type {
+	uint64_t type;
+	int64_t passed; /* -1: the library refuses it itself */
+};
+
+/* What tests/kvm/trace does here. */
+struct native_trace {
+	const char *pc;	  /* the name of the program counter */
+	uint32_t irqchip; /* of its VM */
+	uint32_t pin;	  /* a line that there is, or can be */
+	bool tries;	  /* a guest is run to find out whether KVM is sound */
+	/* Bytes that matter of an answer with a list; 0: it has none. */
+	size_t (*list)(unsigned long request, const void *arg, int rc);
+};
+
 struct native {
 	const char *name;
+	struct native_trace trace;
+	const struct native_type *types;
+	size_t n_types;
 	struct fake_kernel kernel;
 	/* Requests that make a VM and a vcpu, in this order. */
 	unsigned long birth[8];
@@ -32,6 +51,25 @@ struct native {
 };
 
 extern const struct native native;
+
+/* Where this architecture has a hypercall: tests/kvm/native_calls.c. */
+struct native_call {
+	uint32_t way;
+	uint64_t number, five; /* the register, and what it has for call 5 */
+	uint64_t selector;     /* riscv's a7, else 0 */
+	uint64_t args[9];
+	uint64_t results[3];
+	unsigned n_native; /* results that the shared area takes */
+	void (*mode)(struct vmapi_vcpu *vcpu, bool is_user);
+	void (*fill)(struct kvm_run *run);
+	uint64_t (*returned)(const struct kvm_run *run, unsigned n);
+};
+
+extern const struct native_call native_call;
+void native_calls(struct vmapi *ctx);
+
+/* Types of VM, memory attributes: tests/kvm/native_memory.c. */
+void native_memory(struct vmapi *ctx);
 
 /* A VM with one vcpu of this config; NULL is all zero. */
 struct native_machine {

@@ -5,17 +5,30 @@
 #include <string.h>
 
 static struct kvm_vcpu_init last_init;
+static struct kvm_guest_debug last_debug;
+
+static struct vmi_kvm_smccc_filter last_filter;
 
 static int other(enum fake_class class, unsigned long request, void *arg)
 {
+	const struct kvm_device_attr *attr;
+
 	if (class == FAKE_VM && request == KVM_ARM_PREFERRED_TARGET) {
 		memset(arg, 0, sizeof(last_init));
 		((struct kvm_vcpu_init *)arg)->target = 5;
 		return 0;
 	}
+	if (class == FAKE_VM && request == KVM_SET_DEVICE_ATTR) {
+		attr = arg;
+		memcpy(&last_filter, (void *)(uintptr_t)attr->addr,
+			sizeof(last_filter));
+		return attr->group || attr->attr ? -ENXIO : 0;
+	}
 	if (class != FAKE_VCPU)
 		return -ENOTTY;
-	if (request == KVM_ARM_VCPU_INIT)
+	if (request == KVM_SET_GUEST_DEBUG)
+		memcpy(&last_debug, arg, sizeof(last_debug));
+	else if (request == KVM_ARM_VCPU_INIT)
 		memcpy(&last_init, arg, sizeof(last_init));
 	else if (request != KVM_ARM_VCPU_FINALIZE || *(int *)arg != 4)
 		return -ENOTTY;
@@ -29,6 +42,9 @@ static const struct fake_cap caps[] = {
 	{ KVM_CAP_ARM_PTRAUTH_ADDRESS, 1 },
 	{ KVM_CAP_ARM_PTRAUTH_GENERIC, 1 },
 	{ KVM_CAP_ARM_VM_IPA_SIZE, 44 },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_GUEST_DEBUG_HW_BPS, 6 },
+	{ KVM_CAP_GUEST_DEBUG_HW_WPS, 4 },
 };
 
 static const struct fake_pair pairs[] = {
@@ -78,7 +94,7 @@ static bool means_debug(const struct vmapi_exit *exit)
 {
 	return exit->reason == VMAPI_EXIT_DEBUG &&
 		exit->u.debug.exception == 0x2f2000001 &&
-		exit->u.debug.address == 0x4000;
+		exit->u.debug.data_address == 0x4000;
 }
 
 static const struct native_exit exits[] = {
@@ -168,15 +184,166 @@ static void timers(struct vmapi *ctx)
 	native_close(&m);
 }
 
+/* -- debugging ------------------------------------------------------------ */
+
+#define STEPPING (KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP)
+#define POINTS	 (KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW)
+
+static unsigned entries; /* with points armed, and to step */
+
+/* Exits by exception class: ESR_EL2 bits 31:26. */
+static void fill_class(struct kvm_run *run, uint32_t class)
+{
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->debug.arch.hsr = class << 26;
+	run->debug.arch.far = 0x8004;
+	entries = entries << 1 | (last_debug.control == STEPPING);
+}
+
+static void fill_watch(struct kvm_run *run)
+{
+	fill_class(run, 0x34);
+}
+
+static void fill_step(struct kvm_run *run)
+{
+	fill_class(run, 0x32);
+}
+
+static void fill_break(struct kvm_run *run)
+{
+	fill_class(run, 0x30);
+}
+
+static void fill_access(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = 0x10000000;
+	run->mmio.len = 4;
+	run->mmio.is_write = 1;
+	entries = entries << 1 | (last_debug.control == STEPPING);
+}
+
+static void play(void (*const fills[4])(struct kvm_run *run))
+{
+	entries = 0;
+	fake.next = 0;
+	for (fake.n_script = 0; fake.n_script < 4; fake.n_script++) {
+		if (!fills[fake.n_script])
+			break;
+		fake.script[fake.n_script] = fills[fake.n_script];
+	}
+}
+
+static struct vmapi_exit run(struct vmapi_vcpu *vcpu)
+{
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	return exit;
+}
+
+/* The registers, as the manual has them: DBGBCR, DBGWCR (Arm ARM D19.3). */
+static void registers(const struct kvm_guest_debug_arch *arch)
+{
+	CHECK(last_debug.control == POINTS);
+	CHECK(arch->dbg_bcr[0] == 0x1e7 && arch->dbg_bvr[0] == 0x1000);
+	CHECK(arch->dbg_bcr[1] == 0);
+	/* Four bytes from the fifth on, stores; one byte, both. */
+	CHECK(arch->dbg_wcr[0] == 0x1e17 && arch->dbg_wvr[0] == 0x8000);
+	CHECK(arch->dbg_wcr[1] == 0x101f && arch->dbg_wvr[1] == 0x9000);
+	CHECK(arch->dbg_wcr[2] == 0);
+}
+
+/* Stops behind an access, though the processor stops before it. */
+static void debugging(struct vmapi *ctx)
+{
+	static const struct vmapi_debug_point p[] = {
+		{ .address = 0x8004, .kind = VMAPI_POINT_WRITE, .bytes = 4 },
+		{ .address = 0x1000, .kind = VMAPI_POINT_EXEC },
+		{ .address = 0x9007, .kind = VMAPI_POINT_ACCESS, .bytes = 1 },
+	};
+	struct vmapi_debug d = { .size = sizeof(d), .n_points = 3,
+		.points = p };
+	struct native_machine m;
+	struct vmapi_exit exit;
+
+	native_open(&m, ctx, NULL);
+	OK(vmapi_vcpu_debug(m.vcpu, &d));
+	registers(&last_debug.arch);
+	play((void (*[4])(struct kvm_run *)){ fill_watch, fill_step });
+	exit = run(m.vcpu);
+	CHECK(exit.reason == VMAPI_EXIT_DEBUG);
+	CHECK(exit.u.debug.why == VMAPI_STOP_POINT &&
+		exit.u.debug.points == 1);
+	CHECK(exit.u.debug.data_address == 0x8004 && entries == 1);
+	CHECK(last_debug.control == POINTS);
+	/* The access is one to a device: then the stop comes after that. */
+	play((void (*[4])(struct kvm_run *)){ fill_watch, fill_access,
+		fill_step });
+	CHECK(run(m.vcpu).reason == VMAPI_EXIT_MMIO);
+	exit = run(m.vcpu);
+	CHECK(exit.u.debug.why == VMAPI_STOP_POINT && entries == 3);
+	/* An execution point is met once, and passed. */
+	OK(native_set(m.vcpu, VMAPI_ARM64_PC, 0x1000));
+	play((void (*[4])(struct kvm_run *)){ fill_break, fill_step,
+		fill_access });
+	exit = run(m.vcpu);
+	CHECK(exit.u.debug.points == 2 && exit.u.debug.address == 0x1000);
+	CHECK(run(m.vcpu).reason == VMAPI_EXIT_MMIO && entries == 2);
+	/* But not if the guest was put somewhere else meanwhile. */
+	play((void (*[4])(struct kvm_run *)){ fill_break, fill_access });
+	run(m.vcpu);
+	OK(native_set(m.vcpu, VMAPI_ARM64_PC, 0x2000));
+	CHECK(run(m.vcpu).reason == VMAPI_EXIT_MMIO && entries == 0);
+	OK(vmapi_vcpu_debug(m.vcpu, NULL));
+	CHECK(last_debug.control == 0);
+	native_close(&m);
+}
+
+/* -- calls --------------------------------------------------------------- */
+
+static void mode(struct vmapi_vcpu *vcpu, bool is_user)
+{
+	OK(native_set(vcpu, VMAPI_ARM64_PSTATE, is_user ? 0x3c0 : 0x3c5));
+}
+
+static void fill_hvc(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_HYPERCALL;
+	run->hypercall.nr = 0xc6008005;
+}
+
+#define X VMAPI_ARM64_X
+
+const struct native_call native_call = {
+	.way = VMAPI_CALL_HVC,
+	.number = X(0),
+	.five = 0xc6008005,
+	.args = { X(1), X(2), X(3), X(4), X(5), X(6), X(7), X(8), X(9) },
+	.results = { X(0), X(1), X(2) },
+	.mode = mode,
+	.fill = fill_hvc,
+};
+
+/* The kernel was asked for the calls' numbers, and no others. */
+static void filtered(void)
+{
+	CHECK(last_filter.base == 0xc6008000);
+	CHECK(last_filter.n_functions == 0x200 && last_filter.action == 2);
+}
+
 static void more(struct vmapi *ctx)
 {
 	struct vmapi_cap cap = { .size = sizeof(cap) };
 	struct vmapi_vm_config wide = { .size = sizeof(wide), .type = 48 };
 	struct vmapi_vm *vm;
 
+	filtered();
 	features(ctx);
 	sve(ctx);
 	timers(ctx);
+	debugging(ctx);
 	OK(vmapi_cap_get(ctx, VMAPI_CAP_VM_TYPES, &cap));
 	CHECK(cap.value >> 44 & 1 && !(cap.value >> 45 & 1));
 	GIVES(vmapi_vm_create(ctx, &wide, &vm), -ENOTSUP);
@@ -188,8 +355,15 @@ static void more(struct vmapi *ctx)
 	vmapi_vm_destroy(vm);
 }
 
+/* Bits of a guest-physical address; 0 is 40; the kernel has 44. */
+static const struct native_type types[] = {
+	{ 0, 0 }, { 32, 32 }, { 36, 36 }, { 40, 40 }, { 44, 44 },
+	{ 1, -1 }, { 31, -1 }, { 45, -1 }, { 52, -1 }, { 0x80000000, -1 },
+};
+
 const struct native native = {
 	.name = "arm64",
+	.types = types, .n_types = vmi_array_len(types),
 	.kernel = {
 		.caps = caps, .n_caps = vmi_array_len(caps),
 		.pairs = pairs, .n_pairs = vmi_array_len(pairs),

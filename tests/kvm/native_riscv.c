@@ -4,14 +4,23 @@
 
 #include <string.h>
 
+static const struct fake_cap caps[] = {
+	{ VMI_KVM_CAP_SET_GUEST_DEBUG, 1 },
+};
+
 static const struct fake_pair pairs[] = {
 	{ KVM_GET_MP_STATE, KVM_SET_MP_STATE, 4, 0 },
 };
 
 static uint32_t last_irq;
+static struct kvm_guest_debug last_debug;
 
 static int other(enum fake_class class, unsigned long request, void *arg)
 {
+	if (class == FAKE_VCPU && request == KVM_SET_GUEST_DEBUG) {
+		memcpy(&last_debug, arg, sizeof(last_debug));
+		return 0;
+	}
 	if (class != FAKE_VCPU || request != KVM_INTERRUPT)
 		return -ENOTTY;
 	memcpy(&last_irq, arg, sizeof(last_irq));
@@ -88,6 +97,72 @@ static void order(struct vmapi_vcpu *vcpu)
 	CHECK(at == 0);
 }
 
+static void fill_breakpoint(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_DEBUG;
+}
+
+/* The breakpoint instruction, and nothing else. */
+static void debugging(struct vmapi_vcpu *vcpu)
+{
+	static const struct vmapi_debug_point point = { .address = 0x1000 };
+	struct vmapi_debug d = { .size = sizeof(d),
+		.flags = VMAPI_DEBUG_SOFTWARE };
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	OK(vmapi_vcpu_debug(vcpu, &d));
+	CHECK(last_debug.control == (KVM_GUESTDBG_ENABLE));
+	OK(native_set(vcpu, VMAPI_RISCV_PC, 0x2000));
+	fake.script[0] = fill_breakpoint;
+	fake.n_script = 1;
+	fake.next = 0;
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	CHECK(exit.reason == VMAPI_EXIT_DEBUG);
+	CHECK(exit.u.debug.why == VMAPI_STOP_SOFTWARE);
+	CHECK(exit.u.debug.address == 0x2000);
+	d.flags = VMAPI_DEBUG_STEP;
+	GIVES(vmapi_vcpu_debug(vcpu, &d), -ENOTSUP);
+	d.flags = 0;
+	d.n_points = 1;
+	d.points = &point;
+	GIVES(vmapi_vcpu_debug(vcpu, &d), -ENOSPC);
+	OK(vmapi_vcpu_debug(vcpu, NULL));
+	CHECK(last_debug.control == 0);
+}
+
+static void mode(struct vmapi_vcpu *vcpu, bool is_user)
+{
+	OK(native_set(vcpu, VMAPI_RISCV_MODE, !is_user));
+}
+
+static void fill_ecall(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_RISCV_SBI;
+	run->riscv_sbi.extension_id = VMAPI_CALL_RISCV;
+	run->riscv_sbi.function_id = 5;
+}
+
+static uint64_t returned(const struct kvm_run *run, unsigned n)
+{
+	return run->riscv_sbi.ret[n];
+}
+
+#define A VMAPI_RISCV_A
+#define T(n) VMAPI_RISCV_X(5 + (n))
+
+const struct native_call native_call = {
+	.way = VMAPI_CALL_ECALL,
+	.number = A(6),
+	.five = 5,
+	.selector = A(7),
+	.args = { A(0), A(1), A(2), A(3), A(4), A(5), T(0), T(1), T(2) },
+	.results = { A(0), A(1), A(2) },
+	.n_native = 2,
+	.mode = mode,
+	.fill = fill_ecall,
+	.returned = returned,
+};
+
 static void more(struct vmapi *ctx)
 {
 	struct native_machine m;
@@ -111,12 +186,21 @@ static void more(struct vmapi *ctx)
 	CHECK(last_irq == (uint32_t)-1);
 	OK(vmapi_vcpu_interrupt(m.vcpu, 0));
 	CHECK(last_irq == (uint32_t)-2);
+	debugging(m.vcpu);
 	native_close(&m);
 }
 
+/* There is one. */
+static const struct native_type types[] = {
+	{ 0, 0 },
+	{ 1, -1 }, { 2, -1 },
+};
+
 const struct native native = {
 	.name = "riscv64",
+	.types = types, .n_types = vmi_array_len(types),
 	.kernel = {
+		.caps = caps, .n_caps = vmi_array_len(caps),
 		.pairs = pairs, .n_pairs = vmi_array_len(pairs),
 		.lists = true,
 		.other = other,

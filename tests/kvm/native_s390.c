@@ -12,6 +12,10 @@ static const struct fake_cap caps[] = {
 	{ KVM_CAP_SYNC_REGS, 1 },
 	{ KVM_CAP_S390_IRQ_STATE, 1 },
 	{ KVM_CAP_S390_VECTOR_REGISTERS, 1 },
+	{ KVM_CAP_S390_SKEYS, 1 },
+	{ KVM_CAP_S390_MEM_OP, 65536 },
+	{ KVM_CAP_S390_MEM_OP_EXTENSION, 3 },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
 };
 
 static const struct fake_pair pairs[] = {
@@ -51,8 +55,58 @@ static int irq_state(unsigned long request, struct kvm_s390_irq_state *state)
 	return (int)irq_bytes;
 }
 
+/* -- storage keys, memory and debugging ----------------------------------- */
+
+static struct kvm_s390_skeys last_keys;
+static struct kvm_s390_mem_op last_mem;
+static enum fake_class mem_class;
+static struct kvm_guest_debug last_debug;
+static struct kvm_hw_breakpoint last_points[16];
+static int answer; /* of the next such call */
+static size_t keys_moved;
+
+/* As many as the kernel takes: KVM_S390_SKEYS_MAX. */
+static int keys(unsigned long request, const struct kvm_s390_skeys *k)
+{
+	last_keys = *k;
+	if (k->count < 1 || k->count > KVM_S390_SKEYS_MAX || k->flags)
+		return -EINVAL;
+	if (request == KVM_S390_GET_SKEYS && !answer)
+		memset((void *)(uintptr_t)k->skeydata_addr, 0x1e, k->count);
+	keys_moved += k->count;
+	return answer;
+}
+
+static int set_debug(const struct kvm_guest_debug *debug)
+{
+	last_debug = *debug;
+	if (debug->arch.nr_hw_bp)
+		memcpy(last_points, debug->arch.hw_bp,
+			debug->arch.nr_hw_bp * sizeof(last_points[0]));
+	return 0;
+}
+
+static int memory(enum fake_class class, unsigned long request, void *arg)
+{
+	if (request == KVM_S390_MEM_OP) {
+		memcpy(&last_mem, arg, sizeof(last_mem));
+		mem_class = class;
+		return answer;
+	}
+	if (class == FAKE_VCPU && request == KVM_SET_GUEST_DEBUG)
+		return set_debug(arg);
+	if (class == FAKE_VM && (request == KVM_S390_GET_SKEYS ||
+				   request == KVM_S390_SET_SKEYS))
+		return keys(request, arg);
+	return -ENOTTY;
+}
+
 static int other(enum fake_class class, unsigned long request, void *arg)
 {
+	int rc = memory(class, request, arg);
+
+	if (rc != -ENOTTY)
+		return rc;
 	if (class != FAKE_VCPU)
 		return -ENOTTY;
 	if (request == KVM_S390_GET_IRQ_STATE ||
@@ -189,6 +243,201 @@ static void interrupts(struct vmapi_vcpu *vcpu)
 	GIVES(vmapi_regs_set(vcpu, &reg, 1, NULL, 0), -EINVAL);
 }
 
+static void storage_keys(struct vmapi_vm *vm)
+{
+	static uint8_t many[KVM_S390_SKEYS_MAX + 5];
+	uint32_t in_use = 7;
+
+	answer = 0;
+	OK(vmapi_s390_keys_get(vm, 0x5000, many, 3, &in_use));
+	CHECK(in_use == 1 && many[0] == 0x1e && many[2] == 0x1e && !many[3]);
+	CHECK(last_keys.start_gfn == 5 && last_keys.count == 3);
+	keys_moved = 0;
+	OK(vmapi_s390_keys_set(vm, 0, many, sizeof(many)));
+	CHECK(keys_moved == sizeof(many) && last_keys.count == 5);
+	CHECK(last_keys.start_gfn == KVM_S390_SKEYS_MAX);
+	answer = KVM_S390_GET_SKEYS_NONE;
+	OK(vmapi_s390_keys_get(vm, 0, many, 3, &in_use));
+	CHECK(in_use == 0 && many[0] == 0);
+	answer = -EFAULT;
+	GIVES(vmapi_s390_keys_get(vm, 0, many, 3, &in_use), -EFAULT);
+}
+
+static void guest_memory(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
+{
+	uint64_t word = 0, old = 0, where;
+	struct vmapi_s390_mem m = { .size = sizeof(m), .bytes = 8,
+		.address = 0x2008, .data = &word, .access_register = 3 };
+	uint32_t met = 9;
+
+	answer = 0;
+	OK(vmapi_s390_mem(vm, vcpu, &m, &met));
+	CHECK(met == 0 && mem_class == FAKE_VCPU && last_mem.op == 0);
+	CHECK(last_mem.gaddr == 0x2008 && last_mem.size == 8);
+	CHECK(last_mem.buf == (uintptr_t)&word && last_mem.ar == 3);
+	answer = 4; /* a protection exception */
+	m.flags = VMAPI_S390_MEM_WRITE | VMAPI_S390_MEM_CHECK |
+		VMAPI_S390_MEM_INJECT | VMAPI_S390_MEM_KEY;
+	m.key = 9;
+	OK(vmapi_s390_mem(vm, vcpu, &m, &met));
+	CHECK(met == 4 && last_mem.op == 1 && last_mem.flags == 7);
+	CHECK(last_mem.key == 9);
+	m.access_register = 0;
+	answer = VMAPI_S390_MEM_DIFFERS;
+	m.flags = VMAPI_S390_MEM_WRITE | VMAPI_S390_MEM_EXCHANGE;
+	m.expected = &old;
+	OK(vmapi_s390_mem(vm, NULL, &m, &met));
+	CHECK(met == VMAPI_S390_MEM_DIFFERS && mem_class == FAKE_VM);
+	CHECK(last_mem.op == 5 && last_mem.flags == 8);
+	memcpy(&where, &last_mem.reserved[8], sizeof(where));
+	CHECK(where == (uintptr_t)&old);
+	m.address = 0x2004; /* not aligned */
+	GIVES(vmapi_s390_mem(vm, NULL, &m, &met), -EINVAL);
+	m.flags = 0;
+	m.bytes = 65537;
+	GIVES(vmapi_s390_mem(vm, NULL, &m, &met), -E2BIG);
+	m.flags = VMAPI_S390_MEM_SIDA;
+	GIVES(vmapi_s390_mem(vm, vcpu, &m, &met), -ENOTSUP);
+	answer = -EFAULT;
+	m.flags = 0;
+	m.bytes = 8;
+	GIVES(vmapi_s390_mem(vm, NULL, &m, &met), -EFAULT);
+	answer = 0;
+}
+
+/* At addresses of whole segments, here and in the guest. */
+static void segments(struct vmapi *ctx, struct vmapi_vm *vm)
+{
+	struct vmapi_ram_config ram = { .size = sizeof(ram),
+		.bytes = 0x200000 };
+	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = 0x100000 };
+	struct vmapi_cap cap = { .size = sizeof(cap) };
+	struct vmapi_map *map;
+	struct vmapi_as *as;
+	void *where;
+
+	OK(vmapi_vm_cap_get(vm, VMAPI_CAP_MAP_ALIGN, &cap));
+	CHECK(cap.value == 0x100000);
+	OK(vmapi_vm_cap_get(vm, VMAPI_CAP_PAGE_SIZE, &cap));
+	CHECK(cap.value == (int64_t)vmi_page_size());
+	OK(vmapi_ram_create(ctx, &ram, &e.ram));
+	OK(vmapi_ram_pointer(e.ram, &where));
+	CHECK((uintptr_t)where % 0x100000 == 0);
+	ram.kind = VMAPI_RAM_POINTER;
+	ram.bytes = 0x100000;
+	ram.pointer = (char *)where + vmi_page_size();
+	GIVES(vmapi_ram_create(ctx, &ram, &e.ram), -EINVAL);
+	OK(vmapi_vm_as(vm, &as));
+	OK(vmapi_map_begin(vm, &map));
+	e.gpa = 0x1000;
+	GIVES(vmapi_map_add(map, as, &e), -EINVAL);
+	e.gpa = 0x100000;
+	OK(vmapi_map_add(map, as, &e));
+	OK(vmapi_map_commit(map));
+	vmapi_ram_destroy(e.ram);
+	vmapi_as_destroy(as);
+}
+
+static void fill_step(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->psw_addr = 0x2004;
+	run->debug.arch.addr = 0x2000;
+	run->debug.arch.type = KVM_SINGLESTEP;
+}
+
+static void fill_point(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->psw_addr = 0x3000;
+	run->debug.arch.addr = 0x3000;
+	run->debug.arch.type = KVM_HW_BP;
+}
+
+static void fill_diagnose(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_S390_SIEIC;
+	run->s390_sieic.icptcode = 4;
+	run->s390_sieic.ipa = 0x8300;
+	run->s390_sieic.ipb = 0x05010000;
+	run->psw_addr = 0x4004;
+}
+
+static void stops_for(struct vmapi_vcpu *vcpu, void (*fill)(struct kvm_run *),
+	uint32_t why, uint64_t address)
+{
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	fake.script[0] = fill;
+	fake.n_script = 1;
+	fake.next = 0;
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	CHECK(exit.reason == VMAPI_EXIT_DEBUG && exit.u.debug.why == why);
+	CHECK(exit.u.debug.address == address);
+	CHECK(exit.u.debug.points == (why & VMAPI_STOP_POINT ? 2u : 0));
+	CHECK(area->psw_addr == address);
+}
+
+static void debugging(struct vmapi_vcpu *vcpu)
+{
+	static const struct vmapi_debug_point p[] = {
+		{ .address = 0x1000, .kind = VMAPI_POINT_EXEC },
+		{ .address = 0x3000, .kind = VMAPI_POINT_EXEC },
+	};
+	static const struct vmapi_debug_point data = { .address = 0x1000,
+		.kind = VMAPI_POINT_WRITE, .bytes = 4 };
+	struct vmapi_debug d = { .size = sizeof(d), .n_points = 2,
+		.points = p, .flags = VMAPI_DEBUG_STEP |
+			VMAPI_DEBUG_SOFTWARE };
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	OK(vmapi_vcpu_debug(vcpu, &d));
+	CHECK(last_debug.control == (KVM_GUESTDBG_ENABLE |
+		KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP));
+	CHECK(last_debug.arch.nr_hw_bp == 2);
+	CHECK(last_points[1].addr == 0x3000 &&
+		last_points[1].type == KVM_HW_BP);
+	stops_for(vcpu, fill_step, VMAPI_STOP_STEP, 0x2004);
+	stops_for(vcpu, fill_point, VMAPI_STOP_POINT, 0x3000);
+	stops_for(vcpu, fill_diagnose, VMAPI_STOP_SOFTWARE, 0x4000);
+	d.points = &data;
+	d.n_points = 1;
+	CHECK(vmapi_vcpu_debug(vcpu, &d) < 0);
+	OK(vmapi_vcpu_debug(vcpu, NULL));
+	CHECK(last_debug.control == 0);
+	/* Then it is the guest's DIAGNOSE again. */
+	fake.next = 0;
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	CHECK(exit.reason == VMAPI_EXIT_S390_SIE && area->psw_addr == 0x4004);
+}
+
+/* The problem state bit. */
+static void mode(struct vmapi_vcpu *vcpu, bool is_user)
+{
+	OK(native_set(vcpu, VMAPI_S390_PSW_MASK,
+		0x0000000180000000 | (is_user ? 0x0001000000000000 : 0)));
+}
+
+static void fill_call(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_S390_SIEIC;
+	run->s390_sieic.icptcode = 4;
+	run->s390_sieic.ipa = 0x8324;
+	run->s390_sieic.ipb = 0x05000000;
+}
+
+#define R VMAPI_S390_GPR
+
+const struct native_call native_call = {
+	.way = VMAPI_CALL_DIAG,
+	.number = R(1),
+	.five = 0x10005,
+	.args = { R(2), R(3), R(4), R(5), R(6), R(7), R(8), R(9), R(10) },
+	.results = { R(2), R(3), R(4) },
+	.mode = mode,
+	.fill = fill_call,
+};
+
 static void more(struct vmapi *ctx)
 {
 	struct vmapi_vm_config ucontrol = { .size = sizeof(ucontrol),
@@ -200,6 +449,10 @@ static void more(struct vmapi *ctx)
 		return;
 	shared(m.vcpu);
 	interrupts(m.vcpu);
+	storage_keys(m.vm);
+	guest_memory(m.vm, m.vcpu);
+	segments(ctx, m.vm);
+	debugging(m.vcpu);
 	before = resets;
 	OK(vmapi_vcpu_reset(m.vcpu));
 	CHECK(resets == before + 1 && area->kvm_dirty_regs == 0);
@@ -208,8 +461,15 @@ static void more(struct vmapi *ctx)
 	CHECK(strstr(vmapi_error_last()->message, "type") != NULL);
 }
 
+/* 1 is a VM whose memory the application translates: not here. */
+static const struct native_type types[] = {
+	{ 0, 0 },
+	{ 1, -1 }, { 2, -1 },
+};
+
 const struct native native = {
 	.name = "s390x",
+	.types = types, .n_types = vmi_array_len(types),
 	.kernel = {
 		.caps = caps, .n_caps = vmi_array_len(caps),
 		.pairs = pairs, .n_pairs = vmi_array_len(pairs),

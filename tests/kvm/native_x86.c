@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/arch/x86_state.h"
+#include "tests/kvm/fake_x86.h"
 
 static const struct fake_cap caps[] = {
 	{ KVM_CAP_SET_TSS_ADDR, 1 },
@@ -13,80 +14,9 @@ static const struct fake_cap caps[] = {
 	{ KVM_CAP_DEBUGREGS, 1 },
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_XEN_HVM, KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL },
+	{ VMI_KVM_CAP_VM_TYPES, 0x3f },
 };
-
-static const struct fake_pair pairs[] = {
-	{ KVM_GET_REGS, KVM_SET_REGS, sizeof(struct kvm_regs),
-		VMI_BLOCK_GPRS },
-	{ KVM_GET_SREGS, KVM_SET_SREGS, sizeof(struct kvm_sregs),
-		VMI_BLOCK_SYSTEM },
-	{ KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, sizeof(struct kvm_debugregs),
-		VMI_BLOCK_DEBUG },
-	{ KVM_GET_XSAVE, KVM_SET_XSAVE, 4096, VMI_BLOCK_XSAVE },
-	{ KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS,
-		sizeof(struct kvm_vcpu_events), VMI_BLOCK_EVENTS },
-	{ KVM_GET_MP_STATE, KVM_SET_MP_STATE, 4, VMI_BLOCK_MP_STATE },
-};
-
-/* -- MSRs ---------------------------------------------------------------- */
-
-static struct {
-	uint32_t index;
-	uint64_t value;
-} msrs[] = { { 0x10, 0 }, { 0x174, 0 }, { 0x6e0, 0 }, { 0xc0000082, 0 } };
-
-static uint64_t *msr(uint32_t index)
-{
-	size_t i;
-
-	for (i = 0; i < vmi_array_len(msrs); i++)
-		if (msrs[i].index == index)
-			return &msrs[i].value;
-	return NULL;
-}
-
-/* How many went well before the first that did not. */
-static int move_msrs(unsigned long request, struct kvm_msrs *arg)
-{
-	uint32_t i;
-
-	for (i = 0; i < arg->nmsrs; i++) {
-		struct kvm_msr_entry *e = &arg->entries[i];
-		uint64_t *kept = msr(e->index);
-
-		if (!kept)
-			break;
-		if (request == KVM_GET_MSRS)
-			e->data = *kept;
-		else if (VMAPI_X86_MSR(e->index) == fake.refused_id)
-			break;
-		else
-			*kept = e->data;
-	}
-	return (int)i;
-}
-
-static int list_msrs(struct kvm_msr_list *list)
-{
-	uint32_t room = list->nmsrs, i;
-
-	list->nmsrs = vmi_array_len(msrs);
-	if (room < list->nmsrs)
-		return -E2BIG;
-	for (i = 0; i < list->nmsrs; i++)
-		list->indices[i] = msrs[i].index;
-	return 0;
-}
-
-static int list_cpuid(struct kvm_cpuid2 *list)
-{
-	if (list->nent < 2)
-		return -E2BIG;
-	list->nent = 2;
-	memset(list->entries, 0, 2 * sizeof(list->entries[0]));
-	list->entries[1].function = 1;
-	return 0;
-}
 
 static uint8_t lapic[1024];
 
@@ -103,18 +33,13 @@ static int other(enum fake_class class, unsigned long request, void *arg)
 {
 	(void)class;
 	switch (request) {
-	case KVM_GET_MSRS:
-	case KVM_SET_MSRS: return move_msrs(request, arg);
-	case KVM_GET_MSR_INDEX_LIST: return list_msrs(arg);
-	case KVM_GET_SUPPORTED_CPUID:
-	case KVM_GET_CPUID2: return list_cpuid(arg);
 	case KVM_GET_LAPIC:
 	case KVM_SET_LAPIC: return move_lapic(request, arg);
-	case KVM_GET_TSC_KHZ: return 1000000;
 	case KVM_SET_CPUID2:
 	case KVM_SET_TSS_ADDR:
+	case KVM_XEN_HVM_CONFIG:
 	case KVM_SET_GSI_ROUTING: return 0;
-	default: return -ENOTTY;
+	default: return fake_x86_other(request, arg);
 	}
 }
 
@@ -181,15 +106,199 @@ static void order(struct vmapi *ctx)
 	native_close(&m);
 }
 
+/* -- what is read before it is set --------------------------------------- */
+
+/* Blocks that need not be read say which of their words have names. */
+static void words(void)
+{
+	const struct vmi_regs_arch *arch = &vmi_x86_regs_arch;
+	unsigned block;
+	size_t i;
+
+	for (block = 0; block < VMI_BLOCKS; block++) {
+		uint64_t named = 0;
+
+		for (i = 0; i < arch->n_rows && arch->words[block]; i++)
+			if (arch->rows[i].block == block)
+				named |= ((UINT64_C(1) <<
+					arch->rows[i].bytes / 8) - 1) <<
+					arch->rows[i].offset / 8;
+		CHECK(!arch->words[block] || arch->words[block] == named);
+	}
+	CHECK(arch->words[VMI_BLOCK_GPRS] && arch->words[VMI_BLOCK_SYSTEM]);
+}
+
+#define GPRS 18
+
+/* A block of which all registers are given is not read; else it is. */
+static void covered(struct vmapi_vcpu *vcpu)
+{
+	struct vmapi_reg regs[GPRS + 1];
+	unsigned i;
+
+	for (i = 0; i < GPRS; i++) {
+		regs[i].tag = VMAPI_X86_GPR(GPRS - 1 - i);
+		regs[i].value = 100 + i;
+		regs[i].data = NULL;
+	}
+	fake_forget_calls();
+	OK(vmapi_regs_set(vcpu, regs, GPRS, NULL, 0));
+	CHECK(fake_count(KVM_GET_REGS) == 0 && fake_count(KVM_SET_REGS) == 1);
+	for (i = 0; i < GPRS; i++)
+		regs[i].value = 200 + i;
+	fake_forget_calls();
+	OK(vmapi_regs_set(vcpu, regs + 1, GPRS - 1, NULL, 0));
+	CHECK(fake_count(KVM_GET_REGS) == 1 && fake_count(KVM_SET_REGS) == 1);
+	OK(vmapi_regs_get(vcpu, regs, GPRS, NULL, 0));
+	for (i = 0; i < GPRS; i++)
+		CHECK(regs[i].value == (i ? 200 : 100) + i);
+	/* Named twice, the later wins; all or nothing reads what it undoes. */
+	regs[GPRS] = regs[0];
+	regs[GPRS].value = 7;
+	fake_forget_calls();
+	OK(vmapi_regs_set(vcpu, regs, GPRS + 1, NULL,
+		VMAPI_REGS_ALL_OR_NOTHING));
+	CHECK(fake_count(KVM_GET_REGS) == 1);
+	OK(vmapi_regs_get(vcpu, regs, 1, NULL, 0));
+	CHECK(regs[0].value == 7);
+}
+
+/* An area and a part of it: what comes later stands. */
+static void area(struct vmapi_vcpu *vcpu)
+{
+	static uint64_t image[4096 / 8], now[4096 / 8];
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_XSAVE, .data = image, .bytes = 4096 },
+		{ .tag = VMAPI_X86_MXCSR, .value = 0x1f80 },
+	};
+	const struct vmapi_reg other[] = { regs[1], regs[0] };
+	struct vmapi_reg get = { .tag = VMAPI_X86_XSAVE, .data = now,
+		.bytes = 4096 };
+	unsigned turn;
+
+	image[3] = 0x1fa0; /* MXCSR, at byte 24 */
+	for (turn = 0; turn < 2; turn++) {
+		fake_forget_calls();
+		OK(vmapi_regs_set(vcpu, regs, 2, NULL, 0));
+		CHECK(fake_count(KVM_GET_XSAVE) == 0);
+		OK(vmapi_regs_get(vcpu, &get, 1, NULL, 0));
+		CHECK((uint32_t)now[3] == (turn ? 0x1fa0 : 0x1f80));
+		memcpy(regs, other, sizeof(regs));
+	}
+}
+
+/* The TSC goes before the MSRs that count on it, in the same call. */
+static void tsc_first(struct vmapi_vcpu *vcpu)
+{
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_MSR(0x174), .value = 1 },
+		{ .tag = VMAPI_X86_MSR(0x10), .value = 2 },
+		{ .tag = VMAPI_X86_MSR(0xc0000082), .value = 3 },
+		{ .tag = VMAPI_X86_MSR(0x10), .value = 4 },
+	};
+
+	fake_forget_calls();
+	OK(vmapi_regs_set(vcpu, regs, 4, NULL, 0));
+	CHECK(fake_count(KVM_SET_MSRS) == 1 && fake_x86_first_msr == 0x10);
+	OK(vmapi_regs_get(vcpu, regs, 3, NULL, 0));
+	CHECK(regs[0].value == 1 && regs[1].value == 4 && regs[2].value == 3);
+}
+
+/* -- calls, as Xen's ----------------------------------------------------- */
+
+static void mode(struct vmapi_vcpu *vcpu, bool is_user)
+{
+	struct vmapi_x86_segment cs = { .attributes = 0xa09b },
+		ss = { .attributes = is_user ? 0xc0f3 : 0xc093 };
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_CS, .data = &cs, .bytes = sizeof(cs) },
+		{ .tag = VMAPI_X86_SS, .data = &ss, .bytes = sizeof(ss) },
+	};
+
+	OK(vmapi_regs_set(vcpu, regs, 2, NULL, 0));
+}
+
+static void fill_xen(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_XEN;
+	run->xen.type = KVM_EXIT_XEN_HCALL;
+	run->xen.u.hcall.longmode = 1;
+	run->xen.u.hcall.input = 0x564d0005;
+}
+
+static uint64_t returned(const struct kvm_run *run, unsigned n)
+{
+	(void)n;
+	return run->xen.u.hcall.result;
+}
+
+const struct native_call native_call = {
+	.way = VMAPI_CALL_VMCALL,
+	.number = VMAPI_X86_RAX,
+	.five = 0x564d0005,
+	.args = { VMAPI_X86_RBX, VMAPI_X86_RCX, VMAPI_X86_RSI, VMAPI_X86_RDI,
+		VMAPI_X86_R8, VMAPI_X86_R9, VMAPI_X86_R10, VMAPI_X86_R11,
+		VMAPI_X86_R12 },
+	.results = { VMAPI_X86_RAX, VMAPI_X86_RBX, VMAPI_X86_RCX },
+	.n_native = 1,
+	.mode = mode,
+	.fill = fill_xen,
+	.returned = returned,
+};
+
+static void more(struct vmapi *ctx)
+{
+	struct native_machine m;
+
+	order(ctx);
+	words();
+	if (!OK(vmapi_vm_create(ctx, NULL, &m.vm)) ||
+		!OK(vmapi_vcpu_create(m.vm, NULL, &m.vcpu)))
+		return;
+	covered(m.vcpu);
+	area(m.vcpu);
+	tsc_first(m.vcpu);
+	native_close(&m);
+}
+
+static size_t list_bytes(unsigned long request, const void *arg, int rc)
+{
+	const struct kvm_msr_list *indices = arg;
+	const struct kvm_cpuid2 *cpuid = arg;
+	const struct kvm_msrs *values = arg;
+
+	switch (request) {
+	case KVM_GET_MSR_INDEX_LIST:
+		return sizeof(*indices) + (rc < 0 ? 0 : 4 * indices->nmsrs);
+	case KVM_GET_SUPPORTED_CPUID:
+	case KVM_GET_CPUID2:
+		return sizeof(*cpuid) + (rc < 0 ? 0 :
+			cpuid->nent * sizeof(cpuid->entries[0]));
+	case KVM_GET_MSRS:
+		return sizeof(*values) + (rc < 0 ? 0 :
+			values->nmsrs * sizeof(values->entries[0]));
+	default: return 0;
+	}
+}
+
+/* 0 default, 1 software-protected, 2 SEV, 3 SEV-ES, 4 SNP, 5 TDX. */
+static const struct native_type types[] = {
+	{ 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 3 }, { 4, 4 }, { 5, 5 },
+	{ 6, -1 }, { 63, -1 }, { UINT64_MAX, -1 },
+};
+
 const struct native native = {
 	.name = "x86",
+	.trace = { .pc = "rip", .irqchip = VMAPI_IRQCHIP_FULL, .pin = 4,
+		.tries = true, .list = list_bytes },
+	.types = types, .n_types = vmi_array_len(types),
 	.kernel = {
 		.caps = caps, .n_caps = vmi_array_len(caps),
-		.pairs = pairs, .n_pairs = vmi_array_len(pairs),
+		.pairs = fake_x86_pairs, .n_pairs = vmi_array_len(fake_x86_pairs),
 		.other = other,
 	},
 	.birth = { KVM_CREATE_VM, KVM_SET_TSS_ADDR, KVM_CREATE_VCPU,
 		KVM_SET_CPUID2 },
 	.exits = exits, .n_exits = vmi_array_len(exits),
-	.more = order,
+	.more = more,
 };

@@ -277,7 +277,7 @@ struct counter {
 	int verdict;
 };
 
-static int count(struct vmi_region *region, struct vmi_access *access)
+static int count(struct vmi_region *region, struct vmapi_access *access)
 {
 	struct counter *c = (struct counter *)region;
 
@@ -310,10 +310,12 @@ static void regions(struct machine *m)
 	struct counter memory = { .region = { .space = VMI_SPACE_MEMORY,
 		.base = 0x100000, .bytes = 64, .access = count,
 		.name = "memory" } };
-	struct vmi_region *ports[] = { &port.region };
-	struct vmi_region *memories[] = { &memory.region };
+	struct vmi_range ports[] = { { 0x300, 0x307, &port.region } };
+	struct vmi_range memories[] = {
+		{ 0x100000, 0x10003f, &memory.region },
+	};
 	struct vmi_regions table = {
-		.n = { 1, 1 }, .sorted = { memories, ports },
+		.round = ~0ull, .n = { 1, 1 }, .sorted = { memories, ports },
 	};
 	struct vmi_regions *before = atomic_exchange(&m->vm->regions, &table);
 	struct vmapi_exit exit;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/arch/irq.h"
+#include "lib/core/posted.h"
 #include "lib/kvm/kvm.h"
 #include "tests/kvm/check.h"
 
@@ -159,7 +160,7 @@ static void ring(void)
 {
 	const unsigned room = (unsigned)((vmi_page_size() - 8) / 24);
 	struct kvm_coalesced_mmio_ring *r = calloc(1, vmi_page_size());
-	struct vmapi_posted_write write;
+	struct vmi_posted_write write;
 	unsigned i;
 
 	atomic_store(&vm.ring, r);

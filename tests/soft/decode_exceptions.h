@@ -364,6 +364,12 @@ static const struct exception exceptions[] = {
 		"2D table A-6: group 9 by mod and prefix" },
 	{ DISTORM, M38, 0xf0, 0xf1, INVALID, VALID, is_register,
 		"2A MOVBE: is of memory" },
+	{ DISTORM, M38, 0xc8, 0xcd, VALID, INVALID, NULL,
+		"2B SHA1NEXTE and its kin: younger than distorm3" },
+	{ DISTORM, M3A, 0xcc, 0xcc, VALID, INVALID, NULL,
+		"2B SHA1RNDS4: likewise" },
+	{ DISTORM, M38, 0xf6, 0xf6, VALID, INVALID, NULL,
+		"2A ADCX, ADOX: likewise" },
 };
 
 enum { EXCEPTIONS = sizeof(exceptions) / sizeof(exceptions[0]) };

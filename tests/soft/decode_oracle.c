@@ -293,6 +293,7 @@ static bool is_plain(const struct sample *s)
 		"movsxd",	     /* 63 without REX.W extends to 32 bits */
 		"nop", "lsl", "lar", /* register operands of another size */
 		"blendvps", "blendvpd", "pblendvb", /* XMM0 is not shown */
+		"sha256rnds2",
 		"cmpps", "cmppd", "cmpss", "cmpsd", /* nor is the condition */
 		"enter", "retf",		    /* sign-extended there */
 		"aam", "aad",			    /* 10 is not shown */

@@ -4,10 +4,18 @@
 
 #include "lib/soft/block.h"
 #include "lib/soft/device.h"
+#include "lib/soft/smm.h"
 #include "lib/sys/sys.h"
 
 struct stub stub;
 const struct vmi_sys *vmi_sys;
+
+bool vmi_random(struct vmi_cpu *c, uint64_t *value)
+{
+	(void)c;
+	*value = stub_random();
+	return true;
+}
 
 static jmp_buf out;
 
@@ -242,6 +250,13 @@ void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 	(void)space;
 	(void)bytes;
 	stub.port_log[stub.n_ports++ & 63] = (uint32_t)(address | value << 16);
+}
+
+void vmi_smm_port(struct vmi_cpu *c, const struct vmi_op *op, uint32_t what)
+{
+	(void)c;
+	(void)op;
+	(void)what;
 }
 
 void vmi_ferr(struct vmi_cpu *c)

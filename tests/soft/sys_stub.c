@@ -245,6 +245,11 @@ uint64_t vmi_cr8_read(struct vmi_cpu *c)
 	return c->cr8;
 }
 
+void vmi_cr8_lowers(struct vmi_cpu *c)
+{
+	(void)c;
+}
+
 void vmi_cr8_write(struct vmi_cpu *c, uint64_t v)
 {
 	c->cr8 = v;

@@ -308,9 +308,15 @@ static void iret_forms(void)
 	cpu.r[VMI_RSP] |= 0;
 	expect_fault("to sp16", stub_run(vmi_do_iret, op), -1, 0);
 	expect("sp16", cpu.r[VMI_RSP], 0x5555);
+	/* And of the kernel's stack pointer no more than the middle is left. */
+	stub_start(LONG64, 0);
+	iret_stack(KSTACK, 8, espfix, 5);
+	cpu.r[VMI_RSP] |= 0xffffff0000000000;
+	op.size = 3;
+	expect_fault("from 64 bits to sp16", stub_run(vmi_do_iret, op), -1, 0);
+	expect("no kernel address", cpu.r[VMI_RSP], 0x5555);
 	stub_start(LONG64, 0);
 	iret_stack(KSTACK, 8, nullss, 5);
-	op.size = 3;
 	expect_fault("null ss", stub_run(vmi_do_iret, op), -1, 0);
 	expect("null ss rsp", cpu.r[VMI_RSP], 0x5550);
 	stub_start(LONG64, 0);

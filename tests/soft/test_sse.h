@@ -56,7 +56,8 @@ struct vmi_op test_sse_op(const struct vmi_insn *insn);
 
 /* test_sse_cases.c */
 size_t test_sse_forms(struct test_sse_form *forms, size_t n);
-void test_sse_seed(uint64_t seed);
+/* From here on the cases are this form's: the same, whatever came before. */
+void test_sse_seed(const struct test_sse_form *f);
 uint64_t test_sse_random(void);
 void test_sse_make(struct test_sse_case *c, const struct test_sse_form *form);
 

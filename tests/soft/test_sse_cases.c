@@ -9,8 +9,12 @@
 
 static uint64_t state = 1;
 
-void test_sse_seed(uint64_t seed)
+void test_sse_seed(const struct test_sse_form *f)
 {
+	uint64_t seed = f->map | f->prefix << 8 | f->opcode << 16 |
+		f->wide << 24 | f->memory << 25 |
+		(uint64_t)(f->digit + 1) << 26;
+
 	state = seed * 0x9e3779b97f4a7c15ull + 1;
 }
 

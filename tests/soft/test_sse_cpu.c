@@ -158,7 +158,7 @@ void test_sse_reset(bool full)
 	test_sse_cpu.xcr0 = 3;
 	test_sse_cpu.fpu.mxcsr = VMI_MXCSR_INIT;
 	test_sse_cpu.fpu.control = 0x37f;
-	test_sse_cpu.fpu.tags = 0xffff;
+	test_sse_cpu.fpu.full = 0;
 	for (n = 0; n < TEST_SSE_PAGES; n++)
 		test_sse_readable[n] = test_sse_writable[n] = true;
 	fill_tlb(full);
@@ -166,6 +166,10 @@ void test_sse_reset(bool full)
 
 unsigned test_sse_execute(const struct vmi_op *op)
 {
+	if (!helpers[op->code]) {
+		printf("operation %u is not linked\n", op->code);
+		exit(1);
+	}
 	test_sse_cpu.op = op;
 	raised = 0;
 	if (!setjmp(test_sse_cpu.leave))

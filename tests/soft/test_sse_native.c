@@ -205,7 +205,7 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	for (i = 0; i < count; i++) {
-		test_sse_seed(i);
+		test_sse_seed(&forms[i]);
 		bad += run(&forms[i], n);
 	}
 	bad += run_areas(n);

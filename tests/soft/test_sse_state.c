@@ -80,7 +80,7 @@ static void faults(const struct vmi_op *op, unsigned vector)
 	CHECK(test_sse_execute(op) == vector);
 	CHECK(!memcmp(before.st, cpu->fpu.st, sizeof(before.st)));
 	CHECK(!memcmp(before.xmm, cpu->fpu.xmm, sizeof(before.xmm)));
-	CHECK(before.tags == cpu->fpu.tags && before.top == cpu->fpu.top);
+	CHECK(before.full == cpu->fpu.full && before.top == cpu->fpu.top);
 	CHECK(before.mxcsr == cpu->fpu.mxcsr);
 	CHECK(!memcmp(r, cpu->r, sizeof(r)));
 }
@@ -244,19 +244,19 @@ static void test_mmx(void)
 	cpu->fpu.top = 3;
 	put(test_sse_memory, 0x8877665544332211, 8);
 	CHECK(test_sse_execute(&op) == 0);
-	CHECK(cpu->fpu.top == 0 && cpu->fpu.tags == 0);
+	CHECK(cpu->fpu.top == 0 && cpu->fpu.full == 0xff);
 	CHECK(cpu->fpu.st[2].man == 0x8877665544332211);
 	CHECK(cpu->fpu.st[2].se == 0xffff && cpu->fpu.st[1].se == 0);
 	op = operation(store, 3);
 	cpu->fpu.top = 3;
-	cpu->fpu.tags = 0xffff;
+	cpu->fpu.full = 0;
 	cpu->r[VMI_RSI] += 64;
 	CHECK(test_sse_execute(&op) == 0);
 	CHECK(get(test_sse_memory + 64, 8) == 0x8877665544332211);
-	CHECK(cpu->fpu.top == 0 && cpu->fpu.tags == 0);
+	CHECK(cpu->fpu.top == 0 && cpu->fpu.full == 0xff);
 	op = operation(emms, 2);
 	CHECK(test_sse_execute(&op) == 0);
-	CHECK(cpu->fpu.tags == 0xffff);
+	CHECK(cpu->fpu.full == 0);
 }
 
 /* -- FXSAVE ------------------------------------------------------------- */
@@ -286,7 +286,7 @@ static void random_state(void)
 		f->xmm[n] = vmi_simd_pair(test_sse_random(),
 			test_sse_random());
 	f->top = test_sse_random() & 7;
-	f->tags = 0xc00c;
+	f->full = 0x7d;
 	f->control = 0x27f;
 	f->status = 0x4701;
 	f->opcode = 0x123;
@@ -309,7 +309,7 @@ static bool same_state(const struct vmi_fpu *x, const struct vmi_fpu *y,
 	}
 	return !memcmp(x->xmm, y->xmm, sizeof(x->xmm)) &&
 		x->control == y->control && x->status == y->status &&
-		x->tags == y->tags && x->top == y->top &&
+		x->full == y->full && x->top == y->top &&
 		x->opcode == y->opcode && (x->ip & mask) == y->ip &&
 		(x->dp & mask) == y->dp && (wide || (x->cs == y->cs &&
 		x->ds == y->ds)) && x->mxcsr == y->mxcsr;
@@ -425,7 +425,7 @@ static void test_xsave_parts(void)
 	put(test_sse_memory + 24, 0x1fa0, 4);
 	cpu->r[VMI_RAX] = 3;
 	CHECK(area_op(XRSTOR, false, 0) == 0);
-	CHECK(cpu->fpu.control == 0x37f && cpu->fpu.tags == 0xffff);
+	CHECK(cpu->fpu.control == 0x37f && cpu->fpu.full == 0);
 	CHECK(cpu->fpu.st[3].man == 0 && cpu->fpu.xmm[5].q[1] == 0);
 	CHECK(cpu->fpu.mxcsr == 0x1fa0);
 	cpu->xcr0 = 1;

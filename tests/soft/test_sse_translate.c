@@ -26,11 +26,13 @@ static bool same(const struct vmi_op *x, const struct vmi_op *y)
 
 static bool agrees(struct vmi_codeblock *block, const struct test_sse_case *c)
 {
+	struct vmi_stream s = { .bytes = c->code, .avail = c->len,
+		.own = c->len };
 	struct vmi_insn insn;
 	struct vmi_op op;
 
 	if (vmi_decode(c->code, c->len, 64, &insn) ||
-		vmi_translate(&cpu, block, c->code, c->len, 1))
+		vmi_translate(&cpu, block, &s, 1))
 		return false;
 	op = test_sse_op(&insn);
 	return same(&block->ops[1], &op);

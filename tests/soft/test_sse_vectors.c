@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 	unsigned bad = 0, operations = 0, n;
 
 	for (i = 0; i < count; i++) {
-		test_sse_seed(i);
+		test_sse_seed(&forms[i]);
 		run(&forms[i]);
 	}
 	if (argc > 1 && !strcmp(argv[1], "-r")) {

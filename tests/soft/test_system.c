@@ -673,6 +673,12 @@ static void identity(void)
 	expect("osxsave", out[2] >> 27 & 1, 1);
 	vmi_cpuid(&cpu, 0x80000002, 0, out);
 	expect("brand", out[0], 'l' | 'i' << 8 | 'b' << 16 | 'v' << 24);
+	vmi_cpuid(&cpu, 2, 0, out);
+	expect("caches: see leaf 4", out[0], 0xff01);
+	vmi_cpuid(&cpu, 4, 2, out); /* 256 KiB: 8 ways, 512 sets of 64 */
+	expect("cache", out[0], 0x143);
+	expect("cache's ways and lines", out[1], 7u << 22 | 63);
+	expect("cache's sets", out[2], 511);
 	vmi_cpuid(&cpu, 0x1234, 0, out);
 	expect("beyond", out[0], 1000);
 	vmi_cpuid(&cpu, 4, 9, out);
@@ -680,12 +686,12 @@ static void identity(void)
 	n = vmi_msr_list(&cpu, list, vmi_array_len(list));
 	for (i = 0; i < n; i++) {
 		v = ~0ull;
-		expect("msr read", (uint64_t)vmi_msr_read(&cpu, list[i], &v),
+		expect("msr read", (uint64_t)vmi_msr_read(&cpu, list[i], &v, true),
 			0);
 		expect("msr back", (uint64_t)vmi_msr_write(&cpu, list[i], v,
 			true), 0);
 	}
-	expect("unknown", (uint64_t)vmi_msr_read(&cpu, 0x12345, &v),
+	expect("unknown", (uint64_t)vmi_msr_read(&cpu, 0x12345, &v, true),
 		(uint64_t)-ENOENT);
 	expect("lstar", (uint64_t)vmi_msr_write(&cpu, 0xc0000082, 1ull << 47,
 		false), (uint64_t)-EINVAL);

@@ -3,7 +3,10 @@
 /*
  * tests/uapi/ARCH.expect was printed by a judge, a program of that
  * architecture which knows the kernel's headers and the assembler but not
- * this library's encoders; judge.sh has it print again where it can.
+ * this library's encoders; judge.sh has it print again where it can.  What
+ * riscv64 has got since Linux 6.1 is in riscv_newer.expect, which newer.sh
+ * prints from later headers.  s390x's pending interrupts are of no fixed
+ * place: nothing judges them.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -27,14 +30,15 @@ static void check(bool good, const char *arch, const char *name)
 struct table {
 	const char *name;
 	const struct vmi_regs_arch *arch;
-	size_t unjudged; /* newer than the headers, or of no fixed place */
+	const char *newer;
+	size_t unjudged;
 };
 
 static const struct table tables[] = {
-	{ "arm64", &vmi_arm64_regs_arch, 0 },
-	{ "ppc", &vmi_ppc_regs_arch, 0 },
-	{ "riscv", &vmi_riscv_regs_arch, 103 },
-	{ "s390", &vmi_s390_regs_arch, 1 },
+	{ "arm64", &vmi_arm64_regs_arch, NULL, 0 },
+	{ "ppc", &vmi_ppc_regs_arch, NULL, 0 },
+	{ "riscv", &vmi_riscv_regs_arch, "riscv_newer", 0 },
+	{ "s390", &vmi_s390_regs_arch, NULL, 1 },
 };
 
 static void line_one(const struct table *t, const char *line)
@@ -50,7 +54,7 @@ static void line_one(const struct table *t, const char *line)
 	check(vmi_one_row(t->arch, id) != NULL, t->name, name);
 	vmi_one_name(t->arch, id, again, sizeof(again));
 	check(!strcmp(name, again), t->name, name);
-	check(t->arch->is_one(id), t->name, name);
+	check(vmi_tag_is_one(t->arch, id), t->name, name);
 }
 
 static void line_place(const struct table *t, const char *line)
@@ -85,7 +89,8 @@ static void in_order(const struct table *t)
 			a->ones[i].name);
 }
 
-static void judge(const struct table *t)
+/* The number of lines. */
+static size_t judge_file(const struct table *t, const char *name)
 {
 	const char *srcdir = getenv("srcdir");
 	char line[128];
@@ -93,7 +98,7 @@ static void judge(const struct table *t)
 	FILE *file;
 
 	snprintf(line, sizeof(line), "%s/tests/uapi/%s.expect",
-		srcdir ? srcdir : ".", t->name);
+		srcdir ? srcdir : ".", name);
 	file = fopen(line, "r");
 	check(file != NULL, t->name, line);
 	while (file && fgets(line, sizeof(line), file)) {
@@ -105,6 +110,15 @@ static void judge(const struct table *t)
 	}
 	if (file)
 		fclose(file);
+	return n;
+}
+
+static void judge(const struct table *t)
+{
+	size_t n = judge_file(t, t->name);
+
+	if (t->newer)
+		n += judge_file(t, t->newer);
 	/* Nothing else is in the table. */
 	check(n + t->unjudged == t->arch->n_rows + t->arch->n_ones, t->name,
 		"the number of registers");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Attributes by their table, and devices of a kernel that is a list. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/arch/attr.h"
 #include "tests/unit/null.h"
+#include "tests/unit/suite.h"
 
 /* -- The kernel: values by group and number ----------------------------- */
 
@@ -204,12 +204,15 @@ START_TEST(ranges_end_with_the_interrupts)
 		.stride = 4,
 		.bits = 1 };
 
-	ck_assert_uint_eq(vmi_attr_step_last(&s, 64), 0x104);
-	ck_assert_uint_eq(vmi_attr_step_last(&s, 256), 0x11c);
-	ck_assert_uint_eq(vmi_attr_step_last(&s, 1024), 0x17c);
-	ck_assert_uint_lt(vmi_attr_step_last(&s, 32), s.first);
+	ck_assert_uint_eq(vmi_attr_step_end(&s, 64), 0x108);
+	ck_assert_uint_eq(vmi_attr_step_end(&s, 256), 0x120);
+	ck_assert_uint_eq(vmi_attr_step_end(&s, 1024), 0x17d);
+	ck_assert_uint_eq(vmi_attr_step_end(&s, 32), 0x104);
 	s.bits = 0;
-	ck_assert_uint_eq(vmi_attr_step_last(&s, 64), 0x17c);
+	ck_assert_uint_eq(vmi_attr_step_end(&s, 64), 0x17d);
+	s.first = 0;
+	s.bits = 8;
+	ck_assert_uint_eq(vmi_attr_step_end(&s, 32), 0);
 }
 END_TEST
 
@@ -464,6 +467,64 @@ START_TEST(flic_lists)
 }
 END_TEST
 
+/* A number and a vcpu are taken once, until the device is gone. */
+START_TEST(vcpus_connect)
+{
+	struct vmapi_device *xics, *mpic, *gic;
+	struct vmapi_vcpu *first;
+
+	add_vcpu(0);
+	first = vcpu;
+	add_vcpu(1);
+	xics = make(VMAPI_DEVICE_XICS);
+	mpic = make(VMAPI_DEVICE_MPIC_42);
+	gic = make(VMAPI_DEVICE_VGIC_V3);
+	ck_assert_int_eq(vmapi_device_connect(gic, first, 0), -ENOTSUP);
+	ck_assert_int_eq(vmapi_device_connect(xics, first, 101), -EINVAL);
+	ck_assert_int_eq(vmapi_device_connect(xics, first, 7), 0);
+	ck_assert_int_eq(vmapi_device_connect(xics, first, 7), -EEXIST);
+	ck_assert_int_eq(vmapi_device_connect(mpic, first, 8), -EEXIST);
+	ck_assert_int_eq(vmapi_device_connect(xics, vcpu, 7), -EEXIST);
+	ck_assert_int_eq(vmapi_device_connect(mpic, vcpu, 7), 0);
+	ck_assert_uint_eq(null_knobs.connects, 2);
+	vmapi_device_destroy(xics);
+	ck_assert_int_eq(vmapi_device_connect(mpic, first, 7), -EEXIST);
+	ck_assert_int_eq(vmapi_device_connect(mpic, first, 8), 0);
+	vmapi_device_destroy(gic);
+	vmapi_device_destroy(mpic);
+	vmapi_vcpu_destroy(first);
+}
+END_TEST
+
+/* XICS has no list of its sources: up to the highest that was set. */
+START_TEST(xics_ends_with_its_sources)
+{
+	struct vmapi_device *d = make(VMAPI_DEVICE_XICS);
+	struct vmapi_attr a = of_device(d, 1, 99);
+	const uint64_t value = 5;
+	static uint8_t state[4096];
+	size_t bytes = 0;
+
+	ck_assert_int_eq(vmapi_device_get(
+		d, VMAPI_DEVICE_STATE_ALL, NULL, &bytes), -ENOSPC);
+	ck_assert_uint_eq(bytes, 16);
+	ck_assert_int_eq(vmapi_attr_set(&a, &value, sizeof(value)), 0);
+	bytes = sizeof(state);
+	ck_assert_int_eq(vmapi_device_get(
+		d, VMAPI_DEVICE_STATE_ALL, state, &bytes), 0);
+	ck_assert_uint_eq(bytes, 16 + 100 * 24);
+	vmapi_device_destroy(d);
+	/* Another that gets it has it to give on. */
+	d = make(VMAPI_DEVICE_XICS);
+	ck_assert_int_eq(vmapi_device_set(
+		d, VMAPI_DEVICE_STATE_ALL, state, bytes), 0);
+	ck_assert_int_eq(vmapi_device_get(
+		d, VMAPI_DEVICE_STATE_ALL, state, &bytes), 0);
+	ck_assert_uint_eq(bytes, 16 + 100 * 24);
+	vmapi_device_destroy(d);
+}
+END_TEST
+
 START_TEST(natives_are_no_chips)
 {
 	struct vmapi_device_config c = { .size = sizeof(c),
@@ -490,11 +551,8 @@ int main(void)
 {
 	Suite *suite = suite_create("attr");
 	TCase *t = tcase_create("attr");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, tables_are_sound);
 	tcase_add_test(t, numbers_of_vcpus);
 	tcase_add_test(t, ranges_end_with_the_interrupts);
@@ -504,11 +562,9 @@ int main(void)
 	tcase_add_test(t, gic_moves);
 	tcase_add_test(t, its_in_its_order);
 	tcase_add_test(t, flic_lists);
+	tcase_add_test(t, vcpus_connect);
+	tcase_add_test(t, xics_ends_with_its_sources);
 	tcase_add_test(t, natives_are_no_chips);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Devices on the null backend: ranges, lines, time, state, commands. */
-#include <check.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "lib/region/region.h"
 #include "lib/sys/sys.h"
 #include "tests/unit/null.h"
+#include "tests/unit/suite.h"
 
 static struct vmapi *ctx;
 static struct vmapi_vm *vm;
@@ -46,12 +46,14 @@ static int make(unsigned type, uint64_t base, struct vmapi_device **device)
 	return vmapi_device_create(vm, &c, device);
 }
 
+static struct vmi_region_hint near;
+
 /* A guest's access, as a backend makes it. */
 static bool access_at(
-	enum vmi_space space, uint64_t address, struct vmi_access *a)
+	enum vmi_space space, uint64_t address, struct vmapi_access *a)
 {
 	struct vmi_region *r =
-		vmi_regions_find(vm->regions, space, address, a->bytes);
+		vmi_regions_find(vm->regions, &near, space, address, a->bytes);
 
 	if (!r)
 		return false;
@@ -61,7 +63,7 @@ static bool access_at(
 
 static uint64_t in(uint64_t port, unsigned bytes)
 {
-	struct vmi_access a = { .bytes = bytes };
+	struct vmapi_access a = { .bytes = bytes };
 
 	ck_assert(access_at(VMI_SPACE_PORT, port, &a));
 	return a.value;
@@ -69,7 +71,7 @@ static uint64_t in(uint64_t port, unsigned bytes)
 
 static void out(uint64_t port, unsigned bytes, uint64_t value)
 {
-	struct vmi_access a = { .bytes = bytes,
+	struct vmapi_access a = { .bytes = bytes,
 		.value = value,
 		.is_write = true };
 
@@ -78,7 +80,7 @@ static void out(uint64_t port, unsigned bytes, uint64_t value)
 
 static uint64_t load(uint64_t gpa, unsigned bytes)
 {
-	struct vmi_access a = { .bytes = bytes };
+	struct vmapi_access a = { .bytes = bytes };
 
 	ck_assert(access_at(VMI_SPACE_MEMORY, gpa, &a));
 	return a.value;
@@ -86,7 +88,7 @@ static uint64_t load(uint64_t gpa, unsigned bytes)
 
 static void store(uint64_t gpa, unsigned bytes, uint64_t value)
 {
-	struct vmi_access a = { .bytes = bytes,
+	struct vmapi_access a = { .bytes = bytes,
 		.value = value,
 		.is_write = true };
 
@@ -242,6 +244,29 @@ START_TEST(time_reaches_the_line)
 }
 END_TEST
 
+/* At five seconds the PM timer of 24 bits has wrapped, that of 32 not. */
+START_TEST(pm_timer_bits)
+{
+	struct vmapi_device_config c = { .size = sizeof(c),
+		.type = VMAPI_DEVICE_ACPI_PM };
+	struct vmapi_device *d;
+
+	vmi_clock_stop(vm);
+	vmi_clock_set(vm, 1000);
+	ck_assert_int_eq(vmapi_device_create(vm, &c, &d), 0);
+	vmi_clock_set(vm, UINT64_C(5000001000));
+	ck_assert_uint_eq(in(0x608, 4), 3579545 * 5 - 0x1000000);
+	vmapi_device_destroy(d);
+	c.flags = VMAPI_DEVICE_TIMER32;
+	ck_assert_int_eq(vmapi_device_create(vm, &c, &d), 0);
+	vmi_clock_set(vm, UINT64_C(10000001000));
+	ck_assert_uint_eq(in(0x608, 4), 3579545 * 5);
+	vmapi_device_destroy(d);
+	c.flags |= VMAPI_DEVICE_MIRROR;
+	ck_assert_int_eq(vmapi_device_create(vm, &c, &d), -EINVAL);
+}
+END_TEST
+
 START_TEST(power_button)
 {
 	struct vmapi_device *d;
@@ -264,11 +289,11 @@ START_TEST(power_button)
 		d, VMAPI_DEVICE_RESET, "", 1), -EINVAL);
 	/* PM1_CNT is the application's, the timer is ours. */
 	ck_assert_ptr_null(vmi_regions_find(
-		vm->regions, VMI_SPACE_PORT, 0x604, 2));
+		vm->regions, &near, VMI_SPACE_PORT, 0x604, 2));
 	ck_assert_ptr_nonnull(vmi_regions_find(
-		vm->regions, VMI_SPACE_PORT, 0x608, 4));
+		vm->regions, &near, VMI_SPACE_PORT, 0x608, 4));
 	ck_assert_ptr_null(vmi_regions_find(
-		vm->regions, VMI_SPACE_PORT, 0x602, 4));
+		vm->regions, &near, VMI_SPACE_PORT, 0x602, 4));
 	vmapi_device_destroy(d);
 }
 END_TEST
@@ -358,8 +383,6 @@ int main(void)
 {
 	Suite *suite = suite_create("device");
 	TCase *t = tcase_create("device");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, configs);
@@ -367,14 +390,11 @@ int main(void)
 	tcase_add_test(t, rtc_tells_and_takes_the_time);
 	tcase_add_test(t, rtc_memory_and_state);
 	tcase_add_test(t, time_reaches_the_line);
+	tcase_add_test(t, pm_timer_bits);
 	tcase_add_test(t, power_button);
 	tcase_add_test(t, hpet_drives_its_pin);
 	tcase_add_test(t, lines_of_a_vcpu);
 	tcase_add_test(t, service_thread_serves);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

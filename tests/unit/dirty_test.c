@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Bitmaps, the log of a RAM object and the tree of a map, by themselves. */
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "lib/core/dirty.h"
 #include "lib/core/tree.h"
 #include "tests/unit/null.h"
+#include "tests/unit/suite.h"
 
 #define PAGE 0x1000u
 
@@ -314,7 +314,7 @@ START_TEST(trees_stay_balanced)
 	struct vmi_tree old, t;
 	size_t n, before;
 
-	vmi_tree_init(&old, view);
+	vmi_tree_init(&old, view->root);
 	for (i = 0; i < 5000; i++) {
 		struct vmi_map_entry e = { .gpa = (uint64_t)i * 4 * PAGE,
 			.bytes = 2 * PAGE, .ram = ram };
@@ -326,7 +326,7 @@ START_TEST(trees_stay_balanced)
 	ck_assert_uint_le(height, 24);
 	view->root = old.root;
 	/* Changes of a copy leave the original alone. */
-	vmi_tree_init(&t, view);
+	vmi_tree_init(&t, view->root);
 	for (i = 0; i < 3000; i++) {
 		seed = seed * 1103515245u + 12345u;
 		ck_assert_int_eq(vmi_tree_remove(&t,
@@ -340,7 +340,7 @@ START_TEST(trees_stay_balanced)
 	ck_assert_uint_eq(n, before);
 	/* A single change of a shared tree makes a few nodes. */
 	vmi_tree_fini(&t);
-	vmi_tree_init(&t, view);
+	vmi_tree_init(&t, view->root);
 	ck_assert_int_eq(vmi_tree_remove(&t, 2000 * 4 * PAGE, PAGE), 0);
 	ck_assert_uint_le(t.allocated, 60);
 	vmi_tree_fini(&t);
@@ -352,8 +352,6 @@ int main(void)
 {
 	Suite *suite = suite_create("dirty");
 	TCase *bits = tcase_create("bitmaps"), *t = tcase_create("logs");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(bits, bits_are_bytes);
 	tcase_add_test(bits, bits_in_a_row);
@@ -367,11 +365,6 @@ int main(void)
 	tcase_add_test(t, spaces_together);
 	tcase_add_test(t, space_goes);
 	tcase_add_test(t, trees_stay_balanced);
-	tcase_set_timeout(t, 20);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

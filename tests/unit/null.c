@@ -99,7 +99,7 @@ static int null_cap(struct vmapi *ctx, struct vmapi_vm *vm, unsigned id,
 		return 0;
 	case VMAPI_CAP_IRQCHIPS: cap->value = 4; return 0;
 	case VMAPI_CAP_DEVICES:
-		cap->value = (int64_t)(0xe | null_knobs.devices);
+		cap->value = (int64_t)(0x3e | null_knobs.devices);
 		return 0;
 	case VMAPI_CAP_XSAVE_SIZE: cap->value = NULL_XSAVE; return 0;
 	default: return -ENOENT;
@@ -520,6 +520,16 @@ static int null_device_open(struct vmapi_vm *vm, unsigned type, int *fd)
 	return *fd < 0 ? vmi_fail(*fd, "vm", "no descriptor") : 0;
 }
 
+static int null_device_connect(
+	struct vmapi_vcpu *vcpu, unsigned type, int fd, uint32_t server)
+{
+	(void)type;
+	if (fd < 0 || server > 100)
+		return vmi_fail(-EINVAL, vmi_vcpu_label(vcpu), "too high");
+	null_knobs.connects++;
+	return 0;
+}
+
 static int null_attr(const struct vmi_attr_call *call)
 {
 	return null_knobs.attr ? null_knobs.attr(call) : -ENXIO;
@@ -554,6 +564,7 @@ const struct vmi_backend null_backend = {
 	.map_changed = null_map_changed,
 	.device_probe = null_device_probe,
 	.device_open = null_device_open,
+	.device_connect = null_device_connect,
 	.attr_owners = null_owners,
 	.attr = null_attr,
 	.line_count = null_line_count,

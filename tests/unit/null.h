@@ -35,6 +35,7 @@ struct null_knobs {
 	/* A device of the kernel's, and attributes; NULL: the kernel has none. */
 	int (*attr)(const struct vmi_attr_call *call);
 	uint64_t devices; /* mask of types */
+	unsigned connects; /* of vcpus to devices */
 	/* In the guest, between enter and leave; may be NULL. */
 	void (*inside)(struct vmapi_vcpu *vcpu);
 };

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Regions and doorbells: kept in order, found, told apart. */
-#include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/region/region.h"
 #include "lib/sys/sys.h"
+#include "tests/unit/suite.h"
 
 static struct vmi_regions *all;
+static struct vmi_region_hint near;
 
 static void setup(void)
 {
 	all = NULL;
+	memset(&near, 0, sizeof(near));
 }
 
 static void teardown(void)
@@ -39,7 +42,7 @@ static void add_bell(struct vmi_doorbell *b)
 static struct vmi_doorbell *rung(
 	enum vmi_space space, uint64_t address, unsigned bytes, uint64_t value)
 {
-	const struct vmi_access write = { .bytes = bytes,
+	const struct vmapi_access write = { .bytes = bytes,
 		.value = value,
 		.is_write = true };
 
@@ -60,21 +63,21 @@ START_TEST(regions_are_found)
 		add_region(&r[i]);
 	add_bell(&b); /* regions survive it */
 	ck_assert_ptr_eq(
-		vmi_regions_find(all, VMI_SPACE_MEMORY, 0x300f, 1), &r[0]);
-	ck_assert_ptr_null(vmi_regions_find(all, VMI_SPACE_MEMORY, 0x300f, 2));
+		vmi_regions_find(all, &near, VMI_SPACE_MEMORY, 0x300f, 1), &r[0]);
+	ck_assert_ptr_null(vmi_regions_find(all, &near, VMI_SPACE_MEMORY, 0x300f, 2));
 	ck_assert_ptr_eq(
-		vmi_regions_find(all, VMI_SPACE_MEMORY, 0x1000, 8), &r[1]);
+		vmi_regions_find(all, &near, VMI_SPACE_MEMORY, 0x1000, 8), &r[1]);
 	ck_assert_ptr_eq(
-		vmi_regions_find(all, VMI_SPACE_PORT, 0x1000, 4), &r[2]);
-	ck_assert_ptr_null(vmi_regions_find(all, VMI_SPACE_PORT, 0x3000, 1));
+		vmi_regions_find(all, &near, VMI_SPACE_PORT, 0x1000, 4), &r[2]);
+	ck_assert_ptr_null(vmi_regions_find(all, &near, VMI_SPACE_PORT, 0x3000, 1));
 	ck_assert_ptr_eq(vmi_regions_overlap(all, VMI_SPACE_MEMORY, 0,
 		0x1001), &r[1]);
 	ck_assert_ptr_null(
 		vmi_regions_overlap(all, VMI_SPACE_MEMORY, 0x2000, 0x1000));
 	vmi_regions_drop(all, &r[1]);
-	ck_assert_ptr_null(vmi_regions_find(all, VMI_SPACE_MEMORY, 0x1000, 1));
+	ck_assert_ptr_null(vmi_regions_find(all, &near, VMI_SPACE_MEMORY, 0x1000, 1));
 	ck_assert_ptr_eq(
-		vmi_regions_find(all, VMI_SPACE_MEMORY, 0x3000, 1), &r[0]);
+		vmi_regions_find(all, &near, VMI_SPACE_MEMORY, 0x3000, 1), &r[0]);
 }
 END_TEST
 
@@ -141,17 +144,11 @@ int main(void)
 {
 	Suite *suite = suite_create("region");
 	TCase *t = tcase_create("region");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, regions_are_found);
 	tcase_add_test(t, bells_ring_for_their_write);
 	tcase_add_test(t, bells_that_clash);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Register batches against the null backend: order, views, taking back. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/arch/x86_regs.h"
 #include "tests/unit/null.h"
+#include "tests/unit/suite.h"
 
 static struct vmapi *ctx;
 static struct vmapi_vm *vm;
@@ -322,8 +322,6 @@ int main(void)
 {
 	Suite *suite = suite_create("regs");
 	TCase *t = tcase_create("regs");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, table_is_in_order);
@@ -338,9 +336,5 @@ int main(void)
 	tcase_add_test(t, question_met_by_settling_is_kept);
 	tcase_add_test(t, handles_share_a_line);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

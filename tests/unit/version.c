@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The version functions against the numbers in the header. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <vmapi/version.h>
+
+#include "tests/unit/suite.h"
 
 START_TEST(number_is_the_header)
 {
@@ -28,14 +29,9 @@ int main(void)
 {
 	TCase *tcase = tcase_create("version");
 	Suite *suite = suite_create("version");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, number_is_the_header);
 	tcase_add_test(tcase, string_is_the_number);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -5,8 +5,8 @@
  *
  * What user mode can execute was recorded on an x86 processor.  The generator
  * makes the same cases everywhere, so only outcomes are recorded: a digest of
- * each block of cases, of every register, flag and byte of memory that the
- * manual defines, and of the fault.  Where the host is an x86-64 that can
+ * each block of cases, of every register and flag, defined or not, of memory,
+ * and of the fault.  Where the host is an x86-64 that can
  * execute the row, a sample of the blocks is executed on it in every run, and
  * a case that differs is printed in full.
  *
@@ -40,6 +40,8 @@ struct recorded {
 	const char *digests; /* of the host, four digits each */
 };
 
+/* The first is the processor that recorded them. */
+#define RECORDER 0xff
 static const struct recorded recorded[] = {
 #include "tests/vectors/vectors.def"
 	{ 0, 0, NULL }
@@ -63,7 +65,7 @@ struct block {
 	const struct vec_row *row;
 	unsigned world, number;
 	bool host, soft;
-	uint32_t digest; /* of the host if it runs there */
+	uint32_t digest; /* of the host when it is recorded */
 };
 
 static struct vec_case now;
@@ -99,6 +101,9 @@ static bool is_alike(unsigned world)
 	bool fault = of_soft.vector != VEC_NO_FAULT;
 
 	if (now.insn.seg == VMI_CS && of_soft.vector == 13)
+		return false;
+	/* SDM 2B, PUSHA: #GP, where it is #SS with protection. */
+	if (!strcmp(now.row->exec, "pusha") && fault && sp < 16)
 		return false;
 	return world == VEC_V86 || !(of_soft.vector == 14 ||
 		of_soft.vector == 17 || (fault && sp < 6 && (sp & 1)));
@@ -136,12 +141,31 @@ static void check_alike(unsigned world, struct tally *t)
 static void run_soft(struct tally *t)
 {
 	vec_soft_run(&now, now.world, &of_soft);
+	if (!vec_undone(&now, &of_soft)) {
+		if (t->shown < SHOWN)
+			printf("a fault that has left something:\n");
+		differ(t, &of_soft, &of_soft);
+	}
 	vec_canonical(&now, &of_soft);
 	count.cases++;
 	if (now.world != VEC_W16)
 		return;
 	check_alike(VEC_R16, t);
 	check_alike(VEC_V86, t);
+}
+
+/* Another processor than the recorder has other undefined flags. */
+static bool host_agrees(void)
+{
+	static struct vec_out a, b;
+
+	if (vec_host_signature() == recorded[0].key)
+		return vec_equal(&now, &of_host, &of_soft);
+	a = of_host;
+	b = of_soft;
+	vec_defined(&now, &a);
+	vec_defined(&now, &b);
+	return vec_equal(&now, &a, &b);
 }
 
 /* Execute a block; false when the generator has no cases of it. */
@@ -153,7 +177,7 @@ static bool run_block(struct block *b, struct tally *t)
 
 	vec_seed(&r, b->row, b->world, b->number);
 	for (i = 0; i < VEC_CASES; i++) {
-		const struct vec_out *out = b->host ? &of_host : &of_soft;
+		const struct vec_out *out = b->soft ? &of_soft : &of_host;
 
 		if (!vec_make(&now, b->row, b->world, &r))
 			return false;
@@ -164,7 +188,7 @@ static bool run_block(struct block *b, struct tally *t)
 			vec_canonical(&now, &of_host);
 			count.on_host++;
 		}
-		if (b->host && b->soft && !vec_equal(&now, &of_host, &of_soft))
+		if (b->host && b->soft && !host_agrees())
 			differ(t, &of_host, &of_soft);
 		tell(t, b->world, out);
 		h = vec_digest(&now, out, h);
@@ -277,6 +301,7 @@ static int record(void)
 
 	printf("/* SPDX-License-Identifier: MIT */\n");
 	printf("/* Written by \"test_vectors record\" on an x86-64. */\n");
+	printf("{ 0x%08" PRIx32 ", RECORDER, \"\" },\n", vec_host_signature());
 	for (i = 0; i < vec_nrows; i++)
 		for (w = 0; w < VEC_RECORDED; w++)
 			if (vec_row_has(&vec_rows[i], w) &&

@@ -181,15 +181,19 @@ void vec_soft_run(const struct vec_case *c, unsigned world,
 
 /* The processor that the test runs on; -ENOTSUP where it is no x86-64. */
 int vec_host_open(void);
+/* CPUID's family, model and extended ones of both. */
+uint32_t vec_host_signature(void);
 bool vec_host_can(const struct vec_row *row, unsigned world);
 void vec_host_run(const struct vec_case *c, struct vec_out *out);
 
 /* -- What is compared: vec_compare.c ------------------------------------- */
 
-/* Arithmetic flags that the manual leaves undefined in this case. */
-uint32_t vec_undefined(const struct vec_case *c);
-/* Leave what the manual defines. */
+/* Whether a fault of the software processor has left nothing behind. */
+bool vec_undone(const struct vec_case *c, const struct vec_out *out);
+/* Leave what is compared. */
 void vec_canonical(const struct vec_case *c, struct vec_out *out);
+/* Take away the flags that the manual leaves undefined. */
+void vec_defined(const struct vec_case *c, struct vec_out *out);
 uint64_t vec_digest(const struct vec_case *c, const struct vec_out *out,
 	uint64_t digest);
 bool vec_equal(const struct vec_case *c, const struct vec_out *a,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What of an outcome is defined, its digest, and two of them side by side. */
+/* What of an outcome is compared, its digest, and two of them side by side. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,40 +33,18 @@ static bool is_exec(const struct vec_case *c, const char *const *names)
 }
 
 /*
- * Condition codes after a stack fault (0x40) or an exception that is not
- * masked (0x80): the SDM has comparisons leave them, processors do not.
- */
-static void x87_codes(uint8_t *fx, bool approximate)
-{
-	uint8_t *status = fx + VEC_FX_FSW;
-
-	if (status[0] & 0xc0)
-		status[1] &= (uint8_t)~0x45u;
-	if ((status[0] & 0x80) || approximate)
-		status[1] &= (uint8_t)~0x02u;
-}
-
-/*
  * FOP, FIP and FDP are what the last x87 instruction left, which processors
- * keep in different ways; the selectors are gone (SDM 1 8.1.8).
+ * keep in different ways; the selectors are gone (SDM 1 8.1.8).  Functions
+ * without a closed form are within an error that the manual allows (SDM 1
+ * 8.3.10, SDM 2B "RCPPS"), and so is C1, which tells where they were rounded.
  */
 static void canonical_fx(const struct vec_case *c, uint8_t *fx)
 {
-	/* Values that the manual leaves to the processor. */
 	static const char *const approximate[] = { "rcpps", "rcpss",
 		"rsqrtps", "rsqrtss", "fsin", "fcos", "fsincos", "fptan",
 		"fpatan", "f2xm1", "fyl2x", "fyl2xp1", NULL };
-	/* The SDM does not say what becomes of C1, or of any if NaN. */
-	static const char *const keep[] = { "fcmovb", "fcmove", "fcmovbe",
-		"fcmovu", "fcmovnb", "fcmovne", "fcmovnbe", "fcmovnu",
-		"fcomi", "fcomip", "fucomi", "fucomip", "ffree", NULL };
-	static const char *const remainders[] = { "fprem", "fprem1", NULL };
 	unsigned i;
 
-	x87_codes(fx, is_exec(c, approximate) || is_exec(c, keep));
-	if (is_exec(c, remainders) && fx[VEC_FX_ST + 8] == 0xff &&
-		(fx[VEC_FX_ST + 9] & 0x7f) == 0x7f)
-		fx[VEC_FX_FSW + 1] &= (uint8_t)~0x47u;
 	memset(fx + VEC_FX_FOP, 0, VEC_FX_MXCSR - VEC_FX_FOP);
 	memset(fx + VEC_FX_MASK, 0, 4);
 	fx[VEC_FX_FTW + 1] = 0;
@@ -75,8 +53,10 @@ static void canonical_fx(const struct vec_case *c, uint8_t *fx)
 	memset(fx + VEC_FX_END, 0, 512 - VEC_FX_END);
 	if (c->insn.mode != 64)
 		memset(fx + VEC_FX_XMM + 128, 0, 128);
-	if (is_exec(c, approximate))
-		memset(fx + VEC_FX_ST, 0, VEC_FX_END - VEC_FX_ST);
+	if (!is_exec(c, approximate))
+		return;
+	fx[VEC_FX_FSW + 1] &= (uint8_t)~0x02u;
+	memset(fx + VEC_FX_ST, 0, VEC_FX_END - VEC_FX_ST);
 }
 
 /* A count of a shift, masked as the processor does: SDM 2B "SAL". */
@@ -120,7 +100,8 @@ static uint32_t undefined_by_count(const struct vec_case *c)
 	return undefined;
 }
 
-uint32_t vec_undefined(const struct vec_case *c)
+/* Arithmetic flags that the manual leaves undefined in this case. */
+static uint32_t undefined(const struct vec_case *c)
 {
 	uint32_t by_count = undefined_by_count(c);
 
@@ -189,6 +170,24 @@ static void canonical_fault(const struct vec_case *c, struct vec_out *out)
 		memcpy(out->mem, c->mem, sizeof(out->mem));
 }
 
+/*
+ * SDM 3A 6.5: a fault leaves the registers as they were before the
+ * instruction.  Of memory nothing is promised, but what is written by several
+ * accesses is checked before the first of them here.  Strings go element by
+ * element.
+ */
+bool vec_undone(const struct vec_case *c, const struct vec_out *out)
+{
+	static const char *const strings[] = { "movs", "stos", "cmps", "scas",
+		"lods", "ins", "outs", NULL };
+
+	if (out->vector == VEC_NO_FAULT || out->state.rip != c->in.rip ||
+		is_exec(c, strings))
+		return true;
+	return !memcmp(out->state.r, c->in.r, sizeof(out->state.r)) &&
+		!memcmp(out->mem, c->mem, sizeof(out->mem));
+}
+
 /* Linux's return from a handler empties data segments that are null. */
 static uint16_t canonical_null(uint16_t selector)
 {
@@ -201,14 +200,13 @@ static void canonical_time(const struct vec_case *c, struct vec_state *s)
 	if (!strncmp(c->row->exec, "rdtsc", 5))
 		s->r[0] = s->r[VEC_DX] = 0;
 	if (!strcmp(c->row->exec, "rdrand") ||
-		!strcmp(c->row->exec, "rdseed"))
+		!strcmp(c->row->exec, "rdseed") ||
+		!strcmp(c->row->exec, "rdpid"))
 		s->r[c->insn.rm & 15] = 0;
 }
 
 void vec_canonical(const struct vec_case *c, struct vec_out *out)
 {
-	static const char *const comparisons[] = { "fcomi", "fcomip",
-		"fucomi", "fucomip", NULL };
 	uint64_t flags = FLAGS_COMPARED;
 	unsigned i;
 
@@ -217,11 +215,6 @@ void vec_canonical(const struct vec_case *c, struct vec_out *out)
 	out->state.ds = canonical_null(out->state.ds);
 	out->state.es = canonical_null(out->state.es);
 	out->state.gs = canonical_null(out->state.gs);
-	if (out->vector == VEC_NO_FAULT)
-		flags &= ~(uint64_t)vec_undefined(c);
-	/* As for the condition codes. */
-	if (is_exec(c, comparisons) && (out->state.fx[VEC_FX_FSW] & 0x80))
-		flags &= ~(uint64_t)VMI_F_ARITH;
 	if (vec_model_of(c->row, c->world))
 		flags |= M_IF | M_IOPL;
 	/* A frame of real mode has 16 bits of them. */
@@ -276,6 +269,16 @@ bool vec_equal(const struct vec_case *c, const struct vec_out *a,
 	const struct vec_out *b)
 {
 	return vec_digest(c, a, 0) == vec_digest(c, b, 0);
+}
+
+/*
+ * Flags that the manual leaves undefined are recorded, and the software
+ * processor has them so; another host need not.
+ */
+void vec_defined(const struct vec_case *c, struct vec_out *out)
+{
+	if (out->vector == VEC_NO_FAULT)
+		out->state.rflags &= ~(uint64_t)undefined(c);
 }
 
 /* -- Printing ----------------------------------------------------------- */

@@ -292,6 +292,14 @@ static bool is_intel(void)
 	return __get_cpuid(0, &a, &b, &c, &d) && b == signature_INTEL_ebx;
 }
 
+uint32_t vec_host_signature(void)
+{
+	unsigned a = 0, b, c, d;
+
+	__get_cpuid(1, &a, &b, &c, &d);
+	return a & 0x0fff0ff0u;
+}
+
 bool vec_host_can(const struct vec_row *row, unsigned world)
 {
 	if (vec_model_only(row) || world >= VEC_RECORDED ||
@@ -423,6 +431,11 @@ int vec_host_open(void)
 int vec_host_open(void)
 {
 	return -ENOTSUP;
+}
+
+uint32_t vec_host_signature(void)
+{
+	return 0;
 }
 
 bool vec_host_can(const struct vec_row *row, unsigned world)

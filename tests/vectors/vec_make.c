@@ -226,9 +226,6 @@ static unsigned pick_selector(const struct vec_case *c, struct vec_random *r)
 		return (uint16_t)vec_random(r);
 	if (vec_segment(c->in.cs) && vec_below(r, 4))
 		return vec_any_selector(r);
-	/* CALL to 64-bit code pushes where RSP is without a segment. */
-	if (vec_segment(c->in.cs) && !strcmp(c->row->exec, "call_far"))
-		return VEC_CS32;
 	return selectors[vec_below(r,
 		sizeof(selectors) / sizeof(selectors[0]))];
 }
@@ -446,30 +443,13 @@ static void mend_alignment(struct vec_case *c)
 		c->in.rflags &= ~(uint64_t)FLAG_AC;
 }
 
-/* What pops selectors reads two bytes or more of each. */
-static void mend_stack(struct vec_case *c)
-{
-	static const char *const pops[] = { "pop_sreg", "ret_far", "iret",
-		NULL };
-
-	if (!is_exec(c, pops))
-		return;
-	if (c->world > VEC_W32)
-		c->in.r[VEC_SP] &= ~UINT64_C(3);
-	else if ((vec_stack(c) & 0xfff) > 0xf00)
-		c->in.r[VEC_SP] -= 0x100;
-}
-
 /* No exception pending or to come, where two would compete. */
 static void mend_x87(struct vec_case *c)
 {
 	bool null = (c->insn.mode != 64 && c->insn.seg_override) ||
 		c->world > VEC_W32;
 
-	/* A denormal that is not masked: loaded here, not loaded there. */
-	if (!strncmp(c->row->exec, "fld_m", 5))
-		c->in.fx[VEC_FX_FCW] |= 2;
-	if (!null && strcmp(c->row->exec, "cvtpi2ps"))
+	if (!null)
 		return;
 	c->in.fx[VEC_FX_FCW] |= 0x3f;
 	c->in.fx[VEC_FX_FSW] &= 0x7f;
@@ -482,19 +462,6 @@ static void truncate_registers(struct vec_case *c)
 
 	for (i = 0; c->insn.mode != 64 && i < 16; i++)
 		c->in.r[i] = i < 8 ? (uint32_t)c->in.r[i] : 0;
-}
-
-/* Of 16 bits shifted by more, SDM 2B SHLD leaves all undefined. */
-static void mend_count(struct vec_case *c)
-{
-	if (strcmp(c->row->exec, "shld") && strcmp(c->row->exec, "shrd"))
-		return;
-	if (c->insn.opsize != 2)
-		return;
-	if (!strcmp(c->row->op[2], "CL"))
-		c->in.r[VEC_CX] &= ~16ull;
-	else
-		c->bytes[c->insn.len - 1] &= 0xef;
 }
 
 /* Strings, XLAT, MASKMOV, LEAVE, ENTER: registers that the opcode implies. */
@@ -613,7 +580,6 @@ bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned world,
 	truncate_registers(c);
 	vec_values(c, r);
 	mend_alignment(c);
-	mend_stack(c);
 	mend_x87(c);
 	at = pick_target(c, c->insn.seg, r);
 	if (is_exec(c, images) && vec_below(r, 8))
@@ -625,7 +591,6 @@ bool vec_make(struct vec_case *c, const struct vec_row *row, unsigned world,
 	if (is_torn(c, at))
 		return vec_make(c, row, world, r);
 	truncate_registers(c);
-	mend_count(c);
 	mend_values(c, at, r);
 	vec_guest_system(world, c->sys);
 	if (is_modelled(c))

@@ -212,6 +212,16 @@ uint64_t vec_model_pop(struct model *m, unsigned bytes)
 	return v;
 }
 
+/* Of its slot two bytes are read. */
+static uint16_t pop_selector(struct model *m)
+{
+	uint64_t sp = m->o->state.r[VEC_SP] & stack_mask(m);
+	uint64_t v = vec_model_read(m, VMI_SS, sp, 2);
+
+	move_stack(m, m->c->insn.opsize);
+	return (uint16_t)v;
+}
+
 void vec_model_push(struct model *m, uint64_t v, unsigned bytes)
 {
 	move_stack(m, -(uint64_t)bytes);
@@ -513,7 +523,7 @@ static void mov_sreg_r(struct model *m)
 
 static void pop_sreg(struct model *m)
 {
-	uint16_t v = (uint16_t)vec_model_pop(m, m->c->insn.opsize);
+	uint16_t v = pop_selector(m);
 
 	load_segment(m, segment_of(m), v);
 }
@@ -567,7 +577,7 @@ static void far_return(struct model *m)
 {
 	unsigned bytes = m->c->insn.opsize;
 	uint64_t ip = vec_model_pop(m, bytes);
-	uint16_t cs = (uint16_t)vec_model_pop(m, bytes);
+	uint16_t cs = pop_selector(m);
 
 	if (!strcmp(m->c->row->op[0], "Iw"))
 		move_stack(m, m->c->insn.imm & 0xffff);
@@ -584,7 +594,7 @@ static void iret(struct model *m)
 	if (sensitive(m))
 		return;
 	ip = vec_model_pop(m, bytes);
-	cs = (uint16_t)vec_model_pop(m, bytes);
+	cs = pop_selector(m);
 	flags = vec_model_pop(m, bytes);
 	if (m->kind == VEC_VM86)
 		mask &= ~(uint64_t)M_IOPL;

@@ -7,13 +7,13 @@
  * own where the processor changes stacks, and otherwise below the case's,
  * from where it is taken away again.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include <vmapi/vmapi.h>
 
 #include "lib/arch/x86_state.h"
 #include "lib/soft/state.h"
+#include "tests/soft/machine.h"
 #include "tests/vectors/vec_guest.h"
 #include "tests/vectors/vec_model.h"
 
@@ -23,12 +23,7 @@
 #define FLAG_IOPL   0x3000u
 
 static struct {
-	struct vmapi *ctx;
-	struct vmapi_vm *vm;
-	struct vmapi_as *as;
-	struct vmapi_ram *ram;
-	struct vmapi_vcpu *vcpu;
-	uint8_t *mem;
+	struct soft_machine m;
 	struct vmi_x86_system system; /* as it was found */
 	uint64_t defaults[VEC_WORLDS][VEC_SYS_ITEMS];
 	uint64_t sys[VEC_SYS_ITEMS]; /* what is loaded */
@@ -41,68 +36,31 @@ static uint64_t get(uint32_t at, unsigned bytes)
 	uint64_t v = 0;
 
 	while (bytes--)
-		v = v << 8 | soft.mem[at + bytes];
+		v = v << 8 | soft.m.mem[at + bytes];
 	return v;
-}
-
-static int fail(const char *what)
-{
-	printf("%s: %s\n", what, vmapi_error_last()->message);
-	return -1;
 }
 
 static void must(int err, const char *what)
 {
-	if (err)
-		fail(what);
-}
-
-static void set_block(enum vmi_block block, const void *data, size_t bytes)
-{
-	must(vmi_soft_block_set(soft.vcpu, block, data, bytes),
-		"setting registers");
-}
-
-static void get_block(enum vmi_block block, void *data, size_t bytes)
-{
-	must(vmi_soft_block_get(soft.vcpu, block, data, &bytes),
-		"reading registers");
+	soft_machine_must(&soft.m, err, what);
 }
 
 /* -- Opening ------------------------------------------------------------ */
 
-static int map_all(void)
-{
-	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = VEC_RAM,
-		.ram = soft.ram };
-	struct vmapi_map *map;
-
-	if (vmapi_map_begin(soft.vm, &map) || vmapi_map_add(map, soft.as, &e))
-		return -1;
-	return vmapi_map_commit(map);
-}
-
 int vec_soft_open(void)
 {
-	struct vmapi_ram_config c = { .size = sizeof(c), .bytes = VEC_RAM };
 	uint64_t tsc = UINT64_C(0x123456789abcdef);
 	unsigned w;
-	void *p;
 
-	if (vmapi_open("soft", 0, &soft.ctx) ||
-		vmapi_vm_create(soft.ctx, NULL, &soft.vm) ||
-		vmapi_vm_as(soft.vm, &soft.as) ||
-		vmapi_ram_create(soft.ctx, &c, &soft.ram) ||
-		vmapi_ram_pointer(soft.ram, &p) ||
-		vmapi_vcpu_create(soft.vm, NULL, &soft.vcpu) || map_all())
-		return fail("the software processor");
-	soft.mem = p;
-	vec_guest_tables(soft.mem);
+	if (soft_machine_open(&soft.m, VEC_RAM))
+		return -1;
+	vec_guest_tables(soft.m.mem);
 	/* A time of more than 32 bits. */
-	must(vmi_soft_ones_set(soft.vcpu, &(struct vmi_one){
+	must(vmi_soft_ones_set(soft.m.vcpu, &(struct vmi_one){
 		.tag = VMAPI_X86_MSR(0x10), .data = &tsc,
 		.bytes = sizeof(tsc) }, 1), "setting the time");
-	get_block(VMI_BLOCK_SYSTEM, &soft.system, sizeof(soft.system));
+	soft_machine_get(&soft.m, VMI_BLOCK_SYSTEM, &soft.system,
+		sizeof(soft.system));
 	for (w = 0; w < VEC_WORLDS; w++)
 		vec_guest_system(w, soft.defaults[w]);
 	return 0;
@@ -110,11 +68,7 @@ int vec_soft_open(void)
 
 void vec_soft_close(void)
 {
-	vmapi_vcpu_destroy(soft.vcpu);
-	vmapi_ram_destroy(soft.ram);
-	vmapi_as_destroy(soft.as);
-	vmapi_vm_destroy(soft.vm);
-	vmapi_close(soft.ctx);
+	soft_machine_close(&soft.m);
 }
 
 /* -- Registers beside those of all cases --------------------------------- */
@@ -134,7 +88,7 @@ static void set_msrs(const uint64_t *sys)
 		m[i] = (struct vmi_one){ .tag = VMAPI_X86_MSR(msrs[i]),
 			.data = &v[i], .bytes = sizeof(v[i]) };
 	}
-	must(vmi_soft_ones_set(soft.vcpu, m, MSRS), "setting MSRs");
+	must(vmi_soft_ones_set(soft.m.vcpu, m, MSRS), "setting MSRs");
 }
 
 static void get_msrs(uint64_t *sys)
@@ -146,7 +100,7 @@ static void get_msrs(uint64_t *sys)
 		m[i] = (struct vmi_one){ .tag = VMAPI_X86_MSR(msrs[i]),
 			.data = &sys[VEC_SYS_MSR_FIRST + i],
 			.bytes = sizeof(*sys) };
-	must(vmi_soft_ones_get(soft.vcpu, m, MSRS), "reading MSRs");
+	must(vmi_soft_ones_get(soft.m.vcpu, m, MSRS), "reading MSRs");
 }
 
 /* MSRs, debug registers and XCR0 are rarely other than in the last case. */
@@ -160,9 +114,10 @@ static void set_rare(const uint64_t *sys)
 		return;
 	memcpy(soft.sys, sys, sizeof(soft.sys));
 	set_msrs(sys);
-	set_block(VMI_BLOCK_DEBUG, &d, sizeof(d));
-	set_block(VMI_BLOCK_XCRS, &sys[VEC_SYS_XCR0], sizeof(uint64_t));
-	vec_guest_free_task(soft.mem);
+	soft_machine_set(&soft.m, VMI_BLOCK_DEBUG, &d, sizeof(d));
+	soft_machine_set(&soft.m, VMI_BLOCK_XCRS, &sys[VEC_SYS_XCR0],
+		sizeof(uint64_t));
+	vec_guest_free_task(soft.m.mem);
 }
 
 static void get_rare(uint64_t *sys)
@@ -170,15 +125,16 @@ static void get_rare(uint64_t *sys)
 	struct vmi_x86_debug d;
 
 	get_msrs(sys);
-	get_block(VMI_BLOCK_DEBUG, &d, sizeof(d));
+	soft_machine_get(&soft.m, VMI_BLOCK_DEBUG, &d, sizeof(d));
 	sys[VEC_SYS_DR0] = d.dr[0];
 	sys[VEC_SYS_DR1] = d.dr[1];
 	sys[VEC_SYS_DR2] = d.dr[2];
 	sys[VEC_SYS_DR3] = d.dr[3];
 	sys[VEC_SYS_DR6] = d.dr[6];
 	sys[VEC_SYS_DR7] = d.dr[7];
-	get_block(VMI_BLOCK_XCRS, &sys[VEC_SYS_XCR0], sizeof(uint64_t));
-	sys[VEC_SYS_BUSY] = soft.mem[AT_GDT + VEC_SEL_FREE + 5] & 0x1f;
+	soft_machine_get(&soft.m, VMI_BLOCK_XCRS, &sys[VEC_SYS_XCR0],
+		sizeof(uint64_t));
+	sys[VEC_SYS_BUSY] = soft.m.mem[AT_GDT + VEC_SEL_FREE + 5] & 0x1f;
 	memset(soft.sys, 0, sizeof(soft.sys)); /* not known any more */
 }
 
@@ -301,7 +257,7 @@ static void load_system(const struct vec_state *s, unsigned world,
 	x.cr4 = sys[VEC_SYS_CR4];
 	x.cr8 = sys[VEC_SYS_CR8];
 	x.efer = sys[VEC_SYS_EFER];
-	set_block(VMI_BLOCK_SYSTEM, &x, sizeof(x));
+	soft_machine_set(&soft.m, VMI_BLOCK_SYSTEM, &x, sizeof(x));
 }
 
 /* -- A case ------------------------------------------------------------- */
@@ -313,10 +269,10 @@ static void write_code(uint64_t ip, const uint8_t *bytes, unsigned n)
 	if (at + n > VEC_PAGE)
 		n = VEC_PAGE - at;
 	if (bytes)
-		memcpy(soft.mem + AT_CODE + at, bytes, n);
+		memcpy(soft.m.mem + AT_CODE + at, bytes, n);
 	else
-		memset(soft.mem + AT_CODE + at, VEC_FILLER, n);
-	must(vmapi_ram_written(soft.ram, AT_CODE + at, n), "written");
+		memset(soft.m.mem + AT_CODE + at, VEC_FILLER, n);
+	must(vmapi_ram_written(soft.m.ram, AT_CODE + at, n), "written");
 }
 
 static void load(const struct vec_case *c, unsigned world)
@@ -329,19 +285,19 @@ static void load(const struct vec_case *c, unsigned world)
 	unsigned i;
 
 	for (i = 0; i < VEC_PAGES; i++)
-		memcpy(soft.mem + page_at[i], c->mem[i], VEC_PAGE);
+		memcpy(soft.m.mem + page_at[i], c->mem[i], VEC_PAGE);
 	write_code(vec_linear_ip(&c->in), c->bytes, c->len);
 	memcpy(g.r, c->in.r, sizeof(g.r));
 	if (vec_worlds[world].kind == VEC_VM86)
 		g.rflags |= FLAG_VM | (world == c->world ? 0 : FLAG_IOPL);
-	set_block(VMI_BLOCK_EVENTS, &events, sizeof(events));
+	soft_machine_set(&soft.m, VMI_BLOCK_EVENTS, &events, sizeof(events));
 	set_rare(sys);
-	set_block(VMI_BLOCK_GPRS, &g, sizeof(g));
+	soft_machine_set(&soft.m, VMI_BLOCK_GPRS, &g, sizeof(g));
 	load_system(&c->in, world, sys);
 	memcpy(xsave, c->in.fx, sizeof(c->in.fx));
 	memset(xsave + 464, 0, 48);
 	xsave[512] = 3;
-	set_block(VMI_BLOCK_XSAVE, xsave, sizeof(xsave));
+	soft_machine_set(&soft.m, VMI_BLOCK_XSAVE, xsave, sizeof(xsave));
 }
 
 /* -- What delivery pushed ------------------------------------------------ */
@@ -464,8 +420,8 @@ static void store_state(struct vec_out *out, const struct vmi_x86_system *s)
 	uint8_t xsave[XSAVE_BYTES];
 	unsigned i;
 
-	get_block(VMI_BLOCK_GPRS, &g, sizeof(g));
-	get_block(VMI_BLOCK_XSAVE, xsave, sizeof(xsave));
+	soft_machine_get(&soft.m, VMI_BLOCK_GPRS, &g, sizeof(g));
+	soft_machine_get(&soft.m, VMI_BLOCK_XSAVE, xsave, sizeof(xsave));
 	memcpy(out->state.r, g.r, sizeof(g.r));
 	out->state.rip = g.rip;
 	out->state.rflags = g.rflags;
@@ -480,7 +436,7 @@ static void store_state(struct vec_out *out, const struct vmi_x86_system *s)
 	out->code = 0;
 	out->cr2 = 0;
 	for (i = 0; i < VEC_PAGES; i++)
-		memcpy(out->mem[i], soft.mem + page_at[i], VEC_PAGE);
+		memcpy(out->mem[i], soft.m.mem + page_at[i], VEC_PAGE);
 }
 
 static void store(const struct vec_case *c, unsigned world,
@@ -490,7 +446,7 @@ static void store(const struct vec_case *c, unsigned world,
 	struct vmi_x86_system s;
 	uint8_t vector;
 
-	get_block(VMI_BLOCK_SYSTEM, &s, sizeof(s));
+	soft_machine_get(&soft.m, VMI_BLOCK_SYSTEM, &s, sizeof(s));
 	store_state(out, &s);
 	get_system(out->sys, &s);
 	if (in_handler(&out->state, world, &s, &vector)) {
@@ -524,8 +480,9 @@ static void answer(struct vmapi_exit *exit, uint64_t *noted)
 	for (n = 0; n < bytes && n < sizeof(data); n++)
 		data[n] = vec_port_byte((uint16_t)io->port, n % io->width);
 	if (exit->flags & VMAPI_EXIT_ANSWER)
-		must(vmapi_vcpu_complete(soft.vcpu, data, bytes), "answering");
-	must(vmapi_vcpu_settle(soft.vcpu, exit), "settling");
+		must(vmapi_vcpu_complete(soft.m.vcpu, data, bytes),
+			"answering");
+	must(vmapi_vcpu_settle(soft.m.vcpu, exit), "settling");
 }
 
 void vec_soft_run(const struct vec_case *c, unsigned world,
@@ -536,7 +493,7 @@ void vec_soft_run(const struct vec_case *c, unsigned world,
 	uint64_t noted = 0;
 
 	load(c, world);
-	must(vmapi_vcpu_run_limit(soft.vcpu, 1, &exit), "running");
+	must(vmapi_vcpu_run_limit(soft.m.vcpu, 1, &exit), "running");
 	while (exit.reason == VMAPI_EXIT_IO)
 		answer(&exit, &noted);
 	store(c, world, out);

@@ -67,6 +67,7 @@ static void pci(void)
 	show("host bridge", pci_read(0, 0));
 	show("ISA bridge", pci_read(1, 0));
 	show("power management", pci_read(1, FUNCTION(3)));
+	show("its revision", pci_read(1, FUNCTION(3) | 0x08));
 	show("its ports", pci_read(1, FUNCTION(3) | 0x40));
 	check("more than one function", pci_read(1, 0x0c) == 0x800000);
 	check("nobody", pci_read(2, 0) == 0xffffffff);

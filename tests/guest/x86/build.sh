@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Makes a guest: build.sh OUTPUT SOURCE, with $CC, $srcdir as make has them.
 #
-# NAME.c becomes NAME.elf, a 32-bit multiboot kernel; NAME.S becomes NAME.bin,
-# a flat image for 0x7c00. Guests need neither a C library nor headers, so
+# NAME.c becomes NAME.elf, a 32-bit multiboot kernel, or NAME.raw, a flat image
+# of 64 bits for 0x1000; NAME.S becomes NAME.bin, a flat image for 0x7c00.
+# Guests need neither a C library nor headers, so
 # the compiler of any x86 host will do; elsewhere a cross compiler of Debian's
 # name is looked for. Without one nothing is made and the tests say so.
 
@@ -36,7 +37,11 @@ for cc in "${GUEST_CC-}" "${CC-}" gcc clang x86_64-linux-gnu-gcc \
 	[ -n "$cc" ] || continue
 	for more in -Wl,--no-warn-rwx-segments ''; do
 		works || continue
-		case $source in
+		case $output:$source in
+		*.raw:*) set -- -m64 -march=x86-64 -mno-red-zone -O2 \
+				-I"${srcdir:-.}/include" -Wl,-N \
+				-Wl,-Ttext=0x1000 -Wl,--oformat=binary \
+				"$source" ;;
 		*.S)	set -- -Wl,-Ttext=0x7c00 -Wl,--oformat=binary \
 				-Wl,-e,0x7c00 "$source" ;;
 		*)	set -- -Wl,-T,"$here/guest.ld" -I"$here" \

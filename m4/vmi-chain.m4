@@ -18,7 +18,8 @@ AC_DEFUN([VMI_PROBE_CHAIN], [
 		vmi_cv_chain=no
 		vmi_save_CFLAGS=$CFLAGS
 		vmi_save_LIBS=$LIBS
-		CFLAGS="$CFLAGS $VMI_CFLAGS $VMI_SAN_CFLAGS $VMI_FP_CFLAGS"
+		CFLAGS="$CFLAGS $VMI_CFLAGS $VMI_SAN_CFLAGS $VMI_FP_CFLAGS \
+$VMI_HANDLER_CFLAGS"
 		LIBS="$LIBS -lpthread"
 		AC_LINK_IFELSE([_VMI_CHAIN_PROGRAM], [
 			AS_IF([test "x$cross_compiling" != xyes],

@@ -58,6 +58,15 @@ AC_DEFUN([VMI_SANITIZERS], [
 	AM_CONDITIONAL([SANITIZERS], [test "x$enable_sanitizers" = xyes])
 ])
 
+# VMI_HANDLER_FLAGS
+# A handler ends with a jump to where the next operation points. gcc merges the
+# address of that operation into the load, and needs two instructions more: a
+# fifth of most handlers.
+AC_DEFUN([VMI_HANDLER_FLAGS], [
+	AX_VMI_FLAG([-fno-forward-propagate], [VMI_HANDLER_CFLAGS])
+	AC_SUBST([VMI_HANDLER_CFLAGS])
+])
+
 # VMI_FP_FLAGS
 # lib/soft computes with host floating point under a rounding mode that it
 # sets itself, and every host must give the same bits: so no fused

@@ -27,6 +27,36 @@ AC_DEFUN([VMI_WITH_LIBURING], [
 	AM_CONDITIONAL([URING], [test $vmi_uring = 1])
 ])
 
+# VMI_WITH_SLIRP
+# The example monitor's user networking; the library has no use for it. It is
+# linked to find out, not looked up: its .pc file asks for that of GLib, of
+# which nothing is needed to compile, and there is no static libslirp.
+AC_DEFUN([VMI_WITH_SLIRP], [
+	AC_ARG_WITH([slirp], [AS_HELP_STRING([--without-slirp],
+		[build the example monitor without --net user])],
+		[], [with_slirp=check])
+	vmi_slirp=no
+	vmi_slirp_word="no (--without-slirp)"
+	AS_IF([test "x$with_slirp" != xno], [
+		AC_CHECK_HEADER([slirp/libslirp.h], [
+			AC_CHECK_LIB([slirp], [slirp_new], [vmi_slirp=yes])
+		])
+		vmi_slirp_word=$vmi_slirp
+		AS_IF([test $vmi_slirp = no], [
+			vmi_slirp_word="no (libslirp not found)"
+			AS_IF([test "x$with_slirp" = xyes], [AC_MSG_ERROR(
+[--with-slirp was given, but libslirp does not compile or link
+ (Debian: apt-get install libslirp-dev)])])
+			AC_MSG_NOTICE(
+[libslirp not found: the example monitor has no --net user
+ (Debian: apt-get install libslirp-dev)])
+		])
+	])
+	AS_IF([test $vmi_slirp = yes], [SLIRP_LIBS=-lslirp])
+	AC_SUBST([SLIRP_LIBS])
+	AM_CONDITIONAL([SLIRP], [test $vmi_slirp = yes])
+])
+
 # VMI_WITH_CHECK
 # Check runs the unit tests; everything else has a runner of its own.
 AC_DEFUN([VMI_WITH_CHECK], [

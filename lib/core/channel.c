@@ -174,7 +174,7 @@ static int make(struct vmapi_vm *vm, const struct vmapi_channel_config *c,
 	struct vmapi_channel *channel)
 {
 	struct vmi_link link;
-	int err;
+	int err, room_fd;
 
 	channel->flags = c->flags;
 	channel->timeout_ms = c->timeout_ms;
@@ -182,7 +182,13 @@ static int make(struct vmapi_vm *vm, const struct vmapi_channel_config *c,
 	err = make_link(c->fd, c->control_fd, channel, &link);
 	if (err)
 		return err;
-	vmi_wire_init(&channel->wire, &link);
+	room_fd = vmi_sys->eventfd(0, 0);
+	if (room_fd < 0) {
+		vmi_link_fini(&link);
+		return vmi_fail(room_fd, "channel",
+			"no eventfd to wait with");
+	}
+	vmi_wire_init(&channel->wire, &link, room_fd);
 	channel->vm = vm;
 	snprintf(channel->name, sizeof(channel->name), "%s",
 		c->name ? c->name : "channel");

@@ -63,7 +63,7 @@ static int make_room(struct vmapi_channel *channel)
 	vmi_wire_step(&channel->wire, NULL);
 	if (limit <= 0 || limit > POSTED_MAX_NS)
 		limit = POSTED_MAX_NS;
-	n = vmi_wire_wait(&channel->wire, NULL, limit);
+	n = vmi_wire_wait_for_room(&channel->wire, limit);
 	if (n == 0)
 		vmi_wire_fail(&channel->wire, -ETIMEDOUT);
 	return n < 0 && n != -EINTR ? n : 0;

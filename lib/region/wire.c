@@ -111,13 +111,15 @@ int vmi_wire_hear(int fd, void *to, size_t bytes, int64_t timeout_ns)
 
 /* -- The wire ----------------------------------------------------------- */
 
-void vmi_wire_init(struct vmi_wire *w, const struct vmi_link *link)
+void vmi_wire_init(
+	struct vmi_wire *w, const struct vmi_link *link, int room_fd)
 {
 	memset(w, 0, sizeof(*w));
 	pthread_mutex_init(&w->lock, NULL);
 	w->link = *link;
 	w->is_stream = link->type == VMI_SOCKET_STREAM;
 	w->last = &w->first;
+	w->room_fd = room_fd;
 }
 
 void vmi_link_fini(const struct vmi_link *link)
@@ -130,6 +132,7 @@ void vmi_link_fini(const struct vmi_link *link)
 void vmi_wire_fini(struct vmi_wire *w)
 {
 	vmi_link_fini(&w->link);
+	vmi_sys->close(w->room_fd);
 	pthread_mutex_destroy(&w->lock);
 }
 
@@ -147,10 +150,24 @@ static void finish(struct vmi_wire *w, struct vmi_call *call,
 		vmi_eventfd_signal(call->wake_fd);
 }
 
+/* Whether a posted write need not wait: it has room, or is refused. */
+static bool takes_posts(const struct vmi_wire *w)
+{
+	return w->n_out < VMI_WIRE_QUEUE || w->error;
+}
+
+/* The bell may have been another waiter's, and so whoever made room says so. */
+static void tell_of_room(const struct vmi_wire *w)
+{
+	if (w->waits_for_room && takes_posts(w))
+		vmi_eventfd_signal(w->room_fd);
+}
+
 static void die(struct vmi_wire *w, int error)
 {
 	if (!w->error)
 		w->error = error;
+	tell_of_room(w);
 	w->expects = w->expects_nobody = false;
 	while (w->first)
 		finish(w, w->first, VMI_CALL_FAILED, w->error);
@@ -174,6 +191,7 @@ static void forget_sent(struct vmi_wire *w, unsigned n)
 {
 	w->n_out -= n;
 	memmove(w->out, w->out + n, w->n_out * COMMAND);
+	tell_of_room(w);
 }
 
 static void send_out(struct vmi_wire *w)
@@ -469,28 +487,48 @@ static int wait_at_ring(struct vmi_wire *w, bool looked, struct pollfd *fds,
 	return n;
 }
 
-int vmi_wire_wait(
-	struct vmi_wire *w, struct vmi_call *call, int64_t timeout_ns)
+static int wait_locked(
+	struct vmi_wire *w, int wake_fd, bool looked, int64_t timeout_ns)
 {
-	struct pollfd fds[2] = { { .events = POLLIN },
-		{ .fd = call ? call->wake_fd : -1, .events = POLLIN } };
-	bool looked = call && call->looked;
+	struct pollfd fds[2] = { { .fd = w->link.fd, .events = POLLIN },
+		{ .fd = wake_fd, .events = POLLIN } };
 	int n;
 
-	if (call)
-		call->looked = false;
-
-	pthread_mutex_lock(&w->lock);
-	fds[0].fd = w->link.fd;
-	if (w->link.ring && !w->error) {
-		n = wait_at_ring(w, looked, fds, timeout_ns);
-		pthread_mutex_unlock(&w->lock);
-		return n;
-	}
+	if (w->link.ring && !w->error)
+		return wait_at_ring(w, looked, fds, timeout_ns);
 	if (w->n_out)
 		fds[0].events |= POLLOUT;
 	pthread_mutex_unlock(&w->lock);
-	return sleep_on(fds, timeout_ns);
+	n = sleep_on(fds, timeout_ns);
+	pthread_mutex_lock(&w->lock);
+	return n;
+}
+
+int vmi_wire_wait(
+	struct vmi_wire *w, struct vmi_call *call, int64_t timeout_ns)
+{
+	bool looked = call->looked;
+	int n;
+
+	call->looked = false;
+	pthread_mutex_lock(&w->lock);
+	n = wait_locked(w, call->wake_fd, looked, timeout_ns);
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
+/* Nobody would tell of room that there is already. */
+int vmi_wire_wait_for_room(struct vmi_wire *w, int64_t timeout_ns)
+{
+	int n = 1;
+
+	pthread_mutex_lock(&w->lock);
+	w->waits_for_room = true;
+	if (!takes_posts(w))
+		n = wait_locked(w, w->room_fd, false, timeout_ns);
+	w->waits_for_room = false;
+	pthread_mutex_unlock(&w->lock);
+	return n;
 }
 
 /* -- Another other side ------------------------------------------------- */

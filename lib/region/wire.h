@@ -55,6 +55,8 @@ struct vmi_wire {
 	struct vmapi_wire_response in;
 	unsigned n_in; /* bytes */
 	const struct vmi_call *own; /* of who moves it on: needs no signal */
+	int room_fd; /* an eventfd: signalled when there is room again ... */
+	bool waits_for_room; /* ... for who waits for that */
 };
 
 struct vmi_words {
@@ -70,8 +72,9 @@ struct vmi_words {
 int vmi_wire_say(int fd, const struct vmi_words *words, int64_t timeout_ns);
 int vmi_wire_hear(int fd, void *to, size_t bytes, int64_t timeout_ns);
 
-/* What they are given is theirs. */
-void vmi_wire_init(struct vmi_wire *wire, const struct vmi_link *link);
+/* What they are given is theirs; `room_fd` is an eventfd. */
+void vmi_wire_init(
+	struct vmi_wire *wire, const struct vmi_link *link, int room_fd);
 void vmi_wire_fini(struct vmi_wire *wire);
 /* Go on with another one: what was not sent whole is sent there. */
 void vmi_wire_reconnect(struct vmi_wire *wire, const struct vmi_link *link);
@@ -100,11 +103,15 @@ enum vmi_call_stage vmi_wire_step(
 	struct vmi_wire *wire, const struct vmi_call *call);
 /*
  * Until there may be something to do, or somebody signals the wake_fd of
- * `call` (NULL: nobody can), which is emptied.  As poll(2): 0 when the time is
- * over, -errno.
+ * `call`, which is emptied.  As poll(2): 0 when the time is over, -errno.
  */
 int vmi_wire_wait(
 	struct vmi_wire *wire, struct vmi_call *call, int64_t timeout_ns);
+/*
+ * The same, until a posted write has room or is refused for another reason.
+ * One thread at a time.
+ */
+int vmi_wire_wait_for_room(struct vmi_wire *wire, int64_t timeout_ns);
 /* The other side is dead to us: everybody's call fails with this. */
 void vmi_wire_fail(struct vmi_wire *wire, int error);
 /* -ETIMEDOUT, if it is still the side that this call waits for. */

@@ -60,16 +60,20 @@ int api_descriptors(void)
 
 /* -- The machine -------------------------------------------------------- */
 
-/* What a case cannot go on without. */
-static void must(int err)
+void api_give_up(void)
 {
-	if (!err)
-		return;
 	printf("not ok %u - %s: %s\ncannot go on: %s: %s: %s\n", ran + 1,
 		backend_now, case_now,
 		vmapi_error_last()->operation, vmapi_error_last()->object,
 		vmapi_error_last()->message);
 	exit(EXIT_FAILURE);
+}
+
+/* What a case cannot go on without. */
+static void must(int err)
+{
+	if (err)
+		api_give_up();
 }
 
 int api_map(struct machine *m, uint64_t gpa, uint64_t bytes, uint64_t offset)

@@ -61,6 +61,8 @@ void api_equal(int64_t is, int64_t shall, const char *where, int line);
 unsigned api_failures(void);
 /* Report why the case in progress proves nothing on this backend. */
 void api_skip(const char *why);
+/* The case cannot go on, nor can those behind it. */
+_Noreturn void api_give_up(void);
 
 #define CHECK(cond)	 api_check(cond, #cond, __FILE__, __LINE__)
 #define EQUAL(is, shall) api_equal(is, shall, __FILE__, __LINE__)

@@ -13,11 +13,15 @@
 static enum peer_way way;  /* of the case in progress */
 static atomic_uint ticket; /* the order among devices */
 
+/* With a device that does not answer the case would wait for its end. */
 static void run_to_port(struct machine *m, unsigned port)
 {
 	struct vmapi_exit exit;
+	unsigned reason = api_run(m, &exit);
 
-	EQUAL(api_run(m, &exit), VMAPI_EXIT_IO);
+	EQUAL(reason, VMAPI_EXIT_IO);
+	if (reason != VMAPI_EXIT_IO)
+		api_give_up();
 	EQUAL((int64_t)exit.u.io.port, port);
 }
 

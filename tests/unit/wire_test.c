@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A wire whose other side is late, and one that another side took over. */
+/* A wire whose other side is late, or took over, or takes nothing. */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,7 +29,10 @@ static void setup(void)
 {
 	const struct vmi_link link = make_link(&others[0]);
 
-	vmi_wire_init(&wire, &link);
+	int room_fd = vmi_sys->eventfd(0, 0);
+
+	ck_assert_int_ge(room_fd, 0);
+	vmi_wire_init(&wire, &link, room_fd);
 	others[1] = -1;
 	memset(&call, 0, sizeof(call));
 	call.command.response = 1;
@@ -68,6 +72,99 @@ START_TEST(the_next_one_is_not)
 }
 END_TEST
 
+/* -- Room for posted writes --------------------------------------------- */
+
+#define LONG_NS 20000000000ll /* only what is broken waits for so long */
+
+static const struct vmapi_wire_command posted = {
+	.command = VMAPI_WIRE_WRITE };
+
+/* Until the ring and the queue behind it are full: the other end of the ring. */
+static struct vmi_ring *fill(void)
+{
+	struct vmi_link link = make_link(&others[1]);
+	struct vmi_ring *other;
+	int fd, err;
+
+	ck_assert_int_eq(vmi_ring_create(&link.ring, &fd), 0);
+	ck_assert_int_eq(vmi_ring_open(&other, fd), 0);
+	close(fd);
+	vmi_wire_reconnect(&wire, &link);
+	do
+		err = vmi_wire_post(&wire, &posted);
+	while (!err);
+	ck_assert_int_eq(err, -EAGAIN);
+	return other;
+}
+
+static void empty(struct vmi_ring *ring)
+{
+	struct vmapi_wire_command command;
+
+	while (vmi_ring_pull(ring, &command) > 0)
+		;
+}
+
+/* It was taken between the refusal and the wait: nobody will tell of it. */
+START_TEST(room_that_is_there)
+{
+	struct vmi_ring *other = fill();
+
+	ck_assert_int_eq(vmi_wire_wait_for_room(&wire, 0), 0);
+	empty(other);
+	(void)vmi_wire_step(&wire, NULL);
+	ck_assert_int_eq(vmi_wire_wait_for_room(&wire, 0), 1);
+	vmi_ring_put(other);
+}
+END_TEST
+
+static void *wait_for_room(void *opaque)
+{
+	int *n = opaque;
+
+	*n = vmi_wire_wait_for_room(&wire, LONG_NS);
+	return NULL;
+}
+
+/* Until the thread sleeps, or is about to. */
+static void start_waiting(pthread_t *thread, struct vmi_ring *other, int *n)
+{
+	ck_assert_int_eq(pthread_create(thread, NULL, wait_for_room, n), 0);
+	while (!*(volatile uint64_t *)&other->peer->waits)
+		usleep(100);
+}
+
+/* Another waiter took the bell, and what was queued with it. */
+START_TEST(room_that_another_made)
+{
+	struct vmi_ring *other = fill();
+	pthread_t thread;
+	int n = 0;
+
+	start_waiting(&thread, other, &n);
+	empty(other);
+	(void)vmi_wire_step(&wire, NULL);
+	pthread_join(thread, NULL);
+	ck_assert_int_gt(n, 0);
+	vmi_ring_put(other);
+}
+END_TEST
+
+START_TEST(room_that_will_not_be)
+{
+	struct vmi_ring *other = fill();
+	pthread_t thread;
+	int n = 0;
+
+	start_waiting(&thread, other, &n);
+	vmi_wire_fail(&wire, -EPIPE);
+	pthread_join(thread, NULL);
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_eq(vmi_wire_post(&wire, &posted), -EPIPE);
+	vmi_ring_put(other);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("wire");
@@ -76,6 +173,9 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, who_is_late_is_dead);
 	tcase_add_test(t, the_next_one_is_not);
+	tcase_add_test(t, room_that_is_there);
+	tcase_add_test(t, room_that_another_made);
+	tcase_add_test(t, room_that_will_not_be);
 	suite_add_tcase(suite, t);
 	return run_suite(suite);
 }

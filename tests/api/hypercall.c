@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of the guest: the same whichever way they come. */
-#include "tests/api/api.h"
+#include "tests/api/stream.h"
 
 #include <vmapi/guest/hypercall.h>
 
@@ -631,6 +631,35 @@ static void bad_requests(struct machine *m)
 	EQUAL(vmapi_hypercall_describe(NULL, &c), -EINVAL);
 }
 
+/* -- States ------------------------------------------------------------- */
+
+static void remake(struct machine *m, const struct vmapi_hypercall_config *c)
+{
+	vmapi_vcpu_destroy(m->vcpu);
+	vmapi_as_destroy(m->as);
+	vmapi_vm_destroy(m->vm);
+	EQUAL(vmapi_vm_create(m->ctx, NULL, &m->vm), 0);
+	EQUAL(vmapi_vm_as(m->vm, &m->as), 0);
+	if (c)
+		EQUAL(vmapi_hypercall_enable(m->vm, c), 0);
+	EQUAL(vmapi_vcpu_create(m->vm, NULL, &m->vcpu), 0);
+	EQUAL(api_map(m, 0, API_RAM, 0), 0);
+}
+
+/* The leaf of these calls is not KVM's, though it is where KVM's may be. */
+static void states(struct machine *m)
+{
+	static const struct vmapi_hypercall_config both = {
+		.size = sizeof(both), .port = CALL_PORT, .page = CALL_PAGE };
+	struct stream s;
+
+	remake(m, &both);
+	stream_save(&s, m->vm, NULL);
+	remake(m, &both);
+	EQUAL(stream_restore(&s, s.n, m->vm, NULL), 0);
+	stream_free(&s);
+}
+
 int main(void)
 {
 	static const struct api_case cases[] = {
@@ -644,6 +673,7 @@ int main(void)
 		{ "a guest with the header", with_header },
 		{ "discovery", discovery },
 		{ "bad requests", bad_requests },
+		{ "states", states },
 	};
 
 	return api_main(cases, sizeof(cases) / sizeof(cases[0]));

@@ -646,17 +646,66 @@ static void remake(struct machine *m, const struct vmapi_hypercall_config *c)
 	EQUAL(api_map(m, 0, API_RAM, 0), 0);
 }
 
-/* The leaf of these calls is not KVM's, though it is where KVM's may be. */
+/* A state that was made with one config goes into VMs with the same alone. */
 static void states(struct machine *m)
 {
+	static const struct vmapi_hypercall_config port = {
+		.size = sizeof(port), .ways = VMAPI_CALL_PORT,
+		.port = CALL_PORT };
 	static const struct vmapi_hypercall_config both = {
-		.size = sizeof(both), .port = CALL_PORT, .page = CALL_PAGE };
+		.size = sizeof(both),
+		.ways = VMAPI_CALL_PORT | VMAPI_CALL_PAGE,
+		.port = CALL_PORT, .page = CALL_PAGE };
+	static const struct vmapi_hypercall_config other = {
+		.size = sizeof(other), .ways = VMAPI_CALL_PORT,
+		.port = CALL_PORT + 4 };
+	static const struct vmapi_hypercall_config elsewhere = {
+		.size = sizeof(elsewhere),
+		.ways = VMAPI_CALL_PORT | VMAPI_CALL_PAGE,
+		.port = CALL_PORT, .page = CALL_PAGE + API_PAGE };
+	static const struct vmapi_hypercall_config user = {
+		.size = sizeof(user), .flags = VMAPI_HYPERCALL_USER,
+		.ways = VMAPI_CALL_PORT, .port = CALL_PORT };
+	static const struct {
+		const struct vmapi_hypercall_config *from, *to;
+		int err;
+		const char *word;
+	} rows[] = {
+		{ &port, &port, 0, NULL },
+		{ &both, &both, 0, NULL },
+		{ NULL, NULL, 0, NULL },
+		{ &port, &both, 0, NULL },
+		{ &both, &port, -ENODEV, "ways" },
+		{ &port, &other, -ENODEV, "port" },
+		{ &both, &elsewhere, -ENODEV, "page" },
+		{ &port, &user, -ENODEV, "flags" },
+		{ &user, &port, -ENODEV, "flags" },
+		{ &port, NULL, -ENODEV, "the VM has no calls" },
+		{ NULL, &port, -ENODEV, "the stream has no calls" },
+	};
 	struct stream s;
+	size_t i;
 
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		remake(m, rows[i].from);
+		stream_save(&s, m->vm, NULL);
+		CHECK(!stream_section(&s, 13) == !rows[i].from);
+		remake(m, rows[i].to);
+		EQUAL(stream_restore(&s, s.n, m->vm, NULL), rows[i].err);
+		CHECK(!rows[i].word || strstr(vmapi_error_last()->message,
+			rows[i].word));
+		stream_free(&s);
+	}
+	/* What the section says, byte by byte. */
 	remake(m, &both);
 	stream_save(&s, m->vm, NULL);
-	remake(m, &both);
-	EQUAL(stream_restore(&s, s.n, m->vm, NULL), 0);
+	EQUAL(stream_get(stream_section(&s, 13) + SECTION_HEAD, 4), 0);
+	EQUAL(stream_get(stream_section(&s, 13) + SECTION_HEAD + 4, 4),
+		VMAPI_CALL_PORT | VMAPI_CALL_PAGE);
+	EQUAL(stream_get(stream_section(&s, 13) + SECTION_HEAD + 8, 8),
+		CALL_PORT);
+	EQUAL(stream_get(stream_section(&s, 13) + SECTION_HEAD + 16, 8),
+		CALL_PAGE);
 	stream_free(&s);
 }
 

@@ -136,6 +136,8 @@ static int create_vm(struct machine *m)
 		return complain("cannot create the VM");
 	if (vmapi_vm_as(m->vm, &m->as) != 0)
 		return complain("address space");
+	if (hypercalls_create(m) != 0)
+		return STATUS_MACHINE;
 	return smram_create(m);
 }
 

@@ -126,6 +126,11 @@ int chips_create(struct machine *machine);
 void chips_destroy(struct machine *machine);
 int chips_firmware_files(struct machine *machine);
 
+/* hypercalls.c: before the processors; an answer is 0 or -errno. */
+int hypercalls_create(struct machine *machine);
+int hypercalls_answer(struct machine *machine,
+	const struct vmapi_exit_hypercall *call, uint64_t *result);
+
 /* shadow.c */
 int shadow_create(struct machine *machine);
 int shadow_map(struct machine *machine, struct vmapi_map *map,

@@ -16,6 +16,7 @@
  *	virtio.c	one of them, and ring.c its queues; disk.c, net.c: two
  *			kinds; tap.c, user.c: where the network's cable leads
  *	chips.c		the library's chips, and what firmware is told
+ *	hypercalls.c	KVM's calls, where nobody else answers them
  *	load.c		which kind of kernel; linux.c, multiboot.c, pvh.c,
  *			elf.c; memory.c and image.c keep them within bounds
  *	firmware.c	what a kernel expects firmware to have done

@@ -155,15 +155,17 @@ static int serve_shutdown(struct cpu *cpu, struct vmapi_exit *exit)
 	return 0;
 }
 
-/* Nobody asked for hypercalls: the guest is told that there are none. */
 static int serve_hypercall(struct cpu *cpu, struct vmapi_exit *exit)
 {
-	const uint64_t no_such_call = (uint64_t)-1000; /* KVM_ENOSYS */
+	uint64_t result;
+	int err;
 
 	if (!(exit->flags & VMAPI_EXIT_ANSWER))
 		return 0;
-	return vmapi_vcpu_complete(cpu->vcpu, &no_such_call,
-		sizeof(no_such_call));
+	err = hypercalls_answer(cpu->machine, &exit->u.hypercall, &result);
+	if (err == 0)
+		err = vmapi_vcpu_complete(cpu->vcpu, &result, sizeof(result));
+	return err;
 }
 
 static int serve_limit(struct cpu *cpu, struct vmapi_exit *exit)

@@ -30,13 +30,25 @@ static const struct {
 	{ 0x80000008, 0, VMAPI_CPUID_EBX, 0 },
 };
 
-#define WIDTHS 0x80000008u /* EAX 7:0: bits of a physical address */
+#define MONITOR 0x40000000u
+#define WIDTHS	0x80000008u /* EAX 7:0: bits of a physical address */
+
+/* "KVMKVMKVM": another monitor's next leaf means what that one says. */
+static bool is_kvm(const struct vmapi_cpuid *list)
+{
+	const struct vmapi_x86_cpuid *e = vmi_cpuid_at(list, MONITOR, 0);
+
+	return e && e->ebx == 0x4b4d564b && e->ecx == 0x564b4d56 &&
+		e->edx == 0x4d;
+}
 
 static uint32_t word(const struct vmapi_cpuid *list, size_t i)
 {
 	const struct vmapi_x86_cpuid *e =
 		vmi_cpuid_at(list, words[i].leaf, words[i].subleaf);
 
+	if (words[i].leaf == MONITOR + 1 && !is_kvm(list))
+		return 0;
 	return e ? vmi_cpuid_value(e, words[i].reg) : 0;
 }
 

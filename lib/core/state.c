@@ -27,6 +27,7 @@
 
 static const struct vmi_part *const parts[] = {
 	&vmi_part_machine,
+	&vmi_part_calls,
 	&vmi_part_map,
 	&vmi_part_clock,
 	&vmi_part_cpuid,

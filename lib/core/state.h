@@ -80,6 +80,7 @@ struct vmi_part {
 
 /* In the order in which they are applied. */
 extern const struct vmi_part vmi_part_machine;
+extern const struct vmi_part vmi_part_calls;
 extern const struct vmi_part vmi_part_map;
 extern const struct vmi_part vmi_part_clock;
 extern const struct vmi_part vmi_part_cpuid;

@@ -222,6 +222,7 @@ const char *vmi_section_name(uint32_t type)
 		[VMI_SECTION_APP] = "application",
 		[VMI_SECTION_PAGES] = "pages",
 		[VMI_SECTION_SERVERS] = "servers",
+		[VMI_SECTION_CALLS] = "calls",
 	};
 
 	return type < vmi_array_len(names) ? names[type] : "unknown";

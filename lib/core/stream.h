@@ -23,6 +23,7 @@ enum vmi_section_type {
 	VMI_SECTION_APP = 10,	 /* the application's; index: its place */
 	VMI_SECTION_PAGES = 11,	 /* of RAM; index: the object's number */
 	VMI_SECTION_SERVERS = 12, /* vcpus of a device; index: its place */
+	VMI_SECTION_CALLS = 13,	 /* what vmapi_hypercall_enable() gave */
 	VMI_SECTION_TYPES	 /* those from here on nobody knows */
 };
 

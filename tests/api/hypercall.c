@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of the guest: the same whichever way they come. */
-#include "tests/api/api.h"
+#include "tests/api/stream.h"
 
 #include <vmapi/guest/hypercall.h>
 
@@ -631,6 +631,84 @@ static void bad_requests(struct machine *m)
 	EQUAL(vmapi_hypercall_describe(NULL, &c), -EINVAL);
 }
 
+/* -- States ------------------------------------------------------------- */
+
+static void remake(struct machine *m, const struct vmapi_hypercall_config *c)
+{
+	vmapi_vcpu_destroy(m->vcpu);
+	vmapi_as_destroy(m->as);
+	vmapi_vm_destroy(m->vm);
+	EQUAL(vmapi_vm_create(m->ctx, NULL, &m->vm), 0);
+	EQUAL(vmapi_vm_as(m->vm, &m->as), 0);
+	if (c)
+		EQUAL(vmapi_hypercall_enable(m->vm, c), 0);
+	EQUAL(vmapi_vcpu_create(m->vm, NULL, &m->vcpu), 0);
+	EQUAL(api_map(m, 0, API_RAM, 0), 0);
+}
+
+/* A state that was made with one config goes into VMs with the same alone. */
+static void states(struct machine *m)
+{
+	static const struct vmapi_hypercall_config port = {
+		.size = sizeof(port), .ways = VMAPI_CALL_PORT,
+		.port = CALL_PORT };
+	static const struct vmapi_hypercall_config both = {
+		.size = sizeof(both),
+		.ways = VMAPI_CALL_PORT | VMAPI_CALL_PAGE,
+		.port = CALL_PORT, .page = CALL_PAGE };
+	static const struct vmapi_hypercall_config other = {
+		.size = sizeof(other), .ways = VMAPI_CALL_PORT,
+		.port = CALL_PORT + 4 };
+	static const struct vmapi_hypercall_config elsewhere = {
+		.size = sizeof(elsewhere),
+		.ways = VMAPI_CALL_PORT | VMAPI_CALL_PAGE,
+		.port = CALL_PORT, .page = CALL_PAGE + API_PAGE };
+	static const struct vmapi_hypercall_config user = {
+		.size = sizeof(user), .flags = VMAPI_HYPERCALL_USER,
+		.ways = VMAPI_CALL_PORT, .port = CALL_PORT };
+	static const struct {
+		const struct vmapi_hypercall_config *from, *to;
+		int err;
+		const char *word;
+	} rows[] = {
+		{ &port, &port, 0, NULL },
+		{ &both, &both, 0, NULL },
+		{ NULL, NULL, 0, NULL },
+		{ &port, &both, 0, NULL },
+		{ &both, &port, -ENODEV, "ways" },
+		{ &port, &other, -ENODEV, "port" },
+		{ &both, &elsewhere, -ENODEV, "page" },
+		{ &port, &user, -ENODEV, "flags" },
+		{ &user, &port, -ENODEV, "flags" },
+		{ &port, NULL, -ENODEV, "the VM has no calls" },
+		{ NULL, &port, -ENODEV, "the stream has no calls" },
+	};
+	struct stream s;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		remake(m, rows[i].from);
+		stream_save(&s, m->vm, NULL);
+		CHECK(!stream_section(&s, 13) == !rows[i].from);
+		remake(m, rows[i].to);
+		EQUAL(stream_restore(&s, s.n, m->vm, NULL), rows[i].err);
+		CHECK(!rows[i].word || strstr(vmapi_error_last()->message,
+			rows[i].word));
+		stream_free(&s);
+	}
+	/* What the section says, byte by byte. */
+	remake(m, &both);
+	stream_save(&s, m->vm, NULL);
+	EQUAL(stream_get(stream_section(&s, 13) + SECTION_HEAD, 4), 0);
+	EQUAL(stream_get(stream_section(&s, 13) + SECTION_HEAD + 4, 4),
+		VMAPI_CALL_PORT | VMAPI_CALL_PAGE);
+	EQUAL(stream_get(stream_section(&s, 13) + SECTION_HEAD + 8, 8),
+		CALL_PORT);
+	EQUAL(stream_get(stream_section(&s, 13) + SECTION_HEAD + 16, 8),
+		CALL_PAGE);
+	stream_free(&s);
+}
+
 int main(void)
 {
 	static const struct api_case cases[] = {
@@ -644,6 +722,7 @@ int main(void)
 		{ "a guest with the header", with_header },
 		{ "discovery", discovery },
 		{ "bad requests", bad_requests },
+		{ "states", states },
 	};
 
 	return api_main(cases, sizeof(cases) / sizeof(cases[0]));

@@ -22,6 +22,13 @@ images()
 		>>"$scratch/print"
 	printf '\204\300\171\373\102\260\015\356\260\014\356\303' \
 		>>"$scratch/print"
+	# Count to 1000; an unknown call by VMCALL; VAPIC_POLL_IRQ by VMMCALL;
+	# leave with the sum of AL, 0x18 of -1000 and 0.
+	printf '\146\271\350\003\000\000\146\111\165\374\146\270\077' \
+		>"$scratch/calls"
+	printf '\000\000\000\017\001\301\210\303\146\270\001\000\000' \
+		>>"$scratch/calls"
+	printf '\000\017\001\331\000\330\346\364' >>"$scratch/calls"
 	# lidt 0x7e00, where there are zeros; protected mode; ud2
 	printf '\017\001\036\000\176\017\040\300\014\001\017\042\300' \
 		>"$scratch/triple"
@@ -176,6 +183,14 @@ prints()
 	return 1
 }
 
+# By a machine that was restored before it called.
+calls_later()
+{
+	ends 12 '' --kernel "$scratch/calls" --max-instructions 500 \
+		--save "$scratch/state" "$@" &&
+		ends 49 'hypercall  *1$' --restore "$scratch/state" --stats "$@"
+}
+
 # SeaBIOS reaches its end, and Ctrl-A x ends it.
 firmware()
 {
@@ -204,7 +219,7 @@ firmware()
 
 images
 tests/boot/backends >"$scratch/backends" || exit 1
-while read -r backend _; do
+while read -r backend state; do
 	case_run "$backend: the status that the guest chose" \
 		ends 43 '' --kernel "$scratch/exit21"
 	case_run "$backend: a triple fault is dumped" \
@@ -229,6 +244,12 @@ while read -r backend _; do
 	case_run "$backend: --stats" shows_stats
 	case_run "$backend: POST codes" posts
 	case_run "$backend: a printer" prints
+	if [ "$backend" = kvm ] && [ "$state" = impaired ]; then
+		case_skip "kvm: hypercalls" "this KVM is impaired"
+	else
+		case_run "$backend: hypercalls" \
+			ends 49 '' --kernel "$scratch/calls"
+	fi
 	if [ "$backend" = kvm ]; then
 		case_run "kvm: --max-instructions is refused" \
 			ends 2 'cannot count' --kernel "$scratch/spin" \
@@ -238,6 +259,11 @@ while read -r backend _; do
 		case_run "$backend: exactly so many" counts 1234567
 		case_run "$backend: also with four processors" \
 			counts 1234567 --cpus 4
+		case_run "$backend: hypercalls of a portable model" \
+			ends 49 '' --kernel "$scratch/calls" --cpu common
+		case_run "$backend: hypercalls after --restore" calls_later
+		case_run "$backend: and under --deterministic" calls_later \
+			--deterministic
 	fi
 	if [ -f "$bios" ]; then
 		case_run "$backend: SeaBIOS finds no device" firmware

@@ -25,6 +25,8 @@ longmode.elf	1	-
 paging.elf	1	paging
 smm.elf		1	smm
 smp.elf		1	-	--cpus 2
+hypercall.elf	1	calls	--cpus 2
+hypercall.elf	1	soft	--cpus 2 --deterministic
 rings.elf	1	soft
 tasks.elf	1	soft
 vm86.elf	1	soft

@@ -141,9 +141,11 @@ is_killed()
 	is_sound
 }
 
-# It waits for one that is stopped, and goes on with it.
+# It waits for one that is stopped, and goes on with it: not the last one that
+# was killed, which may still be there.
 is_stopped()
 {
+	gets_past "$(acked)" 300 || return 1
 	pid=$(device)
 	# shellcheck disable=SC2086
 	kill -STOP $pid || return 1

@@ -7,7 +7,6 @@
  * state are proved by what the guest gets.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,9 @@
 #include <vmapi/vmapi.h>
 
 #include "tests/kvm/check.h"
+#include "tests/kvm/guest.h"
 
 #define RAM	  0x80000000ull
-#define RAM_BYTES 0x100000u
 #define WAIT	  (RAM + 0x1000)
 #define HANDLER	  (RAM + 0x2000)
 #define OUTSIDE	  0x10000000u
@@ -67,33 +66,12 @@ static struct vmapi *ctx;
 
 /* -- The machine --------------------------------------------------------- */
 
-static void put(struct machine *m, uint64_t gpa, const uint32_t *words,
-	size_t n)
-{
-	uint8_t bytes[64];
-	size_t i;
-
-	for (i = 0; i < 4 * n; i++)
-		bytes[i] = (uint8_t)(words[i / 4] >> 8 * (i % 4));
-	OK(vmapi_as_write(m->as, gpa, bytes, 4 * n));
-}
-
 static bool give_ram(struct machine *m)
 {
-	struct vmapi_ram_config ram = { .size = sizeof(ram),
-		.bytes = RAM_BYTES, .name = "low" };
-	struct vmapi_map_entry e = { .size = sizeof(e), .gpa = RAM,
-		.bytes = RAM_BYTES };
-	struct vmapi_map *map;
-	bool good = OK(vmapi_vm_as(m->vm, &m->as)) &&
-		OK(vmapi_ram_create(ctx, &ram, &e.ram)) &&
-		OK(vmapi_map_begin(m->vm, &map)) &&
-		OK(vmapi_map_add(map, m->as, &e)) &&
-		OK(vmapi_map_commit(map));
+	bool good = guest_ram(ctx, m->vm, RAM, &m->as);
 
-	vmapi_ram_destroy(e.ram);
-	put(m, WAIT, waiting, 2);
-	put(m, HANDLER, handler, 3);
+	guest_code(m->as, WAIT, waiting, 2);
+	guest_code(m->as, HANDLER, handler, 3);
 	return good;
 }
 
@@ -273,31 +251,12 @@ static void enable(struct machine *m)
 
 /* -- What the guest gets -------------------------------------------------------- */
 
-static struct vmapi_vcpu *running;
-
-/* A guest that waits in vain is kicked. */
-static void on_alarm(int signal)
-{
-	(void)signal;
-	vmapi_vcpu_kick(running);
-}
-
-static void run(struct machine *m, unsigned vcpu, struct vmapi_exit *exit,
-	unsigned seconds)
-{
-	exit->size = sizeof(*exit);
-	running = m->vcpu[vcpu];
-	alarm(seconds);
-	OK(vmapi_vcpu_run(running, exit));
-	alarm(0);
-}
-
 static void gets(struct machine *m, unsigned vcpu, uint32_t id)
 {
 	struct vmapi_exit exit;
 	uint32_t is;
 
-	run(m, vcpu, &exit, 10);
+	guest_run(m->vcpu[vcpu], &exit, 10);
 	is = exit.u.mmio.data[0] | (uint32_t)exit.u.mmio.data[1] << 8 |
 		(uint32_t)exit.u.mmio.data[2] << 16 |
 		(uint32_t)exit.u.mmio.data[3] << 24;
@@ -311,7 +270,7 @@ static void gets_none(struct machine *m, unsigned vcpu)
 {
 	struct vmapi_exit exit;
 
-	run(m, vcpu, &exit, 1);
+	guest_run(m->vcpu[vcpu], &exit, 1);
 	CHECK(exit.reason == VMAPI_EXIT_KICK);
 }
 
@@ -429,7 +388,6 @@ int main(void)
 	int missing;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGALRM, on_alarm);
 	if (vmapi_open("kvm", 0, &ctx) || !OK(vmapi_vm_create(ctx, NULL, &vm))) {
 		printf("%s\n", vmapi_error_last()->message);
 		return 77;

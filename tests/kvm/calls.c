@@ -5,7 +5,6 @@
  * kernel's to say: all have the call page; HVC comes to the application from
  * Linux 6.4 on.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,8 +13,8 @@
 #include <vmapi/vmapi.h>
 
 #include "tests/kvm/check.h"
+#include "tests/kvm/guest.h"
 
-#define RAM_BYTES  0x100000u
 #define ENTRY	   0x10000u
 #define DESCRIPTOR 0x80000u
 #define STACK	   0xf0000u
@@ -44,27 +43,6 @@ static struct vmapi_as *as;
 static struct vmapi_vcpu *vcpu;
 static uint32_t ways;
 
-static void on_alarm(int signal)
-{
-	(void)signal;
-	vmapi_vcpu_kick(vcpu);
-}
-
-static bool give_ram(void)
-{
-	struct vmapi_ram_config ram = { .size = sizeof(ram),
-		.bytes = RAM_BYTES };
-	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = RAM_BYTES };
-	struct vmapi_map *map;
-	bool good = OK(vmapi_vm_as(vm, &as)) &&
-		OK(vmapi_ram_create(ctx, &ram, &e.ram)) &&
-		OK(vmapi_map_begin(vm, &map)) &&
-		OK(vmapi_map_add(map, as, &e)) && OK(vmapi_map_commit(map));
-
-	vmapi_ram_destroy(e.ram);
-	return good;
-}
-
 static bool load(void)
 {
 	static uint8_t image[0x8000];
@@ -90,7 +68,7 @@ static bool make(void)
 	struct vmapi_reg_info info = { .size = sizeof(info) };
 	size_t i;
 
-	if (!OK(vmapi_vm_create(ctx, NULL, &vm)) || !give_ram() ||
+	if (!OK(vmapi_vm_create(ctx, NULL, &vm)) || !guest_ram(ctx, vm, 0, &as) ||
 		!OK(vmapi_hypercall_enable(vm, &config)) || !load() ||
 		!OK(vmapi_vcpu_create(vm, NULL, &vcpu)))
 		return false;
@@ -116,10 +94,7 @@ static void start(void)
 /* The next call of the guest's; false: it is something else. */
 static bool next_call(struct vmapi_exit *exit, uint64_t number)
 {
-	exit->size = sizeof(*exit);
-	alarm(20);
-	OK(vmapi_vcpu_run(vcpu, exit));
-	alarm(0);
+	guest_run(vcpu, exit, 20);
 	if (CHECK(exit->reason == VMAPI_EXIT_HYPERCALL) &&
 		CHECK(exit->u.hypercall.number == number))
 		return true;
@@ -168,7 +143,6 @@ static void all_ways(void)
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGALRM, on_alarm);
 	if (vmapi_open("kvm", 0, &ctx)) {
 		printf("%s\n", vmapi_error_last()->message);
 		return 77;

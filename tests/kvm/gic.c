@@ -7,7 +7,6 @@
  * gets.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +15,9 @@
 #include <vmapi/vmapi.h>
 
 #include "tests/kvm/check.h"
+#include "tests/kvm/guest.h"
 
 #define RAM	    0x40000000ull
-#define RAM_BYTES   0x100000u
 #define CODE	    (RAM + 0x1000)
 #define VECTORS	    (RAM + 0x2000)
 #define IRQ_VECTOR  (VECTORS + 0x280) /* Arm ARM D1.3.1.1: EL1h, IRQ */
@@ -65,22 +64,11 @@ static bool v3;
 
 /* -- The machine --------------------------------------------------------- */
 
-static void put(struct machine *m, uint64_t gpa, const uint32_t *words,
-	size_t n)
-{
-	uint8_t bytes[64];
-	size_t i;
-
-	for (i = 0; i < 4 * n; i++)
-		bytes[i] = (uint8_t)(words[i / 4] >> 8 * (i % 4));
-	OK(vmapi_as_write(m->as, gpa, bytes, 4 * n));
-}
-
 static void put64(struct machine *m, uint64_t gpa, uint64_t value)
 {
 	const uint32_t words[] = { (uint32_t)value, (uint32_t)(value >> 32) };
 
-	put(m, gpa, words, 2);
+	guest_code(m->as, gpa, words, 2);
 }
 
 static bool set(struct vmapi_device *device, uint32_t group, uint64_t number,
@@ -131,23 +119,6 @@ static bool create(struct machine *m, unsigned type, struct vmapi_device **d)
 	return OK(vmapi_device_create(m->vm, &config, d));
 }
 
-static bool give_ram(struct machine *m)
-{
-	struct vmapi_ram_config ram = { .size = sizeof(ram),
-		.bytes = RAM_BYTES };
-	struct vmapi_map_entry e = { .size = sizeof(e), .gpa = RAM,
-		.bytes = RAM_BYTES };
-	struct vmapi_map *map;
-	bool good = OK(vmapi_vm_as(m->vm, &m->as)) &&
-		OK(vmapi_ram_create(ctx, &ram, &e.ram)) &&
-		OK(vmapi_map_begin(m->vm, &map)) &&
-		OK(vmapi_map_add(map, m->as, &e)) &&
-		OK(vmapi_map_commit(map));
-
-	vmapi_ram_destroy(e.ram);
-	return good;
-}
-
 static bool make_gic(struct machine *m)
 {
 	if (!create(m, v3 ? VMAPI_DEVICE_VGIC_V3 : VMAPI_DEVICE_VGIC_V2,
@@ -166,7 +137,8 @@ static bool make_gic(struct machine *m)
 static bool machine(struct machine *m)
 {
 	memset(m, 0, sizeof(*m));
-	return OK(vmapi_vm_create(ctx, NULL, &m->vm)) && give_ram(m) &&
+	return OK(vmapi_vm_create(ctx, NULL, &m->vm)) &&
+		guest_ram(ctx, m->vm, RAM, &m->as) &&
 		OK(vmapi_vcpu_create(m->vm, NULL, &m->vcpu)) && make_gic(m);
 }
 
@@ -191,8 +163,8 @@ static void start(struct machine *m)
 		{ .tag = VMAPI_ARM64_X(4), .value = CPU_V2 },
 	};
 
-	put(m, CODE, waiting, 2);
-	put(m, IRQ_VECTOR, v3 ? handler_v3 : handler_v2, 4);
+	guest_code(m->as, CODE, waiting, 2);
+	guest_code(m->as, IRQ_VECTOR, v3 ? handler_v3 : handler_v2, 4);
 	OK(vmapi_regs_set(m->vcpu, regs, 5, NULL, 0));
 }
 
@@ -253,24 +225,12 @@ static struct vmapi_irq *line(struct machine *m, bool of_vcpu, unsigned pin)
 	return irq;
 }
 
-static struct vmapi_vcpu *waiting_vcpu;
-
-/* A guest that waits in vain is kicked. */
-static void on_alarm(int signal)
-{
-	(void)signal;
-	vmapi_vcpu_kick(waiting_vcpu);
-}
-
 static void gets(struct machine *m, unsigned number)
 {
-	struct vmapi_exit exit = { .size = sizeof(exit) };
+	struct vmapi_exit exit;
 	uint32_t is;
 
-	waiting_vcpu = m->vcpu;
-	alarm(10);
-	OK(vmapi_vcpu_run(m->vcpu, &exit));
-	alarm(0);
+	guest_run(m->vcpu, &exit, 10);
 	is = exit.u.mmio.data[0] | (uint32_t)exit.u.mmio.data[1] << 8;
 	if (!CHECK(exit.reason == VMAPI_EXIT_MMIO && exit.u.mmio.is_write &&
 		    exit.u.mmio.gpa == OUTSIDE && is == number))
@@ -432,16 +392,16 @@ static void moved(struct machine *m)
 
 static void its_moved(struct machine *m)
 {
-	uint8_t *memory = malloc(RAM_BYTES);
+	uint8_t *memory = malloc(GUEST_RAM_BYTES);
 	size_t gic_bytes, its_bytes;
 	struct machine to;
 	void *gic, *its;
 
 	its = save(m->its, &its_bytes); /* writes its tables into RAM */
 	gic = save(m->gic, &gic_bytes);
-	OK(vmapi_as_read(m->as, RAM, memory, RAM_BYTES));
+	OK(vmapi_as_read(m->as, RAM, memory, GUEST_RAM_BYTES));
 	if (machine(&to)) {
-		OK(vmapi_as_write(to.as, RAM, memory, RAM_BYTES));
+		OK(vmapi_as_write(to.as, RAM, memory, GUEST_RAM_BYTES));
 		start(&to);
 		copy_registers(&to, m);
 		OK(vmapi_device_set(to.gic, VMAPI_DEVICE_STATE_ALL, gic,
@@ -487,7 +447,6 @@ int main(void)
 	struct vmapi_vm *vm;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGALRM, on_alarm);
 	if (vmapi_open("kvm", 0, &ctx) || !OK(vmapi_vm_create(ctx, NULL, &vm))) {
 		printf("%s\n", vmapi_error_last()->message);
 		return 77;

@@ -6,7 +6,6 @@
  * cannot do must be refused, so that each run proves something.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,8 @@
 #include <vmapi/vmapi.h>
 
 #include "tests/kvm/check.h"
+#include "tests/kvm/guest.h"
 
-#define RAM_BYTES 0x100000u
 #define CODE	  0x1000u
 #define DATA	  0x8000u
 #define OUTSIDE	  0x10000000u
@@ -114,21 +113,6 @@ static int debug(uint32_t flags, const struct vmapi_debug_point *points,
 	return vmapi_vcpu_debug(vcpu, &d);
 }
 
-/* A guest that runs on for ever is kicked. */
-static void on_alarm(int signal)
-{
-	(void)signal;
-	vmapi_vcpu_kick(vcpu);
-}
-
-static void run(struct vmapi_exit *exit)
-{
-	exit->size = sizeof(*exit);
-	alarm(10);
-	OK(vmapi_vcpu_run(vcpu, exit));
-	alarm(0);
-}
-
 /*
  * QEMU before 8.1 gives a breakpoint instruction of ppc64 to the guest as an
  * illegal one: a nested one's does not leave it ("Fix nested-hv HEAI
@@ -165,7 +149,7 @@ static void stops(uint32_t why, uint32_t points, unsigned word)
 {
 	struct vmapi_exit exit;
 
-	run(&exit);
+	guest_run(vcpu, &exit, 10);
 	stopped(&exit, why, points, word);
 }
 
@@ -173,7 +157,7 @@ static void ends(void)
 {
 	struct vmapi_exit exit;
 
-	run(&exit);
+	guest_run(vcpu, &exit, 10);
 	if (!CHECK(exit.reason == program->end))
 		printf("exit %s, why %x at %llx\n",
 			vmapi_exit_name(exit.reason), exit.u.debug.why,
@@ -218,7 +202,7 @@ static void software(void)
 		breakpoint = (uint32_t)get(tag);
 	put_word(CODE + 4 * STORE, breakpoint);
 	put_word(ILLEGAL, ENDLESS);
-	run(&exit);
+	guest_run(vcpu, &exit, 10);
 	if (went_to_guest(&exit)) {
 		printf("%s: the emulator keeps the breakpoint instruction\n",
 			program->name);
@@ -307,22 +291,13 @@ static void refused(void)
 
 static bool machine(void)
 {
-	struct vmapi_ram_config ram = { .size = sizeof(ram),
-		.bytes = RAM_BYTES };
-	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = RAM_BYTES };
 	struct vmapi_reg_info info = { .size = sizeof(info) };
-	struct vmapi_map *map;
 	size_t i;
 
 	if (!OK(vmapi_vm_create(ctx, NULL, &vm)) ||
-		!OK(vmapi_vm_as(vm, &as)) ||
-		!OK(vmapi_ram_create(ctx, &ram, &e.ram)) ||
-		!OK(vmapi_map_begin(vm, &map)) ||
-		!OK(vmapi_map_add(map, as, &e)) ||
-		!OK(vmapi_map_commit(map)) ||
+		!guest_ram(ctx, vm, 0, &as) ||
 		!OK(vmapi_vcpu_create(vm, NULL, &vcpu)))
 		return false;
-	vmapi_ram_destroy(e.ram);
 	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
 		if (!vmapi_reg_info(vcpu, programs[i].pc, &info))
 			program = &programs[i];
@@ -332,7 +307,6 @@ static bool machine(void)
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGALRM, on_alarm);
 	if (vmapi_open("kvm", 0, &ctx)) {
 		printf("%s\n", vmapi_error_last()->message);
 		return 77;

@@ -17,7 +17,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +27,8 @@
 #include <vmapi/vmapi.h>
 
 #include "tests/kvm/check.h"
+#include "tests/kvm/guest.h"
 
-#define RAM_BYTES 0x100000u
 #define EXTERNAL  0x500u /* Power ISA 3.0 III 6.5 */
 #define CLOCK	  0x900u
 #define CALL	  0x1000u
@@ -86,34 +85,14 @@ static bool on_xive;
 
 /* -- The machine --------------------------------------------------------- */
 
-static void put(struct machine *m, uint64_t gpa, const uint32_t *words,
-	size_t n)
-{
-	uint8_t bytes[64];
-	size_t i;
-
-	for (i = 0; i < 4 * n; i++)
-		bytes[i] = (uint8_t)(words[i / 4] >> (24 - 8 * (i % 4)));
-	OK(vmapi_as_write(m->as, gpa, bytes, 4 * n));
-}
-
 static bool give_ram(struct machine *m)
 {
-	struct vmapi_ram_config ram = { .size = sizeof(ram),
-		.bytes = RAM_BYTES, .name = "low" };
-	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = RAM_BYTES };
-	struct vmapi_map *map;
-	bool good = OK(vmapi_vm_as(m->vm, &m->as)) &&
-		OK(vmapi_ram_create(ctx, &ram, &e.ram)) &&
-		OK(vmapi_map_begin(m->vm, &map)) &&
-		OK(vmapi_map_add(map, m->as, &e)) &&
-		OK(vmapi_map_commit(map));
+	bool good = guest_ram(ctx, m->vm, 0, &m->as);
 
-	vmapi_ram_destroy(e.ram);
-	put(m, CALL, call, 4);
-	put(m, WAIT, waiting, 1);
-	put(m, EXTERNAL, handler, 13);
-	put(m, CLOCK, ticking, 3);
+	guest_code_big(m->as, CALL, call, 4);
+	guest_code_big(m->as, WAIT, waiting, 1);
+	guest_code_big(m->as, EXTERNAL, handler, 13);
+	guest_code_big(m->as, CLOCK, ticking, 3);
 	return good;
 }
 
@@ -197,25 +176,6 @@ static struct vmapi_irq *line(struct machine *m, uint32_t number)
 
 /* -- Running -------------------------------------------------------------- */
 
-static struct vmapi_vcpu *running;
-
-/* A guest that waits in vain is kicked. */
-static void on_alarm(int signal)
-{
-	(void)signal;
-	vmapi_vcpu_kick(running);
-}
-
-static void run(struct machine *m, unsigned vcpu, struct vmapi_exit *exit,
-	unsigned seconds)
-{
-	exit->size = sizeof(*exit);
-	running = m->vcpu[vcpu];
-	alarm(seconds);
-	OK(vmapi_vcpu_run(running, exit));
-	alarm(0);
-}
-
 /* The report is answered, and its arguments left as they were. */
 static void answer(struct machine *m, unsigned vcpu, struct vmapi_exit *exit)
 {
@@ -245,7 +205,7 @@ static int64_t hcall(struct machine *m, unsigned vcpu, uint64_t number,
 	struct vmapi_exit exit;
 
 	OK(vmapi_regs_set(m->vcpu[vcpu], regs, 5, NULL, 0));
-	run(m, vcpu, &exit, 10);
+	guest_run(m->vcpu[vcpu], &exit, 10);
 	if (!CHECK(is_report(&exit))) {
 		printf("exit %s\n", vmapi_exit_name(exit.reason));
 		return -1;
@@ -282,7 +242,7 @@ static bool gets(struct machine *m, unsigned vcpu, uint32_t number)
 	struct vmapi_exit exit;
 	uint64_t xirr;
 
-	run(m, vcpu, &exit, 10);
+	guest_run(m->vcpu[vcpu], &exit, 10);
 	xirr = exit.u.hypercall.args[0];
 	if (!CHECK(is_report(&exit) && (xirr & 0xffffff) == number)) {
 		printf("exit %s, interrupt 0x%llx, not 0x%x\n",
@@ -299,7 +259,7 @@ static void gets_none(struct machine *m, unsigned vcpu)
 {
 	struct vmapi_exit exit;
 
-	run(m, vcpu, &exit, 1);
+	guest_run(m->vcpu[vcpu], &exit, 1);
 	if (!CHECK(exit.reason == VMAPI_EXIT_KICK))
 		printf("exit %s, interrupt 0x%llx\n",
 			vmapi_exit_name(exit.reason),
@@ -317,7 +277,7 @@ static void calms_down(struct machine *m, unsigned vcpu, uint32_t number)
 	unsigned i;
 
 	for (i = 0; i < 4; i++) {
-		run(m, vcpu, &exit, 1);
+		guest_run(m->vcpu[vcpu], &exit, 1);
 		if (!is_report(&exit))
 			break;
 		is = exit.u.hypercall.args[0] & 0xffffff;
@@ -680,7 +640,7 @@ static bool xive_gets(struct machine *m)
 	struct vmapi_exit exit;
 	const uint64_t *args = exit.u.hypercall.args;
 
-	run(m, 0, &exit, 10);
+	guest_run(m->vcpu[0], &exit, 10);
 	if (!CHECK(is_report(&exit))) {
 		printf("exit %s\n", vmapi_exit_name(exit.reason));
 		return false;
@@ -702,9 +662,9 @@ static void xive_used(struct machine *m)
 	struct vmapi_irq *irq = line(m, XIVE_NEAR);
 	struct vmapi_reg reg = queue;
 
-	put(m, SETUP, xive_setup, 4);
-	put(m, TRIGGER, xive_trigger, 2);
-	put(m, EXTERNAL, xive_handler, 13);
+	guest_code_big(m->as, SETUP, xive_setup, 4);
+	guest_code_big(m->as, TRIGGER, xive_trigger, 2);
+	guest_code_big(m->as, EXTERNAL, xive_handler, 13);
 	OK(vmapi_regs_set(m->vcpu[0], &reg, 1, NULL, 0));
 	xive_start(m, SETUP);
 	gets_none(m, 0);
@@ -758,7 +718,6 @@ int main(void)
 	struct vmapi_vm *vm;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGALRM, on_alarm);
 	if (vmapi_open("kvm", 0, &ctx) || !OK(vmapi_vm_create(ctx, NULL, &vm))) {
 		printf("%s\n", vmapi_error_last()->message);
 		return 77;

@@ -84,4 +84,13 @@ void native_close(struct native_machine *m);
 int native_set(struct vmapi_vcpu *vcpu, uint64_t tag, uint64_t value);
 uint64_t native_get(struct vmapi_vcpu *vcpu, uint64_t tag);
 
+#define NATIVE_STOP 0x2000 /* where a breakpoint is met */
+
+/*
+ * Debugging where the kernel has the breakpoint instruction, and nothing else.
+ * What it was told last is in *told, which is `control` while that is on.
+ */
+void native_only_breakpoints(struct vmapi_vcpu *vcpu, const uint32_t *told,
+	uint32_t control, void (*fill)(struct kvm_run *run));
+
 #endif

@@ -108,34 +108,7 @@ static void vpa(struct vmapi_vcpu *vcpu)
 static void fill_breakpoint(struct kvm_run *run)
 {
 	run->exit_reason = KVM_EXIT_DEBUG;
-	run->debug.arch.address = 0x2000;
-}
-
-/* The breakpoint instruction, and nothing else. */
-static void debugging(struct vmapi_vcpu *vcpu)
-{
-	static const struct vmapi_debug_point point = { .address = 0x1000 };
-	struct vmapi_debug d = { .size = sizeof(d),
-		.flags = VMAPI_DEBUG_SOFTWARE };
-	struct vmapi_exit exit = { .size = sizeof(exit) };
-
-	OK(vmapi_vcpu_debug(vcpu, &d));
-	CHECK(last_debug.control == (KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP));
-	fake.script[0] = fill_breakpoint;
-	fake.n_script = 1;
-	fake.next = 0;
-	OK(vmapi_vcpu_run(vcpu, &exit));
-	CHECK(exit.reason == VMAPI_EXIT_DEBUG);
-	CHECK(exit.u.debug.why == VMAPI_STOP_SOFTWARE);
-	CHECK(exit.u.debug.address == 0x2000);
-	d.flags = VMAPI_DEBUG_STEP;
-	GIVES(vmapi_vcpu_debug(vcpu, &d), -ENOTSUP);
-	d.flags = 0;
-	d.n_points = 1;
-	d.points = &point;
-	GIVES(vmapi_vcpu_debug(vcpu, &d), -ENOSPC);
-	OK(vmapi_vcpu_debug(vcpu, NULL));
-	CHECK(last_debug.control == 0);
+	run->debug.arch.address = NATIVE_STOP;
 }
 
 /* One of each kind, and what the kernel is told of it. */
@@ -234,7 +207,8 @@ static void more(struct vmapi *ctx)
 	CHECK(last_irq == (uint32_t)-3);
 	OK(vmapi_vcpu_interrupt(m.vcpu, 0));
 	CHECK(last_irq == (uint32_t)-2);
-	debugging(m.vcpu);
+	native_only_breakpoints(m.vcpu, &last_debug.control,
+		KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP, fill_breakpoint);
 	native_close(&m);
 	connecting(ctx);
 }

@@ -102,34 +102,6 @@ static void fill_breakpoint(struct kvm_run *run)
 	run->exit_reason = KVM_EXIT_DEBUG;
 }
 
-/* The breakpoint instruction, and nothing else. */
-static void debugging(struct vmapi_vcpu *vcpu)
-{
-	static const struct vmapi_debug_point point = { .address = 0x1000 };
-	struct vmapi_debug d = { .size = sizeof(d),
-		.flags = VMAPI_DEBUG_SOFTWARE };
-	struct vmapi_exit exit = { .size = sizeof(exit) };
-
-	OK(vmapi_vcpu_debug(vcpu, &d));
-	CHECK(last_debug.control == (KVM_GUESTDBG_ENABLE));
-	OK(native_set(vcpu, VMAPI_RISCV_PC, 0x2000));
-	fake.script[0] = fill_breakpoint;
-	fake.n_script = 1;
-	fake.next = 0;
-	OK(vmapi_vcpu_run(vcpu, &exit));
-	CHECK(exit.reason == VMAPI_EXIT_DEBUG);
-	CHECK(exit.u.debug.why == VMAPI_STOP_SOFTWARE);
-	CHECK(exit.u.debug.address == 0x2000);
-	d.flags = VMAPI_DEBUG_STEP;
-	GIVES(vmapi_vcpu_debug(vcpu, &d), -ENOTSUP);
-	d.flags = 0;
-	d.n_points = 1;
-	d.points = &point;
-	GIVES(vmapi_vcpu_debug(vcpu, &d), -ENOSPC);
-	OK(vmapi_vcpu_debug(vcpu, NULL));
-	CHECK(last_debug.control == 0);
-}
-
 static void mode(struct vmapi_vcpu *vcpu, bool is_user)
 {
 	OK(native_set(vcpu, VMAPI_RISCV_MODE, !is_user));
@@ -186,7 +158,9 @@ static void more(struct vmapi *ctx)
 	CHECK(last_irq == (uint32_t)-1);
 	OK(vmapi_vcpu_interrupt(m.vcpu, 0));
 	CHECK(last_irq == (uint32_t)-2);
-	debugging(m.vcpu);
+	OK(native_set(m.vcpu, VMAPI_RISCV_PC, NATIVE_STOP));
+	native_only_breakpoints(m.vcpu, &last_debug.control,
+		KVM_GUESTDBG_ENABLE, fill_breakpoint);
 	native_close(&m);
 }
 

@@ -17,7 +17,7 @@ integer=-mgeneral-regs-only
 
 rm -f "$output"*.o
 for source in start.S guest.c integer.c mixed.c text.c calls.c system.c \
-	matrix.c float.c x87.c; do
+	paging.c matrix.c float.c x87.c; do
 	case $source in
 	*.c)	more=$integer ;;
 	*)	more= ;;

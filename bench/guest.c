@@ -35,7 +35,10 @@ static const struct kernel {
 	{ "out", bench_out },
 	{ "mmio", bench_mmio },
 	{ "patch", bench_patch },
-	{ "int", bench_int }
+	{ "int", bench_int },
+	{ "chase", bench_chase },
+	{ "wide", bench_wide },
+	{ "contexts", bench_contexts }
 };
 
 #define KERNELS (sizeof(kernels) / sizeof(kernels[0]))

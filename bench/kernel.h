@@ -17,6 +17,7 @@ bench_kernel bench_strings, bench_crc32, bench_fib, bench_divide,
 bench_kernel bench_matrix, bench_mandel, bench_mandel_x87, bench_bodies;
 bench_kernel bench_mmio, bench_rep, bench_walk, bench_cr3, bench_out, bench_patch,
 	bench_int;
+bench_kernel bench_chase, bench_wide, bench_contexts;
 
 /* 64 MiB up to 320 MiB: memory that nothing else uses. */
 #define ARENA	   ((u8 *)0x4000000)

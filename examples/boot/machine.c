@@ -149,7 +149,8 @@ int machine_ram(struct machine *m, const char *name, uint64_t bytes,
 	struct vmapi_ram_config config = {
 		.size = sizeof(config),
 		.bytes = bytes,
-		.kind = kind
+		.kind = kind,
+		.flags = VMAPI_RAM_HUGE
 	};
 
 	snprintf(config.name, sizeof(config.name), "%s", name);

@@ -49,11 +49,37 @@ struct vmi_tlb_entry {
 
 #define VMI_TLB_SHIFT 5 /* log2 of an entry's bytes */
 
-#define VMI_TLB_BITS 10
+#define VMI_TLB_BITS 12
 #define VMI_TLB_SIZE (1u << VMI_TLB_BITS)
 #define VMI_TLB_NONE 1ull /* a tag that no page has */
 
+/*
+ * Which entries of a TLB may give a right, in the order of their being filled:
+ * to empty it costs what it was to fill it.
+ */
+struct vmi_tlb_list {
+	unsigned n;
+	uint16_t entry[VMI_TLB_SIZE];
+	/* Of each entry: log2 of the page's bytes, and these. */
+	uint8_t page[VMI_TLB_SIZE];
+};
+
+#define VMI_WRITERS (2 * VMI_TLB_SIZE)
+
 #define VMI_TLB_GLOBAL 0x80u /* a new CR3 leaves it */
+#define VMI_TLB_LISTED 0x40u
+#define VMI_TLB_PAGE   0x3fu
+
+/* A table that had the last entry of a walk: paging.c. */
+struct vmi_table {
+	uint64_t tag;	 /* of linear addresses */
+	uint64_t age;	 /* tables_age then; another one: it is none */
+	uint8_t *host;
+	uint64_t rights; /* given above it */
+	uint8_t level;	 /* 0: a page table; else its entries are large pages */
+};
+
+#define VMI_TABLES 256u
 
 /* Who accesses: a TLB each. */
 enum vmi_tlb_kind {
@@ -306,10 +332,13 @@ struct vmi_cpu {
 	struct vmi_cache *cache;
 	const struct vmi_steps *steps; /* NULL: no pairs are made */
 	struct vmi_tlb_entry (*tlbs)[VMI_TLB_SIZE];
-	bool tlb_used[VMI_TLBS];
-	/* Of each entry: log2 of the page's bytes, VMI_TLB_GLOBAL. */
-	uint8_t (*tlb_pages)[VMI_TLB_SIZE];
-	bool tlb_large; /* some entry is of a large page */
+	struct vmi_tlb_list *tlb_lists;
+	/* How many entries give the right to write to pages, by their hash. */
+	uint16_t *writers;
+	/* All entries of large pages are in between: first and last byte. */
+	uint64_t large_first, large_last;
+	uint64_t tables_age;
+	struct vmi_table tables[VMI_TABLES];
 	struct vmi_device_page device_page[2]; /* of reads, of writes */
 	struct soft_vm *vm;
 	unsigned index;

@@ -114,13 +114,57 @@ static bool canonical(const struct vmi_cpu *c, uint64_t linear)
 
 /*
  * A page whose entry is that of the page before as well, as a few are (at
- * multiples of 2 GiB): an access from there into it would be a hit.  Below 4
+ * multiples of 32 GiB): an access from there into it would be a hit.  Below 4
  * GiB there is nothing before 0.
  */
 static bool shares_entry(const struct vmi_cpu *c, uint64_t page)
 {
 	return vmi_tlb_index(page) == vmi_tlb_index(page - 0x1000) &&
 		(page || vmi_long_mode(c));
+}
+
+static uint16_t *writers(struct vmi_cpu *c, uintptr_t host)
+{
+	return &c->writers[(host >> 12) & (VMI_WRITERS - 1)];
+}
+
+static uintptr_t written_page(const struct vmi_tlb_entry *e)
+{
+	return (uintptr_t)(e->write + e->addend);
+}
+
+static void write_give(struct vmi_cpu *c, struct vmi_tlb_entry *e,
+	uint64_t page)
+{
+	e->write = page;
+	++*writers(c, written_page(e));
+}
+
+static void write_take(struct vmi_cpu *c, struct vmi_tlb_entry *e)
+{
+	if (e->write == VMI_TLB_NONE)
+		return;
+	--*writers(c, written_page(e));
+	e->write = VMI_TLB_NONE;
+}
+
+static void list(struct vmi_tlb_list *l, unsigned i, const struct vmi_walk *w)
+{
+	if (!(l->page[i] & VMI_TLB_LISTED))
+		l->entry[l->n++] = (uint16_t)i;
+	l->page[i] = (uint8_t)(w->shift | VMI_TLB_LISTED |
+		(w->global ? VMI_TLB_GLOBAL : 0));
+}
+
+static void note_large(struct vmi_cpu *c, uint64_t linear, unsigned shift)
+{
+	uint64_t first = linear >> shift << shift;
+	uint64_t last = first + (1ull << shift) - 1;
+
+	if (c->large_first > first)
+		c->large_first = first;
+	if (c->large_last < last)
+		c->large_last = last;
 }
 
 static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
@@ -134,14 +178,15 @@ static void fill(struct vmi_cpu *c, enum vmi_tlb_kind who, uint64_t linear,
 	if (shares_entry(c, page))
 		watched |= VMI_POINT_READ;
 	held = p->readonly || p->code || p->logged || watched;
+	write_take(c, e);
 	e->read = watched & VMI_POINT_READ ? VMI_TLB_NONE : page;
-	e->write = w->write && !held ? page : VMI_TLB_NONE;
 	e->exec = w->exec ? page : VMI_TLB_NONE;
 	e->addend = (uintptr_t)p->host - linear;
-	c->tlb_pages[who][vmi_tlb_index(linear)] = (uint8_t)(w->shift |
-		(w->global ? VMI_TLB_GLOBAL : 0));
-	c->tlb_large |= w->shift > 12;
-	c->tlb_used[who] = true;
+	if (w->write && !held)
+		write_give(c, e, page);
+	list(&c->tlb_lists[who], vmi_tlb_index(linear), w);
+	if (w->shift > 12)
+		note_large(c, linear, w->shift);
 }
 
 /* #GP, or #SS through SS: SDM 1 3.3.7.1. */
@@ -566,6 +611,7 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
 	if (!e)
 		return NULL;
 	p = phys_page(c, w.gpa);
+	w.write = false; /* it is about to be code */
 	if (p.host)
 		fill(c, c->who, linear, &w, &p);
 	*ram = e->ram;
@@ -575,43 +621,70 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
 
 /* -- Maintenance -------------------------------------------------------- */
 
-static void drop(struct vmi_cpu *c, unsigned who, unsigned i)
+static void drop(struct vmi_cpu *c, struct vmi_tlb_entry *e)
 {
-	c->tlbs[who][i].read = VMI_TLB_NONE;
-	c->tlbs[who][i].write = VMI_TLB_NONE;
-	c->tlbs[who][i].exec = VMI_TLB_NONE;
+	write_take(c, e);
+	e->read = VMI_TLB_NONE;
+	e->exec = VMI_TLB_NONE;
+}
+
+void vmi_tlb_init(struct vmi_cpu *c)
+{
+	static const struct vmi_tlb_entry none = { VMI_TLB_NONE, VMI_TLB_NONE,
+		VMI_TLB_NONE, 0 };
+	unsigned who, i;
+
+	for (who = 0; who < VMI_TLBS; who++)
+		for (i = 0; i < VMI_TLB_SIZE; i++)
+			c->tlbs[who][i] = none;
+	c->large_first = UINT64_MAX;
+	c->large_last = 0;
+}
+
+/* Empty one, but for the entries that have the bit. */
+static void drop_listed(struct vmi_cpu *c, unsigned who, unsigned but)
+{
+	struct vmi_tlb_list *l = &c->tlb_lists[who];
+	unsigned k, i, kept = 0;
+
+	for (k = 0; k < l->n; k++) {
+		i = l->entry[k];
+		if (l->page[i] & but) {
+			l->entry[kept++] = (uint16_t)i;
+			continue;
+		}
+		drop(c, &c->tlbs[who][i]);
+		l->page[i] = 0;
+	}
+	l->n = kept;
+}
+
+/* What goes with any part of the TLB. */
+static void forget_paths(struct vmi_cpu *c)
+{
+	vmi_tables_forget(c);
+	vmi_jumps_flush(c);
 }
 
 void vmi_tlb_flush(struct vmi_cpu *c)
 {
-	unsigned who, i;
+	unsigned who;
 
 	vmi_count(&c->stats, VMI_STAT_TLB_FLUSHES);
-	for (who = 0; who < VMI_TLBS; who++) {
-		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++)
-			drop(c, who, i);
-		c->tlb_used[who] = false;
-	}
-	c->tlb_large = false;
-	vmi_jumps_flush(c);
+	for (who = 0; who < VMI_TLBS; who++)
+		drop_listed(c, who, 0);
+	c->large_first = UINT64_MAX;
+	c->large_last = 0;
+	forget_paths(c);
 }
 
 void vmi_tlb_flush_local(struct vmi_cpu *c)
 {
-	unsigned who, i;
-	bool kept;
+	unsigned who;
 
-	for (who = 0; who < VMI_TLBS; who++) {
-		kept = false;
-		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++) {
-			if (c->tlb_pages[who][i] & VMI_TLB_GLOBAL)
-				kept = true;
-			else
-				drop(c, who, i);
-		}
-		c->tlb_used[who] = kept;
-	}
-	vmi_jumps_flush(c);
+	for (who = 0; who < VMI_TLBS; who++)
+		drop_listed(c, who, VMI_TLB_GLOBAL);
+	forget_paths(c);
 }
 
 /* The linear address of an entry's page: one of its tags, or none. */
@@ -625,13 +698,15 @@ static uint64_t entry_page(const struct vmi_tlb_entry *e)
 /* Every part of the large page that `linear` is in: SDM 3A 4.10.4.1. */
 static void drop_parts(struct vmi_cpu *c, unsigned who, uint64_t linear)
 {
-	unsigned i, shift;
+	const struct vmi_tlb_list *l = &c->tlb_lists[who];
+	struct vmi_tlb_entry *e;
+	unsigned k, shift;
 
-	for (i = 0; i < VMI_TLB_SIZE; i++) {
-		shift = c->tlb_pages[who][i] & ~VMI_TLB_GLOBAL;
-		if (shift > 12 && !((entry_page(&c->tlbs[who][i]) ^ linear) >>
-			shift))
-			drop(c, who, i);
+	for (k = 0; k < l->n; k++) {
+		e = &c->tlbs[who][l->entry[k]];
+		shift = l->page[l->entry[k]] & VMI_TLB_PAGE;
+		if (shift > 12 && !((entry_page(e) ^ linear) >> shift))
+			drop(c, e);
 	}
 }
 
@@ -640,35 +715,40 @@ void vmi_tlb_flush_page(struct vmi_cpu *c, uint64_t linear)
 	unsigned who;
 
 	for (who = 0; who < VMI_TLBS; who++) {
-		drop(c, who, vmi_tlb_index(linear));
-		if (c->tlb_large && c->tlb_used[who])
+		drop(c, vmi_tlb_entry(c, linear, who));
+		if (linear >= c->large_first && linear <= c->large_last)
 			drop_parts(c, who, linear);
 	}
-	vmi_jumps_flush(c);
+	forget_paths(c);
 }
 
 void vmi_tlb_forget_writes(struct vmi_cpu *c)
 {
-	unsigned who, i;
-
-	for (who = 0; who < VMI_TLBS; who++)
-		for (i = 0; c->tlb_used[who] && i < VMI_TLB_SIZE; i++)
-			c->tlbs[who][i].write = VMI_TLB_NONE;
-}
-
-void vmi_tlb_drop_writes(struct vmi_cpu *c, const uint8_t *host_page)
-{
-	struct vmi_tlb_entry *e;
-	unsigned who, i;
+	const struct vmi_tlb_list *l;
+	unsigned who, k;
 
 	for (who = 0; who < VMI_TLBS; who++) {
-		if (!c->tlb_used[who])
-			continue;
-		for (i = 0; i < VMI_TLB_SIZE; i++) {
-			e = &c->tlbs[who][i];
-			if (e->write != VMI_TLB_NONE && (uintptr_t)(e->write +
-				e->addend) == (uintptr_t)host_page)
-				e->write = VMI_TLB_NONE;
+		l = &c->tlb_lists[who];
+		for (k = 0; k < l->n; k++)
+			write_take(c, &c->tlbs[who][l->entry[k]]);
+	}
+}
+
+/* Most pages that become code are in no entry: nothing is looked for. */
+void vmi_tlb_drop_writes(struct vmi_cpu *c, const uint8_t *host_page)
+{
+	const uint16_t *left = writers(c, (uintptr_t)host_page);
+	const struct vmi_tlb_list *l;
+	struct vmi_tlb_entry *e;
+	unsigned who, k;
+
+	for (who = 0; who < VMI_TLBS && *left; who++) {
+		l = &c->tlb_lists[who];
+		for (k = 0; k < l->n && *left; k++) {
+			e = &c->tlbs[who][l->entry[k]];
+			if (e->write != VMI_TLB_NONE &&
+				written_page(e) == (uintptr_t)host_page)
+				write_take(c, e);
 		}
 	}
 }

@@ -189,7 +189,8 @@ void vmi_phys_read(struct vmi_cpu *c, uint64_t gpa, uint8_t *to,
 void vmi_phys_write(struct vmi_cpu *c, uint64_t gpa, const uint8_t *from,
 	unsigned bytes);
 
-/* TLB maintenance. */
+/* TLB maintenance: at first its memory is as it comes. */
+void vmi_tlb_init(struct vmi_cpu *c);
 void vmi_tlb_flush(struct vmi_cpu *c);
 /* All but global pages; and one page, or the large one around it. */
 void vmi_tlb_flush_local(struct vmi_cpu *c);

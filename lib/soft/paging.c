@@ -92,30 +92,35 @@ static uint64_t leaf_address(const struct paging *mode, uint64_t entry,
 	return (entry & ADDR_MASK & ~low) | (linear & low);
 }
 
-/* Rights along the walk, ANDed (NX: ORed). */
-struct rights {
-	bool write, user, nx;
-};
+/* W and U of the entries of a walk, ANDed, and no NX in any of them. */
+#define RIGHTS (PTE_W | PTE_U | PTE_NX)
 
-static bool may_write(const struct vmi_cpu *c, const struct rights *r,
+static uint64_t rights_of(uint64_t entry)
+{
+	return (entry ^ PTE_NX) & RIGHTS;
+}
+
+static bool may_write(const struct vmi_cpu *c, uint64_t rights,
 	enum vmi_tlb_kind who)
 {
 	if (who == VMI_TLB_USER)
-		return r->write && r->user;
-	return r->write || !(c->cr0 & VMI_CR0_WP);
+		return (rights & PTE_W) && (rights & PTE_U);
+	return (rights & PTE_W) || !(c->cr0 & VMI_CR0_WP);
 }
 
-static bool may_access(const struct vmi_cpu *c, const struct rights *r,
+static bool may_access(const struct vmi_cpu *c, uint64_t rights,
 	unsigned access, enum vmi_tlb_kind who)
 {
-	if (who == VMI_TLB_USER && !r->user)
+	bool user = rights & PTE_U;
+
+	if (who == VMI_TLB_USER && !user)
 		return false;
 	if (access == VMI_MEM_EXEC)
-		return !r->nx && !(who != VMI_TLB_USER && r->user &&
+		return (rights & PTE_NX) && !(who != VMI_TLB_USER && user &&
 			(c->cr4 & VMI_CR4_SMEP));
-	if (who == VMI_TLB_SUPER && r->user && (c->cr4 & VMI_CR4_SMAP))
+	if (who == VMI_TLB_SUPER && user && (c->cr4 & VMI_CR4_SMAP))
 		return false;
-	return access != VMI_MEM_WRITE || may_write(c, r, who);
+	return access != VMI_MEM_WRITE || may_write(c, rights, who);
 }
 
 static struct vmi_walk fault(const struct vmi_cpu *c, unsigned access,
@@ -158,14 +163,120 @@ static bool is_leaf(const struct vmi_cpu *c, const struct paging *mode,
 	return mode->entry_bytes == 8 || (c->cr4 & VMI_CR4_PSE);
 }
 
-static struct vmi_walk finish(struct vmi_cpu *c, const struct rights *r,
-	uint64_t gpa, enum vmi_tlb_kind who)
+/* Where an entry is in its table. */
+static unsigned entry_offset(const struct paging *mode, unsigned level,
+	uint64_t linear)
 {
-	struct vmi_walk w = { .gpa = gpa, .user = r->user };
+	unsigned index = (linear >> (12 + mode->index_bits * level)) &
+		((1u << mode->index_bits) - 1);
 
-	w.write = may_access(c, r, VMI_MEM_WRITE, who);
-	w.exec = may_access(c, r, VMI_MEM_EXEC, who);
+	return index * mode->entry_bytes;
+}
+
+/* What a walk comes to, for an access that it allows. */
+struct found {
+	const struct paging *mode;
+	uint64_t entry; /* the last one */
+	uint64_t rights;
+	unsigned level;
+};
+
+static struct vmi_walk finish(const struct vmi_cpu *c, const struct found *f,
+	uint64_t linear, unsigned access, enum vmi_tlb_kind who)
+{
+	struct vmi_walk w = { .user = f->rights & PTE_U };
+
+	w.gpa = leaf_address(f->mode, f->entry, f->level, linear);
+	w.exec = may_access(c, f->rights, VMI_MEM_EXEC, who);
+	/* A page not yet dirty: the first write walks again (SDM 3A 4.8). */
+	w.write = access == VMI_MEM_WRITE || ((f->entry & PTE_D) &&
+		may_access(c, f->rights, VMI_MEM_WRITE, who));
+	w.global = (f->entry & PTE_G) && (c->cr4 & VMI_CR4_PGE);
+	w.shift = (uint8_t)(12 + f->mode->index_bits * f->level);
 	return w;
+}
+
+/* -- Where walks end ---------------------------------------------------- */
+
+/*
+ * SDM 3A 4.10.3, paging-structure caches: the table that had the last entry
+ * of a walk is remembered for all addresses of the entry above a page table,
+ * with the rights given above it.  The last entry itself is read again, and
+ * if it is not there, allows less than is asked or has bits to be set, all is
+ * walked, so that what is remembered never faults (SDM 3A 4.10.4.1: a page
+ * fault makes forgotten what led to it) and nothing is set through it.
+ */
+static struct vmi_table *table_slot(struct vmi_cpu *c,
+	const struct paging *mode, uint64_t linear)
+{
+	return &c->tables[(linear >> (12 + mode->index_bits)) &
+		(VMI_TABLES - 1)];
+}
+
+static uint64_t table_tag(const struct paging *mode, uint64_t linear)
+{
+	return linear >> (12 + mode->index_bits);
+}
+
+static void table_note(struct vmi_cpu *c, const struct paging *mode,
+	uint64_t linear, const struct vmi_table *t)
+{
+	struct vmi_table *slot = table_slot(c, mode, linear);
+
+	*slot = *t;
+	slot->tag = table_tag(mode, linear);
+	slot->age = c->tables_age;
+}
+
+void vmi_tables_forget(struct vmi_cpu *c)
+{
+	c->tables_age++;
+}
+
+static bool walk_last(struct vmi_cpu *c, uint64_t linear, unsigned access,
+	enum vmi_tlb_kind who, struct vmi_walk *w)
+{
+	const struct paging *mode = paging_of(c);
+	const struct vmi_table *t = table_slot(c, mode, linear);
+	struct found f = { .mode = mode, .level = t->level };
+	uint64_t want = PTE_P | PTE_A;
+
+	if (t->tag != table_tag(mode, linear) || t->age != c->tables_age)
+		return false;
+	f.entry = entry_load(t->host + entry_offset(mode, t->level, linear),
+		mode->entry_bytes);
+	f.rights = t->rights & rights_of(f.entry);
+	want |= access == VMI_MEM_WRITE ? PTE_D : 0;
+	if ((f.entry & want) != want ||
+		!is_leaf(c, mode, t->level, f.entry) ||
+		(f.entry & reserved_bits(c, mode, t->level, true)) ||
+		!may_access(c, f.rights, access, who))
+		return false;
+	*w = finish(c, &f, linear, access, who);
+	return true;
+}
+
+/* -- Walks -------------------------------------------------------------- */
+
+/* Set A in all entries of the path, and D in the last; false: one changed. */
+static bool set_bits(struct vmi_cpu *c, const struct paging *mode,
+	const struct step *path, unsigned n, unsigned access)
+{
+	uint64_t want;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		want = PTE_A;
+		if (i == n - 1 && access == VMI_MEM_WRITE)
+			want |= PTE_D;
+		if (!path[i].host || (path[i].entry & want) == want)
+			continue;
+		vmi_phys_written(c, path[i].gpa);
+		if (!entry_set(path[i].host, mode->entry_bytes, path[i].entry,
+			want))
+			return false;
+	}
+	return true;
 }
 
 /* One attempt; *retry when another vcpu changed an entry under it. */
@@ -173,12 +284,13 @@ static struct vmi_walk walk_once(struct vmi_cpu *c, uint64_t linear,
 	unsigned access, enum vmi_tlb_kind who, bool *retry, bool set)
 {
 	const struct paging *mode = paging_of(c);
-	struct rights r = { true, true, false };
+	struct found f = { .mode = mode, .rights = RIGHTS,
+		.level = mode->levels };
+	struct vmi_table last;
 	struct step path[4];
-	uint64_t table, entry, want;
-	unsigned level = mode->levels, n = 0, i, index;
+	uint64_t table, entry;
 	bool writable, leaf;
-	struct vmi_walk w;
+	unsigned n = 0;
 
 	table = c->cr3 & (mode->entry_bytes == 4 ? 0xfffff000ull : ADDR_MASK);
 	if (mode == &paging_pae) {
@@ -188,51 +300,38 @@ static struct vmi_walk walk_once(struct vmi_cpu *c, uint64_t linear,
 		table = entry & ADDR_MASK;
 	}
 	do {
-		level--;
-		index = (linear >> (12 + mode->index_bits * level)) &
-			((1u << mode->index_bits) - 1);
-		table += index * mode->entry_bytes;
-		path[n].host = vmi_phys_host(c, table, &writable);
-		if (!path[n].host) /* no RAM there reads as ones */
+		f.level--;
+		last.host = vmi_phys_host(c, table, &writable);
+		if (!last.host) /* no RAM there reads as ones */
 			return fault(c, access, who, VMI_PF_P | VMI_PF_RSVD);
+		last.level = (uint8_t)f.level;
+		last.rights = f.rights;
+		table += entry_offset(mode, f.level, linear);
+		path[n].gpa = table;
+		path[n].host = last.host + (table & 0xfff);
 		entry = entry_load(path[n].host, mode->entry_bytes);
 		if (!writable)
 			path[n].host = NULL;
-		path[n].gpa = table;
 		path[n++].entry = entry;
 		if (!(entry & PTE_P))
 			return fault(c, access, who, 0);
-		leaf = is_leaf(c, mode, level, entry);
-		if (entry & reserved_bits(c, mode, level, leaf))
+		leaf = is_leaf(c, mode, f.level, entry);
+		if (entry & reserved_bits(c, mode, f.level, leaf))
 			return fault(c, access, who, VMI_PF_P | VMI_PF_RSVD);
-		r.write &= !!(entry & PTE_W);
-		r.user &= !!(entry & PTE_U);
-		r.nx |= mode->entry_bytes == 8 && (entry & PTE_NX);
+		f.rights &= rights_of(entry);
 		table = entry & (mode->entry_bytes == 4 ? 0xfffff000ull :
 			ADDR_MASK);
 	} while (!leaf);
-	if (!may_access(c, &r, access, who))
+	if (!may_access(c, f.rights, access, who))
 		return fault(c, access, who, VMI_PF_P);
-	for (i = 0; set && i < n; i++) {
-		want = PTE_A;
-		if (i == n - 1 && access == VMI_MEM_WRITE)
-			want |= PTE_D;
-		if (!path[i].host || (path[i].entry & want) == want)
-			continue;
-		vmi_phys_written(c, path[i].gpa);
-		if (!entry_set(path[i].host, mode->entry_bytes, path[i].entry,
-			want)) {
-			*retry = true;
-			return fault(c, access, who, 0);
-		}
+	if (set && !set_bits(c, mode, path, n, access)) {
+		*retry = true;
+		return fault(c, access, who, 0);
 	}
-	w = finish(c, &r, leaf_address(mode, entry, level, linear), who);
-	w.global = (entry & PTE_G) && (c->cr4 & VMI_CR4_PGE);
-	w.shift = (uint8_t)(12 + mode->index_bits * level);
-	/* A page not yet dirty: the first write walks again (SDM 3A 4.8). */
-	if (!(entry & PTE_D) && access != VMI_MEM_WRITE)
-		w.write = false;
-	return w;
+	if (set)
+		table_note(c, mode, linear, &last);
+	f.entry = entry;
+	return finish(c, &f, linear, access, who);
 }
 
 struct vmi_walk vmi_walk(struct vmi_cpu *c, uint64_t linear, unsigned access,
@@ -243,6 +342,8 @@ struct vmi_walk vmi_walk(struct vmi_cpu *c, uint64_t linear, unsigned access,
 
 	if (!(c->cr0 & VMI_CR0_PG))
 		return no_paging(linear);
+	if (set && walk_last(c, linear, access, who, &w))
+		return w;
 	do {
 		retry = false;
 		w = walk_once(c, linear, access, who, &retry, set);

@@ -25,6 +25,9 @@ struct vmi_walk {
 struct vmi_walk vmi_walk(struct vmi_cpu *c, uint64_t linear, unsigned access,
 	enum vmi_tlb_kind who, bool set);
 
+/* What walks remember of page tables: all goes with what the TLB loses. */
+void vmi_tables_forget(struct vmi_cpu *c);
+
 /* Guest-physical memory where page tables are; NULL: not RAM. */
 uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable);
 /* A byte there is about to be written through that: for the dirty log. */

@@ -240,9 +240,11 @@ static int cpu_init(struct soft_vcpu *v)
 	c->injected = -1;
 	c->cache = vmi_cache_create();
 	c->tlbs = vmi_zalloc_aligned(64, VMI_TLBS * sizeof(*c->tlbs));
-	c->tlb_pages = vmi_calloc(VMI_TLBS, sizeof(*c->tlb_pages));
-	if (!c->cache || !c->tlbs || !c->tlb_pages)
+	c->tlb_lists = vmi_calloc(VMI_TLBS, sizeof(*c->tlb_lists));
+	c->writers = vmi_calloc(VMI_WRITERS, sizeof(*c->writers));
+	if (!c->cache || !c->tlbs || !c->tlb_lists || !c->writers)
 		return vmi_fail(-ENOMEM, "vcpu", "no memory");
+	vmi_tlb_init(c);
 	c->jumps = vmi_cache_jumps(c->cache);
 	c->steps = vmi_cache_steps(c->cache);
 	err = vmi_vcpu_cpuid(&v->vcpu, &list);
@@ -258,7 +260,8 @@ static void cpu_fini(struct vmi_cpu *c)
 {
 	vmi_cache_destroy(c->cache);
 	vmi_free(c->tlbs);
-	vmi_free(c->tlb_pages);
+	vmi_free(c->tlb_lists);
+	vmi_free(c->writers);
 	vmi_free(c->cpuid);
 }
 
@@ -266,7 +269,6 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 {
 	struct soft_vcpu *v = vmi_soft_vcpu(vcpu);
 	struct vmi_cpu *c = &v->cpu;
-	unsigned who;
 
 	/* A reset vcpu remembers nothing; a kick stays. */
 	vmi_event_clear(c, ~VMI_EVENT_KICK);
@@ -274,8 +276,6 @@ static int soft_vcpu_reset(struct vmapi_vcpu *vcpu)
 	c->io.replay = c->io.waiting = false;
 	memset(v->eoi, 0, sizeof(v->eoi));
 	c->irq_pending = c->window_wanted = false;
-	for (who = 0; who < VMI_TLBS; who++)
-		c->tlb_used[who] = true;
 	vmi_cpu_reset(c, false);
 	if (!c->vm->pc)
 		c->mp_state = VMAPI_X86_MP_RUNNABLE;

@@ -369,6 +369,36 @@ static void logged(void)
 	end(&r);
 }
 
+/*
+ * What a processor remembers of tables is gone behind the handler, also of
+ * those that lead to pages not read yet.  mov eax, [rdi]; out 0x81, al; mov
+ * edx, [rdi + 0x1000]; out 0x98, al
+ */
+static void tables_change(void)
+{
+	static const uint8_t code[] = { 0x8b, 0x07, 0xe6, 0x81, 0x8b, 0x97,
+		0x00, 0x10, 0x00, 0x00, 0xe6, DONE };
+	const uint64_t pd = ENGINE_PML4 + 0x3000, table = 0x180000;
+	struct rig r;
+
+	begin(&r, "tables change in SMM", VMAPI_IRQCHIP_NONE);
+	engine_mode(&r.e, r.e.vcpu, 64);
+	engine_load(&r.e, CODE(code));
+	engine_poke(&r.e, pd, table | 3, 8);
+	engine_poke(&r.e, table, 0x200003, 8);
+	engine_poke(&r.e, table + 8, 0x201003, 8);
+	engine_poke(&r.e, table + 0x1008, 0x202003, 8);
+	engine_poke(&r.e, 0x202000, 0x4e3, 4);
+	engine_set(r.e.vcpu, VMAPI_X86_RDI, 0x40000000);
+	EQUAL(engine_run(&r.e), VMAPI_EXIT_IO);
+	EQUAL(r.e.exit.u.io.port, 0x81);
+	enter(&r);
+	engine_poke(&r.e, pd, (table + 0x1000) | 3, 8);
+	leave(&r);
+	EQUAL(engine_get(r.e.vcpu, VMAPI_X86_RDX), 0x4e3);
+	end(&r);
+}
+
 int main(void)
 {
 	static const struct {
@@ -406,5 +436,6 @@ int main(void)
 	nothing();
 	relocation();
 	logged();
+	tables_change();
 	return engine_result();
 }

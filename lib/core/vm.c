@@ -272,9 +272,11 @@ static int reset_all(struct vmapi_vm *vm)
 
 	vmi_chipset_reset(vm);
 	vmi_programs_reset(vm);
-	vmi_bus_reset(vm);
 	for (vcpu = vm->vcpus; vcpu && !err; vcpu = vcpu->next)
 		err = vmi_vcpu_reset(vcpu);
+	/* They ask for nothing any more that would come behind it. */
+	if (!err)
+		vmi_bus_reset(vm);
 	return err;
 }
 

@@ -75,8 +75,66 @@ static void unwatched(struct machine *m)
 	rig_close(&rig);
 }
 
+/* -- Resets ------------------------------------------------------------- */
+
+/*
+ * The guest reads, the socket is full, and the vcpu is kicked: what it asks
+ * has not been sent.  (A kick may come before the guest has asked.)
+ */
+static void ask_in_vain(struct rig *rig)
+{
+	struct vmapi_reg reg = { .tag = VMAPI_X86_RIP };
+	struct peer_run run;
+
+	load(rig);
+	do {
+		peer_run_start(&run, &rig->m);
+		usleep(10000);
+		EQUAL(vmapi_vcpu_kick(rig->m.vcpu), 0);
+		peer_run_end(&run);
+		EQUAL(run.reason, VMAPI_EXIT_KICK);
+	} while (vmapi_regs_get(rig->m.vcpu, &reg, 1, NULL, 0) != -EBUSY &&
+		 !api_failures());
+}
+
+static const struct vmi_backend *real;
+
+/* Somebody serves the VM in the middle of its reset. */
+static int reset_served(struct vmapi_vcpu *vcpu)
+{
+	vmi_bus_service(vcpu->vm);
+	return real->vcpu_reset(vcpu);
+}
+
+/* What was asked before a reset does not come behind it. */
+static void stale_call(struct machine *m)
+{
+	struct vmapi_bus_message q = { .type = 0 };
+	struct vmi_backend altered;
+	struct rig rig;
+
+	if (!rig_open_filled(&rig, m))
+		return;
+	ask_in_vain(&rig);
+	rig_drain(&rig);
+	real = rig.m.ctx->be;
+	altered = *real;
+	altered.vcpu_reset = reset_served;
+	rig.m.ctx->be = &altered;
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0);
+	rig.m.ctx->be = real;
+	CHECK(rig_hears(&rig));
+	while (rig_hears(&rig))
+		CHECK(rig_hear(&rig, &q));
+	EQUAL(q.type, VMAPI_BUS_RESET);
+	rig_answer(&rig, &q, 0);
+	read_from(&rig);
+	rig_close(&rig);
+}
+
 static const struct api_case cases[] = {
 	{ "another end that cannot be polled", unwatched },
+	{ "a reset behind what was asked", stale_call },
 };
 
 int main(void)

@@ -55,7 +55,8 @@ bool rig_open(struct rig *rig, const struct machine *m, uint32_t timeout_ms)
 bool rig_open_filled(struct rig *rig, const struct machine *m)
 {
 	struct vmapi_bus_message junk = { .type = VMAPI_BUS_EOI };
-	struct vmapi_bus_config b = { .size = sizeof(b) };
+	struct vmapi_bus_config b = { .size = sizeof(b),
+		.timeout_ms = 5000 };
 	int fds[2], vms;
 
 	if (!rig_can(m))

@@ -103,7 +103,8 @@ VMAPI_API void vmapi_bus_destroy(struct vmapi_bus *bus);
 
 /*
  * Go on with another other end, of a new process for instance.  What waits
- * for an answer is VMAPI_EXIT_BUS with -ECONNRESET.  -EBADF, -EINVAL,
+ * for an answer is VMAPI_EXIT_BUS with -ECONNRESET; a reset of the VM that the
+ * other end had not read is told to this one.  -EBADF, -EINVAL,
  * -EMFILE; -ENOMEM, -ENOSPC: it cannot be polled.  After an error the bus has
  * the end that it had.  Any thread.  Since 0.1.
  */

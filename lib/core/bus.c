@@ -282,12 +282,11 @@ void vmi_bus_service(struct vmapi_vm *vm)
 
 void vmi_bus_reset(struct vmapi_vm *vm)
 {
-	const struct vmapi_bus_message m = { .type = VMAPI_BUS_RESET };
 	struct vmapi_bus *bus = vmi_bus_get(vm);
 
 	if (!bus)
 		return;
-	vmi_bus_tell(&bus->end, &m);
+	vmi_bus_tell_reset(&bus->end);
 	vmi_bus_put(bus);
 }
 

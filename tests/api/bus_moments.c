@@ -132,9 +132,137 @@ static void stale_call(struct machine *m)
 	rig_close(&rig);
 }
 
+static void hear_reset(const struct rig *rig, struct vmapi_bus_message *q)
+{
+	CHECK(rig_hear(rig, q));
+	EQUAL(q->type, VMAPI_BUS_RESET);
+}
+
+/* The socket is full: a reset waits, and what the guest asks behind it. */
+static void no_room(struct machine *m)
+{
+	struct vmapi_bus_message q;
+	struct peer_run run;
+	struct rig rig;
+
+	if (!rig_open_filled(&rig, m))
+		return;
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0);
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0); /* one will do */
+	load(&rig);
+	peer_run_start(&run, &rig.m);
+	usleep(20000);
+	rig_drain(&rig);
+	hear_reset(&rig, &q);
+	rig_answer(&rig, &q, 0);
+	CHECK(rig_hear(&rig, &q));
+	EQUAL(q.type, VMAPI_BUS_READ);
+	rig_answer(&rig, &q, 0x44);
+	peer_run_end(&run);
+	EQUAL(run.reason, VMAPI_EXIT_IO);
+	EQUAL((int64_t)api_get(rig.m.vcpu, VMAPI_X86_RAX), 0x44);
+	CHECK(!rig_hears(&rig));
+	rig_close(&rig);
+}
+
+static const struct vmapi_bus_message no_register = {
+	.type = VMAPI_BUS_REMOTE_READ, .vector = 0x40, .seq = 77 };
+
+/* No vcpu asks: it goes before whatever else the VM has to say. */
+static void no_room_and_no_vcpu(struct machine *m)
+{
+	struct vmapi_bus_message q;
+	struct rig rig;
+
+	if (!rig_open_filled(&rig, m))
+		return;
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0);
+	rig_drain(&rig);
+	rig_say(&rig, &no_register);
+	hear_reset(&rig, &q);
+	CHECK(rig_hear(&rig, &q));
+	EQUAL(q.type, VMAPI_BUS_REMOTE_READ | VMAPI_BUS_REPLY);
+	rig_close(&rig);
+}
+
+/* Whether the next other end is told of a reset; it is that from now on. */
+static bool is_told(struct rig *rig)
+{
+	struct vmapi_bus_message q;
+	bool told;
+	int fds[2];
+
+	rig_pair(fds);
+	EQUAL(vmapi_bus_connect(rig->bus, fds[0]), 0);
+	close(fds[0]);
+	close(rig->fd);
+	rig->fd = fds[1];
+	told = rig_hears(rig);
+	if (!told)
+		return false;
+	hear_reset(rig, &q);
+	CHECK(!rig_hears(rig));
+	return true;
+}
+
+/* A reset that nobody has read is the next one's. */
+static void another_hears(struct machine *m)
+{
+	struct vmapi_bus_message q, read;
+	struct peer_run run;
+	struct rig rig;
+
+	if (!rig_open_filled(&rig, m))
+		return;
+	CHECK(!is_told(&rig));
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0); /* sent, and not answered */
+	CHECK(is_told(&rig));
+	CHECK(is_told(&rig));
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0);
+	hear_reset(&rig, &q);
+	rig_answer(&rig, &q, 0);
+	(void)rig_ask(&rig, no_register); /* so that has been heard */
+	CHECK(!is_told(&rig));
+	/* What answers the guest has read what came before. */
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0);
+	hear_reset(&rig, &q);
+	load(&rig);
+	peer_run_start(&run, &rig.m);
+	CHECK(rig_hear(&rig, &read));
+	rig_answer(&rig, &read, 0x55);
+	peer_run_end(&run);
+	CHECK(!is_told(&rig));
+	rig_close(&rig);
+}
+
+/* Nobody is there. */
+static void reset_of_the_dead(struct machine *m)
+{
+	struct vmapi_exit exit;
+	struct rig rig;
+
+	if (!rig_open(&rig, m, 5000))
+		return;
+	load(&rig);
+	EQUAL(shutdown(rig.fd, SHUT_RDWR), 0);
+	EQUAL(api_run(&rig.m, &exit), VMAPI_EXIT_BUS);
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0);
+	CHECK(is_told(&rig));
+	rig_close(&rig);
+	if (!rig_open_filled(&rig, m))
+		return;
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0); /* and one that waits */
+	CHECK(is_told(&rig));
+	rig_close(&rig);
+}
+
 static const struct api_case cases[] = {
 	{ "another end that cannot be polled", unwatched },
 	{ "a reset behind what was asked", stale_call },
+	{ "a reset for which there is no room", no_room },
+	{ "the same while no vcpu asks", no_room_and_no_vcpu },
+	{ "a reset that another end hears of", another_hears },
+	{ "a reset while nobody is there", reset_of_the_dead },
 };
 
 int main(void)

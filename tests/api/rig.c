@@ -75,11 +75,15 @@ bool rig_open_filled(struct rig *rig, const struct machine *m)
 
 void rig_drain(const struct rig *rig)
 {
-	struct vmapi_bus_message junk = { .type = VMAPI_BUS_EOI };
+	struct vmapi_bus_message junk;
+	unsigned n = 0;
 
-	while (rig_hears(rig) && junk.type == VMAPI_BUS_EOI)
+	while (recv(rig->fd, &junk, sizeof(junk), MSG_PEEK | MSG_DONTWAIT) > 0 &&
+		junk.type == VMAPI_BUS_EOI) {
 		CHECK(rig_hear(rig, &junk));
-	EQUAL(junk.type, VMAPI_BUS_EOI);
+		n++;
+	}
+	CHECK(n > 1);
 }
 
 void rig_close(struct rig *rig)

@@ -256,6 +256,61 @@ static void reset_of_the_dead(struct machine *m)
 	rig_close(&rig);
 }
 
+static void *serve(void *chips)
+{
+	EQUAL(vmapi_bus_chips_serve(chips), 0);
+	return NULL;
+}
+
+/* Chips with a mask in the PIC, as bytes. */
+static size_t programmed(const struct machine *m, uint8_t *state)
+{
+	const struct vmapi_bus_message mask = { .type = VMAPI_BUS_WRITE,
+		.flags = VMAPI_BUS_PORT, .dest = 0x21, .bytes = 1,
+		.data = 0x5a };
+	struct vmapi_bus_chips_config c = { .size = sizeof(c) };
+	struct vmapi_bus_chips *chips;
+	struct rig rig = { .m = *m };
+	pthread_t thread;
+	size_t n = 0;
+	int fds[2];
+
+	rig_pair(fds);
+	rig.fd = fds[0];
+	c.fd = fds[1];
+	EQUAL(vmapi_bus_chips_create(&c, &chips), 0);
+	close(fds[1]);
+	CHECK(!pthread_create(&thread, NULL, serve, chips));
+	EQUAL(rig_ask(&rig, mask).delivery, VMAPI_BUS_OK);
+	EQUAL(vmapi_bus_chips_save(chips, state, VMAPI_BUS_STATE_MAX, &n), 0);
+	close(rig.fd);
+	pthread_join(thread, NULL);
+	vmapi_bus_chips_destroy(chips);
+	return n;
+}
+
+/* A reset that came before a restore is not done after it. */
+static void reset_and_restore(struct machine *m)
+{
+	uint8_t state[VMAPI_BUS_STATE_MAX], after[VMAPI_BUS_STATE_MAX];
+	struct vmapi_bus_chips_config c = { .size = sizeof(c) };
+	size_t n = programmed(m, state), bytes = 0;
+	struct vmapi_bus_chips *chips;
+	struct rig rig;
+
+	if (!rig_open(&rig, m, 5000))
+		return;
+	c.fd = rig.fd;
+	EQUAL(vmapi_bus_chips_create(&c, &chips), 0);
+	EQUAL(vmapi_vm_reset(rig.m.vm), 0);
+	EQUAL(vmapi_bus_chips_restore(chips, state, n), 0);
+	EQUAL(vmapi_bus_chips_save(chips, after, sizeof(after), &bytes), 0);
+	EQUAL((int64_t)bytes, (int64_t)n);
+	CHECK(!memcmp(state, after, n));
+	rig_close(&rig);
+	vmapi_bus_chips_destroy(chips);
+}
+
 static const struct api_case cases[] = {
 	{ "another end that cannot be polled", unwatched },
 	{ "a reset behind what was asked", stale_call },
@@ -263,6 +318,7 @@ static const struct api_case cases[] = {
 	{ "the same while no vcpu asks", no_room_and_no_vcpu },
 	{ "a reset that another end hears of", another_hears },
 	{ "a reset while nobody is there", reset_of_the_dead },
+	{ "a reset before a restore of the chips", reset_and_restore },
 };
 
 int main(void)

@@ -87,6 +87,7 @@ struct vmapi_bus_config {
  *   -EEXIST   it has a bus; something lies in one of these ranges
  *   -EBADF    the descriptor is none
  *   -EINVAL   it is no connected seqpacket socket; unknown flags
+ *   -ENOSPC   it cannot be polled: the host has no watches left
  *   -ENOMEM, -EMFILE
  *
  * Any thread.  Since 0.1.
@@ -102,8 +103,10 @@ VMAPI_API void vmapi_bus_destroy(struct vmapi_bus *bus);
 
 /*
  * Go on with another other end, of a new process for instance.  What waits
- * for an answer is VMAPI_EXIT_BUS with -ECONNRESET.  -EBADF, -EINVAL,
- * -EMFILE.  Any thread.  Since 0.1.
+ * for an answer is VMAPI_EXIT_BUS with -ECONNRESET; a reset of the VM that the
+ * other end had not read is told to this one.  -EBADF, -EINVAL,
+ * -EMFILE; -ENOMEM, -ENOSPC: it cannot be polled.  After an error the bus has
+ * the end that it had.  Any thread.  Since 0.1.
  */
 VMAPI_API int vmapi_bus_connect(struct vmapi_bus *bus, int fd);
 

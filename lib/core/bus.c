@@ -282,12 +282,11 @@ void vmi_bus_service(struct vmapi_vm *vm)
 
 void vmi_bus_reset(struct vmapi_vm *vm)
 {
-	const struct vmapi_bus_message m = { .type = VMAPI_BUS_RESET };
 	struct vmapi_bus *bus = vmi_bus_get(vm);
 
 	if (!bus)
 		return;
-	vmi_bus_tell(&bus->end, &m);
+	vmi_bus_tell_reset(&bus->end);
 	vmi_bus_put(bus);
 }
 
@@ -351,15 +350,11 @@ static int take_socket(int fd, int *own)
 		"fd %d is no connected seqpacket socket", fd);
 }
 
-/* Locked, but for a bus that nobody has yet. */
-static int watch(struct vmapi_bus *bus)
+static int watch(struct vmapi_vm *vm, int fd)
 {
-	int err = vmi_chipset_watch(bus->vm, bus->end.fd);
+	int err = vmi_chipset_watch(vm, fd);
 
-	if (err)
-		return vmi_fail(err, "bus", "it cannot be polled");
-	bus->watched = true;
-	return 0;
+	return err ? vmi_fail(err, "bus", "it cannot be polled") : 0;
 }
 
 /* Where there was none, this is the VM's bus. */
@@ -394,7 +389,10 @@ static int start(struct vmapi_bus *bus)
 	err = open_windows(bus);
 	if (err)
 		goto bus;
-	err = watch(bus);
+	pthread_mutex_lock(&bus->watching);
+	err = watch(bus->vm, bus->end.fd);
+	bus->watched = !err;
+	pthread_mutex_unlock(&bus->watching);
 	if (err)
 		goto windows;
 	return 0;
@@ -457,10 +455,15 @@ int vmapi_bus_connect(struct vmapi_bus *bus, int fd)
 	if (err)
 		return err;
 	pthread_mutex_lock(&bus->watching);
-	unwatch(bus);
-	vmi_bus_reconnect(&bus->end, own);
-	err = watch(bus);
+	err = watch(bus->vm, own);
+	if (!err) {
+		unwatch(bus);
+		vmi_bus_reconnect(&bus->end, own);
+		bus->watched = true;
+	}
 	pthread_mutex_unlock(&bus->watching);
+	if (err)
+		vmi_sys->close(own);
 	return err;
 }
 

@@ -157,7 +157,7 @@ struct vmapi_vm {
 	struct vmapi_vm_config config;
 	pthread_mutex_t lock;	/* vcpu list, devices, spaces */
 	struct vmapi_vcpu *vcpus;
-	unsigned n_vcpus;
+	atomic_uint n_vcpus; /* changes under `lock` and gate_lock */
 	pthread_mutex_t map_lock; /* one commit at a time; readers of views */
 	struct vmapi_as *spaces;  /* as 0 first */
 	_Atomic(struct vmapi_as *) second; /* as 1: vmi_as_second() */

@@ -7,6 +7,10 @@
  * gate like everything that answers an access, one call at a time: its lock
  * comes before the chipset's, which helpers take.  An alarm rings under the
  * chipset's lock, so that its program is called later, by service.
+ *
+ * Calls on behalf of vcpus are all that may be concurrent: a reset has the
+ * vcpus, and by the lock it keeps out what else would call the program.  It
+ * comes in two steps, too, since the chipset resets its clients locked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,48 +21,12 @@
 #include <vmapi/program.h>
 
 #include "lib/core/backend.h"
-#include "lib/core/chipset.h"
 #include "lib/core/irq.h"
-#include "lib/core/posted.h"
 #include "lib/core/program.h"
-#include "lib/core/region.h"
-#include "lib/region/bpf/object.h"
-#include "lib/region/bpf/verify.h"
 #include "lib/sys/sys.h"
 
 #define USUAL_FUEL 100000u
 #define THINGS_MAX 256u /* lines, eventfds */
-
-/* Memory of the application, and what the programs may write of it. */
-struct given {
-	struct vmapi_ram *ram; /* referenced; NULL: the program's own */
-	uint64_t offset;
-	uint64_t low[VMI_BPF_ENTRIES], high[VMI_BPF_ENTRIES];
-};
-
-struct vmapi_program {
-	struct vmapi_vm *vm; /* referenced */
-	struct vmapi_program *next; /* vm->programs, chipset locked */
-	atomic_uint refs;
-	char name[32];
-	bool is_concurrent;
-	uint32_t fuel;
-	pthread_mutex_t lock; /* while it runs */
-	struct vmi_bpf_host host;
-	struct vmi_bpf_ops ops[VMI_BPF_ENTRIES];
-	struct vmi_bpf_object object; /* instructions are given up */
-	struct vmi_bpf_window windows[VMI_BPF_WINDOWS_MAX];
-	struct given given[VMI_BPF_WINDOWS_MAX];
-	uint8_t *own; /* its variables, then what they begin with */
-	uint64_t own_bytes;
-	struct vmapi_irq **irqs; /* referenced */
-	int *fds;
-	uint32_t n_irqs, n_fds;
-	/* chipset locked */
-	struct vmi_chip_client client;
-	uint64_t due; /* VMI_CHIP_NEVER */
-	bool rings;
-};
 
 /* -- Helpers ------------------------------------------------------------ */
 
@@ -111,40 +79,13 @@ static int64_t help_alarm(struct vmi_bpf_host *host, uint64_t when)
 
 /* -- Running ------------------------------------------------------------ */
 
-/* As struct vmapi_bpf_context, whose numbers are little-endian. */
-union context {
-	uint64_t align;
-	uint8_t bytes[24];
-};
-
-#define AT_OFFSET 8
-#define AT_LENGTH 16
-#define AT_VCPU	  20
-
-static void put(uint8_t *to, uint64_t v, unsigned bytes)
-{
-	unsigned i;
-
-	for (i = 0; i < bytes; i++)
-		to[i] = (uint8_t)(v >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *from, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	while (bytes--)
-		v = v << 8 | from[bytes];
-	return v;
-}
-
 /* Memory of the application was perhaps written to. */
 static void tell(const struct vmapi_program *p, unsigned entry)
 {
 	size_t i;
 
 	for (i = 0; i < p->object.n_wants; i++) {
-		const struct given *g = &p->given[i];
+		const struct vmi_program_given *g = &p->given[i];
 
 		if (g->ram && g->high[entry] > g->low[entry])
 			vmi_ram_tell(g->ram, g->offset + g->low[entry],
@@ -153,22 +94,32 @@ static void tell(const struct vmapi_program *p, unsigned entry)
 }
 
 /* The result, or -ETIME. */
-static int run(
-	struct vmapi_program *p, unsigned entry, union context *context)
+static int execute(
+	struct vmapi_program *p, unsigned entry, union vmi_program_context *context)
 {
 	struct vmi_bpf_run run;
-	enum vmi_bpf_end end;
 
 	run.host = &p->host;
 	run.fuel = p->fuel;
 	run.r[1] = (uintptr_t)context->bytes;
-	if (!p->is_concurrent)
+	if (vmi_bpf_execute(&run, p->ops[entry].entry) != VMI_BPF_DONE)
+		return -ETIME;
+	return (int)run.r[0];
+}
+
+int vmi_program_run(struct vmapi_program *p, unsigned entry,
+	union vmi_program_context *context, bool is_vcpus)
+{
+	bool is_beside = is_vcpus && p->is_concurrent;
+	int rc;
+
+	if (!is_beside)
 		pthread_mutex_lock(&p->lock);
-	end = vmi_bpf_execute(&run, p->ops[entry].entry);
-	if (!p->is_concurrent)
+	rc = execute(p, entry, context);
+	if (!is_beside)
 		pthread_mutex_unlock(&p->lock);
 	tell(p, entry);
-	return end == VMI_BPF_DONE ? (int)run.r[0] : -ETIME;
+	return rc;
 }
 
 /* -- Alarms: the chipset is locked -------------------------------------- */
@@ -194,14 +145,16 @@ static uint64_t deadline(struct vmi_chip_client *client, uint64_t now)
 	return client_of(client)->due;
 }
 
-/* Power on: its variables are as in the object file. */
+/* It may be running: vmi_programs_reset() does the rest. */
 static void reset(struct vmi_chip_client *client, uint64_t now)
 {
-	struct vmapi_program *p = client_of(client);
-
 	(void)now;
-	p->due = VMI_CHIP_NEVER;
-	p->rings = false;
+	client_of(client)->is_stale = true;
+}
+
+/* Power on: its variables are as in the object file. */
+static void restart(struct vmapi_program *p)
+{
 	if (p->own_bytes)
 		memcpy(p->own, p->own + p->own_bytes, p->own_bytes);
 }
@@ -217,36 +170,83 @@ static bool program_get(struct vmapi_program *p)
 }
 
 /* One whose alarm rang, referenced; NULL: none. */
-static struct vmapi_program *ringing(struct vmapi_vm *vm)
+static struct vmapi_program *ringing(struct vmapi_vm *vm, unsigned *resets)
 {
 	struct vmapi_program *p;
 
 	vmi_chipset_lock(vm);
 	for (p = vm->programs; p && !(p->rings && program_get(p)); p = p->next)
 		;
-	if (p)
+	if (p) {
 		p->rings = false;
+		*resets = p->resets;
+	}
 	vmi_chipset_unlock(vm);
 	return p;
 }
 
-static void program_put(struct vmapi_program *p);
+/* Unless there was a reset since it rang. */
+static void ring(struct vmapi_program *p, unsigned resets)
+{
+	union vmi_program_context context;
+	int rc = 0;
+
+	memset(&context, 0, sizeof(context));
+	memset(context.bytes + VMI_PROGRAM_VCPU, 0xff, 4); /* nobody's */
+	pthread_mutex_lock(&p->lock);
+	if (p->resets == resets)
+		rc = execute(p, VMI_BPF_ALARM, &context);
+	pthread_mutex_unlock(&p->lock);
+	tell(p, VMI_BPF_ALARM);
+	if (rc < 0)
+		vmi_log(p->vm->ctx, VMAPI_LOG_ERROR,
+			"alarm of program '%s' ran out of fuel", p->name);
+}
 
 void vmi_programs_service(struct vmapi_vm *vm)
 {
-	union context context;
 	struct vmapi_program *p;
+	unsigned resets;
 
 	if (vmi_likely(!atomic_load(&vm->n_programs)))
 		return;
-	while ((p = ringing(vm))) {
-		memset(&context, 0, sizeof(context));
-		put(context.bytes + AT_VCPU, UINT32_MAX, 4);
-		if (run(p, VMI_BPF_ALARM, &context) < 0)
-			vmi_log(vm->ctx, VMAPI_LOG_ERROR,
-				"alarm of program '%s' ran out of fuel",
-				p->name);
-		program_put(p);
+	while ((p = ringing(vm, &resets))) {
+		ring(p, resets);
+		vmi_program_put(p);
+	}
+}
+
+/* -- Reset -------------------------------------------------------------- */
+
+/* One that is to be reset, referenced; NULL: none. */
+static struct vmapi_program *stale(struct vmapi_vm *vm)
+{
+	struct vmapi_program *p;
+
+	vmi_chipset_lock(vm);
+	for (p = vm->programs; p && !(p->is_stale && program_get(p));
+		p = p->next)
+		;
+	if (p)
+		p->is_stale = false;
+	vmi_chipset_unlock(vm);
+	return p;
+}
+
+void vmi_programs_reset(struct vmapi_vm *vm)
+{
+	struct vmapi_program *p;
+
+	while ((p = stale(vm))) {
+		pthread_mutex_lock(&p->lock);
+		restart(p);
+		vmi_chipset_lock(vm);
+		p->due = VMI_CHIP_NEVER;
+		p->rings = false;
+		p->resets++;
+		vmi_chipset_unlock(vm);
+		pthread_mutex_unlock(&p->lock);
+		vmi_program_put(p);
 	}
 }
 
@@ -283,7 +283,7 @@ static int make_own(struct vmapi_program *p)
 			memcpy(p->own + p->own_bytes + at, w->begin, w->bytes);
 		at += up(w->bytes);
 	}
-	reset(&p->client, 0);
+	restart(p);
 	return 0;
 }
 
@@ -394,7 +394,7 @@ static int load_entry(struct vmapi_program *p, unsigned entry)
 		.entry = p->object.entry[entry],
 		.windows = p->windows,
 		.n_windows = p->object.n_wants,
-		.context_bytes = sizeof(union context),
+		.context_bytes = sizeof(union vmi_program_context),
 		.context_writable = entry == VMI_BPF_READ ? 8 : 0,
 		.result_max = entry == VMI_BPF_WRITE ? VMAPI_BPF_POST :
 			VMAPI_BPF_PASS };
@@ -481,6 +481,7 @@ static int build(struct vmapi_program *p, const struct vmapi_program_config *c)
 	snprintf(p->name, sizeof(p->name), "%s", c->name ? c->name : "program");
 	p->is_concurrent = c->flags & VMAPI_PROGRAM_CONCURRENT;
 	p->fuel = c->fuel ? c->fuel : USUAL_FUEL;
+	p->due = VMI_CHIP_NEVER;
 	p->host = (struct vmi_bpf_host){ help_now, help_irq, help_signal,
 		help_alarm };
 	p->client = (struct vmi_chip_client){ .update = update,
@@ -545,7 +546,7 @@ int vmapi_program_create(struct vmapi_vm *vm,
 	return 0;
 }
 
-static void program_put(struct vmapi_program *p)
+void vmi_program_put(struct vmapi_program *p)
 {
 	struct vmapi_vm *vm = p->vm;
 
@@ -559,7 +560,7 @@ static void program_put(struct vmapi_program *p)
 void vmapi_program_destroy(struct vmapi_program *program)
 {
 	if (program && !vmi_enter(program->vm->ctx, __func__))
-		program_put(program);
+		vmi_program_put(program);
 }
 
 int vmapi_program_symbol(struct vmapi_program *p, const char *name,
@@ -582,175 +583,4 @@ int vmapi_program_symbol(struct vmapi_program *p, const char *name,
 		return 0;
 	}
 	return vmi_fail(-ENOENT, p->name, "it has no variable '%s'", name);
-}
-
-/* -- Regions ------------------------------------------------------------ */
-
-struct program_region {
-	struct vmapi_region base;
-	struct vmapi_program *program; /* referenced */
-	uint64_t shift;
-	vmapi_region_fn *post;
-	void *opaque;
-};
-
-static struct program_region *region_of(struct vmapi_region *region)
-{
-	return vmi_container_of(region, struct program_region, base);
-}
-
-static void make_context(const struct program_region *r,
-	const struct vmapi_access *access, union context *context)
-{
-	uint32_t vcpu = UINT32_MAX;
-
-	if (access->vcpu)
-		vcpu = (uint32_t)access->vcpu->id;
-	memset(context, 0, sizeof(*context));
-	if (access->is_write)
-		put(context->bytes, access->value, access->bytes);
-	put(context->bytes + AT_OFFSET, access->offset + r->shift, 8);
-	context->bytes[AT_LENGTH] = (uint8_t)access->bytes;
-	put(context->bytes + AT_VCPU, vcpu, 4);
-}
-
-/* Without fuel: the exit that comes of it says so. */
-static int starved(
-	const struct program_region *r, const struct vmapi_access *access)
-{
-	const struct vmapi_region *region = &r->base;
-
-	if (!access->vcpu) {
-		vmi_log(region->vm->ctx, VMAPI_LOG_ERROR,
-			"program of region '%s' ran out of fuel at a posted "
-			"write", region->name);
-		return -ETIME;
-	}
-	access->vcpu->has_news = true;
-	access->vcpu->failure = (struct vmapi_exit_region){
-		.address = region->region.base + access->offset,
-		.value = access->is_write ? access->value : 0,
-		.space = region->region.space,
-		.bytes = access->bytes,
-		.is_write = access->is_write,
-		.error = -ETIME,
-		.region = region->name,
-	};
-	return -ETIME;
-}
-
-/* What was handled by VMAPI_BPF_POST comes again, from no vcpu. */
-static int answer(struct vmapi_region *region, struct vmapi_access *access)
-{
-	struct program_region *r = region_of(region);
-	unsigned entry = access->is_write ? VMI_BPF_WRITE : VMI_BPF_READ;
-	union context context;
-	int rc;
-
-	if (!access->vcpu && !region->region.posts)
-		return r->post(r->opaque, access);
-	if (access->vcpu)
-		access->vcpu->failure.error = 0;
-	if (!r->program->ops[entry].entry)
-		return -ENOENT;
-	if (r->post && access->is_write && vmi_posted_is_full(region->vm))
-		return -EAGAIN;
-	make_context(r, access, &context);
-	rc = run(r->program, entry, &context);
-	if (vmi_unlikely(rc < 0))
-		return starved(r, access);
-	if (rc == VMAPI_BPF_PASS)
-		return -ENOENT;
-	if (!access->is_write)
-		access->value = get(context.bytes, access->bytes);
-	if (rc != VMAPI_BPF_POST || !r->post)
-		return 0;
-	return region->region.posts ? r->post(r->opaque, access) :
-		vmi_posted_queue(region, access);
-}
-
-static void fini(struct vmapi_region *region)
-{
-	struct program_region *r = region_of(region);
-
-	if (r->post && !region->region.posts)
-		vmi_posted_remove(region);
-	program_put(r->program);
-}
-
-static const struct vmi_region_kind kind = {
-	.name = "program",
-	.size = sizeof(struct program_region),
-	.access = answer,
-	.fini = fini,
-};
-
-static int start(struct program_region *r)
-{
-	struct vmapi_region *region = &r->base;
-	bool waits = r->post && !region->region.posts;
-	int err;
-
-	if (waits && !vmi_cap(region->vm->ctx, region->vm, VMAPI_CAP_POSTED))
-		return vmi_unsupported(region->vm->ctx);
-	err = waits ? vmi_posted_add(region) : 0;
-	if (err)
-		return err;
-	err = vmi_region_start(region);
-	if (err && waits)
-		vmi_posted_remove(region);
-	if (!err)
-		atomic_fetch_add(&r->program->refs, 1);
-	return err;
-}
-
-static int read_how(struct vmapi_vm *vm, const struct vmapi_program *program,
-	const struct vmapi_region_program *from,
-	struct vmapi_region_program *how)
-{
-	int err = 0;
-
-	memset(how, 0, sizeof(*how));
-	if (from)
-		err = vmi_config_copy(how, sizeof(*how), from, sizeof(*how));
-	if (err)
-		return err;
-	if (how->flags)
-		return vmi_fail(-EINVAL, "region", "unknown flags 0x%" PRIx32,
-			how->flags);
-	if (program->vm != vm)
-		return vmi_fail(-EINVAL, program->name, "it is of another VM");
-	return 0;
-}
-
-int vmapi_region_program(struct vmapi_vm *vm,
-	const struct vmapi_region_config *config,
-	struct vmapi_program *program, const struct vmapi_region_program *how,
-	struct vmapi_region **out)
-{
-	int err = vmi_enter(vm ? vm->ctx : NULL, __func__);
-	struct vmapi_region_program h;
-	struct vmapi_region *region;
-	struct program_region *r;
-
-	if (!err && (!program || !out))
-		err = vmi_null(program ? "region" : "program");
-	if (!err)
-		err = read_how(vm, program, how, &h);
-	if (!err)
-		err = vmi_region_new(vm, config, &kind, &region);
-	if (err)
-		return err;
-	r = region_of(region);
-	r->program = program;
-	r->shift = h.shift;
-	r->post = h.post;
-	r->opaque = h.opaque;
-	err = start(r);
-	if (err) {
-		vmi_free(region);
-		return err;
-	}
-	*out = region;
-	return 0;
 }

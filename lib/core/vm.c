@@ -12,6 +12,7 @@
 #include "lib/core/cpuid.h"
 #include "lib/core/dirty.h"
 #include "lib/core/posted.h"
+#include "lib/core/program.h"
 #include "lib/sys/sys.h"
 
 /* -- Configuration ------------------------------------------------------ */
@@ -270,9 +271,12 @@ static int reset_all(struct vmapi_vm *vm)
 	int err = be->vm_reset ? be->vm_reset(vm) : 0;
 
 	vmi_chipset_reset(vm);
-	vmi_bus_reset(vm);
+	vmi_programs_reset(vm);
 	for (vcpu = vm->vcpus; vcpu && !err; vcpu = vcpu->next)
 		err = vmi_vcpu_reset(vcpu);
+	/* They ask for nothing any more that would come behind it. */
+	if (!err)
+		vmi_bus_reset(vm);
 	return err;
 }
 

@@ -531,6 +531,16 @@ static int decode(const void *data, size_t bytes, struct vmi_ioapic_state *io,
 		"%zu bytes are no state of theirs", bytes);
 }
 
+/*
+ * What the VM has said so far is of the time before, a reset above all: it
+ * comes no later than an answer does.
+ */
+static void hear_all(struct vmapi_bus_chips *c)
+{
+	vmi_line_set(&c->pic.intr, false);
+	answer_all(c);
+}
+
 /* INTR is driven as the new state wants it, whatever the VM thinks of it. */
 static void apply(struct vmapi_bus_chips *c, struct vmi_ioapic_state *io,
 	const struct vmi_pic_state *pic)
@@ -558,6 +568,7 @@ int vmapi_bus_chips_restore(
 	if (err)
 		return err;
 	pthread_mutex_lock(&c->lock);
+	hear_all(c);
 	apply(c, &io, &pic);
 	return leave(c);
 }

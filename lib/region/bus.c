@@ -7,6 +7,10 @@
  * needed, and a vcpu that was kicked away while it waited need not come back
  * for others to go on.
  *
+ * Nobody waits for what a RESET asks for, and nothing may overtake it.  A
+ * socket that is full of our calls has room when the first is taken, and its
+ * answer then makes somebody step, so it need not be polled for that.
+ *
  * Answers come in any order, and find their call by number.  What the other
  * end asks is taken while `reading` is held and `lock` is not: to take it may
  * mean to lock a VM, whose owner may give up a call meanwhile.
@@ -111,23 +115,6 @@ int vmi_bus_error(struct vmi_bus_end *e)
 	return error;
 }
 
-void vmi_bus_reconnect(struct vmi_bus_end *e, int fd)
-{
-	int old;
-
-	pthread_mutex_lock(&e->reading);
-	pthread_mutex_lock(&e->lock);
-	die(e, -ECONNRESET);
-	old = e->fd;
-	e->fd = fd;
-	e->error = 0;
-	e->round++;
-	e->abandoned = 0;
-	pthread_mutex_unlock(&e->lock);
-	pthread_mutex_unlock(&e->reading);
-	vmi_sys->close(old);
-}
-
 /* -- Sending, under the lock -------------------------------------------- */
 
 /* 1: it went; 0: it would wait. */
@@ -145,10 +132,34 @@ static int send_one(
 	return 0;
 }
 
+/* False: it has to wait, and so has everything else. */
+static bool send_reset(struct vmi_bus_end *e)
+{
+	const struct vmapi_bus_message m = { .type = VMAPI_BUS_RESET,
+		.seq = e->reset };
+
+	if (!e->owes_reset)
+		return true;
+	if (e->error || !send_one(e, &m))
+		return false;
+	e->owes_reset = false;
+	e->abandoned++;
+	return true;
+}
+
+static void owe_reset(struct vmi_bus_end *e)
+{
+	e->reset = ++e->seq;
+	e->owes_reset = true;
+	send_reset(e);
+}
+
 static void send_calls(struct vmi_bus_end *e)
 {
 	struct vmi_bus_call *call;
 
+	if (!send_reset(e))
+		return;
 	for (call = e->calls; call && !e->error; call = call->next) {
 		if (call->stage != VMI_BUS_QUEUED)
 			continue;
@@ -193,16 +204,30 @@ void vmi_bus_cancel(struct vmi_bus_end *e, struct vmi_bus_call *call)
 	pthread_mutex_unlock(&e->lock);
 }
 
-void vmi_bus_tell(
-	struct vmi_bus_end *e, const struct vmapi_bus_message *message)
+void vmi_bus_tell_reset(struct vmi_bus_end *e)
 {
-	struct vmapi_bus_message m = *message;
-
 	pthread_mutex_lock(&e->lock);
-	m.seq = ++e->seq;
-	if (!e->error && send_one(e, &m))
-		e->abandoned++;
+	owe_reset(e);
 	pthread_mutex_unlock(&e->lock);
+}
+
+void vmi_bus_reconnect(struct vmi_bus_end *e, int fd)
+{
+	int old;
+
+	pthread_mutex_lock(&e->reading);
+	pthread_mutex_lock(&e->lock);
+	die(e, -ECONNRESET);
+	old = e->fd;
+	e->fd = fd;
+	e->error = 0;
+	e->round++;
+	e->abandoned = 0;
+	if (e->reset)
+		owe_reset(e);
+	pthread_mutex_unlock(&e->lock);
+	pthread_mutex_unlock(&e->reading);
+	vmi_sys->close(old);
 }
 
 /* Who asks more than the socket holds, and takes nothing, does not listen. */
@@ -213,7 +238,7 @@ static void send_answer(
 	unsigned i;
 
 	for (i = 0; i < TRIES && !e->error; i++) {
-		if (send_one(e, message))
+		if (send_reset(e) && send_one(e, message))
 			return;
 		(void)vmi_sys->poll(&poll, 1, TRY_NS);
 	}
@@ -268,6 +293,9 @@ static void take_reply(struct vmi_bus_end *e,
 	} else {
 		e->abandoned--;
 	}
+	/* Who answers what came with a RESET, or behind it, has read it. */
+	if (!e->error && !e->owes_reset && reply->seq >= e->reset)
+		e->reset = 0;
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -321,6 +349,8 @@ int vmi_bus_wait(struct vmi_bus_end *e, int wake_fd, int64_t timeout_ns)
 
 	pthread_mutex_lock(&e->lock);
 	fds[0].fd = e->fd;
+	if (e->owes_reset)
+		fds[0].events |= POLLOUT;
 	for (call = e->calls; call; call = call->next)
 		if (call->stage == VMI_BUS_QUEUED)
 			fds[0].events |= POLLOUT;

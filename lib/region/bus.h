@@ -35,6 +35,8 @@ struct vmi_bus_end {
 	unsigned round; /* how many other ends there were before this one */
 	uint64_t seq;	    /* of the last call */
 	unsigned abandoned; /* answers that nobody waits for any more */
+	uint64_t reset; /* of a RESET that perhaps nobody has read; 0: none */
+	bool owes_reset; /* and it has not gone: it does before any call */
 	struct vmi_bus_call *calls;
 	/* A message that is to be answered, now or later; `reading` is held. */
 	void (*take)(void *opaque, const struct vmapi_bus_message *message);
@@ -47,15 +49,18 @@ int vmi_bus_socket(int fd);
 /* The descriptor is the end's from now on; `take` is set by the caller. */
 void vmi_bus_end_init(struct vmi_bus_end *end, int fd);
 void vmi_bus_end_fini(struct vmi_bus_end *end);
-/* Go on with another socket: what was asked has failed. */
+/* Go on with another socket: what was asked has failed, but for a reset. */
 void vmi_bus_reconnect(struct vmi_bus_end *end, int fd);
 
 void vmi_bus_submit(struct vmi_bus_end *end, struct vmi_bus_call *call);
 /* Nobody waits for it any more: when this returns it is its owner's. */
 void vmi_bus_cancel(struct vmi_bus_end *end, struct vmi_bus_call *call);
-/* Ask for what nobody waits for. */
-void vmi_bus_tell(
-	struct vmi_bus_end *end, const struct vmapi_bus_message *message);
+/*
+ * Tell of a reset, for which nobody waits: all that was asked before has been
+ * cancelled.  It goes before anything else, when there is room; to the next
+ * other end where this one is dead, or dies before it has read it.
+ */
+void vmi_bus_tell_reset(struct vmi_bus_end *end);
 /* Of `message`; its delivery, and `reply` has what else there is to say. */
 void vmi_bus_answer(struct vmi_bus_end *end,
 	const struct vmapi_bus_message *message, uint8_t delivery,

@@ -142,29 +142,61 @@ static bool has_work(struct soft_vcpu *v)
 	return !atomic_load(&v->idle) || atomic_load(&v->cpu.event) & WAKES;
 }
 
-/* Of those behind v in the order of creation, v the last; NULL: nobody. */
+enum whose { NOBODYS, OWN, ANOTHERS };
+
+/*
+ * Of those behind v in the order of creation, v the last; NULL: nobody.
+ * Under gate_lock: it keeps who is found until he has the turn, and one that
+ * goes gives it up after he has left the list (vmi_turn_forget()).
+ */
 static struct soft_vcpu *next_with_work(struct soft_vcpu *v)
 {
 	struct vmapi_vm *vm = v->vcpu.vm;
 	struct vmapi_vcpu *at = &v->vcpu;
-	struct soft_vcpu *found = NULL;
 	unsigned n;
 
-	pthread_mutex_lock(&vm->gate_lock);
-	for (n = 0; n < vm->n_vcpus && !found; n++) {
+	for (n = 0; n < vm->n_vcpus; n++) {
 		at = at->next ? at->next : vm->vcpus;
 		if (has_work(vmi_soft_vcpu(at)))
-			found = vmi_soft_vcpu(at);
+			return vmi_soft_vcpu(at);
 	}
+	return NULL;
+}
+
+static bool somebody_has_work(struct soft_vcpu *v)
+{
+	struct vmapi_vm *vm = v->vcpu.vm;
+	bool found;
+
+	pthread_mutex_lock(&vm->gate_lock);
+	found = next_with_work(v);
 	pthread_mutex_unlock(&vm->gate_lock);
 	return found;
 }
 
+/* Under gate_lock. */
 static void give(struct vmi_turns *t, struct soft_vcpu *to)
 {
 	t->left = TURN;
 	atomic_store(&t->holder, to);
 	vmi_event_raise(to, VMI_EVENT_TURN);
+}
+
+/* Whose the turn is from now on; it stays where nobody else has work. */
+static enum whose give_next(struct soft_vcpu *v)
+{
+	struct vmapi_vm *vm = v->vcpu.vm;
+	enum whose whose = NOBODYS;
+	struct soft_vcpu *next;
+
+	pthread_mutex_lock(&vm->gate_lock);
+	next = next_with_work(v);
+	if (next)
+		whose = next == v ? OWN : ANOTHERS;
+	if (whose == ANOTHERS)
+		give(turns_of(v), next);
+	pthread_mutex_unlock(&vm->gate_lock);
+	return whose;
 }
 
 /* The first of the VM is the first. */
@@ -176,10 +208,10 @@ static void begin(struct soft_vcpu *v)
 
 	pthread_mutex_lock(&vm->gate_lock);
 	first = vmi_soft_vcpu(vm->vcpus);
-	pthread_mutex_unlock(&vm->gate_lock);
 	if (atomic_compare_exchange_strong(&turns_of(v)->holder, &nobody,
 		first))
 		vmi_event_raise(first, VMI_EVENT_TURN);
+	pthread_mutex_unlock(&vm->gate_lock);
 }
 
 static bool is_kicked(struct soft_vcpu *v)
@@ -200,11 +232,13 @@ static void wait_for_turn(struct soft_vcpu *v)
 	struct vmi_turns *t = turns_of(v);
 
 	atomic_store(&v->sleeping, 1);
-	while (atomic_load(&t->holder) != v && !is_kicked(v)) {
-		if (vmi_sys->poll(&fd, 1, -1) > 0)
-			drain(v->wake);
+	for (;;) {
 		if (!atomic_load(&t->holder))
 			begin(v);
+		if (atomic_load(&t->holder) == v || is_kicked(v))
+			break;
+		if (vmi_sys->poll(&fd, 1, -1) > 0)
+			drain(v->wake);
 	}
 	atomic_store(&v->sleeping, 0);
 }
@@ -237,33 +271,35 @@ bool vmi_turn_take(struct soft_vcpu *v)
 
 void vmi_turn_pass(struct soft_vcpu *v)
 {
-	struct vmi_turns *t = turns_of(v);
-	struct soft_vcpu *next = next_with_work(v);
-
 	vmi_turn_account(v);
 	v->cpu.in_turn = false;
-	if (next && next != v)
-		give(t, next);
-	else
-		t->left = TURN;
+	if (give_next(v) != ANOTHERS)
+		turns_of(v)->left = TURN;
 	vmi_turn_take(v);
+}
+
+/* One that waits in a run; under gate_lock. */
+static struct soft_vcpu *sleeper_beside(struct soft_vcpu *v)
+{
+	struct vmapi_vcpu *at = v->vcpu.vm->vcpus;
+
+	while (at && (at == &v->vcpu ||
+		!atomic_load(&vmi_soft_vcpu(at)->sleeping)))
+		at = at->next;
+	return at ? vmi_soft_vcpu(at) : NULL;
 }
 
 /* Whoever waits in a run can see to the time; nothing is executed. */
 static void leave_idle(struct soft_vcpu *v)
 {
 	struct vmapi_vm *vm = v->vcpu.vm;
-	struct soft_vcpu *found = NULL;
-	struct vmapi_vcpu *at;
+	struct soft_vcpu *found;
 
 	pthread_mutex_lock(&vm->gate_lock);
-	for (at = vm->vcpus; at && !found; at = at->next)
-		if (at != &v->vcpu &&
-			atomic_load(&vmi_soft_vcpu(at)->sleeping))
-			found = vmi_soft_vcpu(at);
-	pthread_mutex_unlock(&vm->gate_lock);
+	found = sleeper_beside(v);
 	if (found)
 		give(turns_of(v), found);
+	pthread_mutex_unlock(&vm->gate_lock);
 }
 
 void vmi_turn_leave(struct soft_vcpu *v)
@@ -280,17 +316,28 @@ void vmi_turn_leave(struct soft_vcpu *v)
 		leave_idle(v);
 }
 
+/*
+ * It is in no list any more, so nobody gives it the turn.  Who begins to wait
+ * meanwhile sees that nobody has the turn, or is seen to sleep.
+ */
 void vmi_turn_forget(struct soft_vcpu *v)
 {
+	struct vmapi_vm *vm = v->vcpu.vm;
 	struct vmi_turns *t = turns_of(v);
-	struct soft_vcpu *self = v;
+	struct soft_vcpu *found, *nobody = NULL;
 
 	if (!t->on)
 		return;
 	atomic_store(&v->idle, true);
-	if (atomic_load(&t->holder) == v)
-		leave_idle(v);
-	atomic_compare_exchange_strong(&t->holder, &self, NULL);
+	if (atomic_load(&t->holder) != v)
+		return;
+	t->left = TURN;
+	atomic_store(&t->holder, NULL);
+	pthread_mutex_lock(&vm->gate_lock);
+	found = sleeper_beside(v);
+	if (found && atomic_compare_exchange_strong(&t->holder, &nobody, found))
+		vmi_event_raise(found, VMI_EVENT_TURN);
+	pthread_mutex_unlock(&vm->gate_lock);
 }
 
 void vmi_turns_reset(struct soft_vm *vm)
@@ -324,7 +371,7 @@ static void sleep_idle(struct soft_vcpu *v)
 
 	atomic_store(&t->idling, true);
 	atomic_store(&v->sleeping, 1);
-	if (!next_with_work(v) && !is_kicked(v) &&
+	if (!somebody_has_work(v) && !is_kicked(v) &&
 		vmi_chipset_deadline(vm) == VMI_CHIP_NEVER)
 		(void)vmi_sys->poll(fds, 3, -1);
 	atomic_store(&v->sleeping, 0);
@@ -350,23 +397,22 @@ static void jump(struct soft_vcpu *v, uint64_t due)
 
 void vmi_turn_idle(struct soft_vcpu *v)
 {
-	struct soft_vcpu *next;
+	enum whose whose;
 	uint64_t due;
 
 	vmi_turn_account(v);
 	atomic_store(&v->idle, true);
-	while (!(next = next_with_work(v)) && !is_kicked(v)) {
+	while ((whose = give_next(v)) == NOBODYS && !is_kicked(v)) {
 		due = vmi_chipset_deadline(v->vcpu.vm);
 		if (due == VMI_CHIP_NEVER)
 			sleep_idle(v);
 		else
 			jump(v, due);
 	}
-	if (!next)
+	if (whose == NOBODYS)
 		return;
-	if (next != v) {
+	if (whose == ANOTHERS) {
 		v->cpu.in_turn = false;
-		give(turns_of(v), next);
 		wait_for_turn(v);
 	}
 	if (atomic_load(&turns_of(v)->holder) == v)

@@ -160,6 +160,26 @@ void api_real_mode(struct vmapi_vcpu *vcpu, uint64_t rip)
 	must(vmapi_regs_set(vcpu, regs, 9, NULL, 0));
 }
 
+void api_flat(struct vmapi_vcpu *vcpu, uint64_t rip)
+{
+	struct vmapi_x86_segment cs = { .limit = 0xffffffff,
+		.attributes = 0xc09b, .selector = 8 };
+	struct vmapi_x86_segment ds = { .limit = 0xffffffff,
+		.attributes = 0xc093, .selector = 16 };
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_CR0, .value = 0x11 },
+		{ .tag = VMAPI_X86_CS, .data = &cs, .bytes = sizeof(cs) },
+		{ .tag = VMAPI_X86_DS, .data = &ds, .bytes = sizeof(ds) },
+		{ .tag = VMAPI_X86_ES, .data = &ds, .bytes = sizeof(ds) },
+		{ .tag = VMAPI_X86_SS, .data = &ds, .bytes = sizeof(ds) },
+		{ .tag = VMAPI_X86_RIP, .value = rip },
+		{ .tag = VMAPI_X86_RFLAGS, .value = 2 },
+	};
+
+	must(vmapi_regs_set(vcpu, regs, sizeof(regs) / sizeof(regs[0]), NULL,
+		0));
+}
+
 void api_load(struct machine *m, const void *code, size_t bytes)
 {
 	must(vmapi_as_write(m->as, API_CODE, code, bytes));

@@ -74,6 +74,8 @@ void api_machine_free(struct machine *m);
 /* Put code at API_CODE and let the vcpu start there, in real mode. */
 void api_load(struct machine *m, const void *code, size_t bytes);
 void api_real_mode(struct vmapi_vcpu *vcpu, uint64_t rip);
+/* 32 bits, all segments flat, no paging, interrupts off. */
+void api_flat(struct vmapi_vcpu *vcpu, uint64_t rip);
 
 uint64_t api_get(struct vmapi_vcpu *vcpu, uint64_t tag);
 void api_set(struct vmapi_vcpu *vcpu, uint64_t tag, uint64_t value);

@@ -21,6 +21,10 @@ void rig_open_on(struct rig *rig, const struct machine *m,
 	const struct vmapi_bus_config *config);
 /* Both, and the other end. */
 bool rig_open(struct rig *rig, const struct machine *m, uint32_t timeout_ms);
+/* Both, and the VM's socket is full of EOIs that nobody waits for. */
+bool rig_open_filled(struct rig *rig, const struct machine *m);
+/* Take those. */
+void rig_drain(const struct rig *rig);
 void rig_close(struct rig *rig);
 /* A pair of sockets. */
 void rig_pair(int fds[2]);

@@ -83,26 +83,16 @@ struct busy {
 	atomic_bool overrun;  /* since the kernel lost dirty pages */
 };
 
-static void flat(struct vmapi_vcpu *vcpu, unsigned index)
+static void give_part(struct vmapi_vcpu *vcpu, unsigned index)
 {
-	struct vmapi_x86_segment cs = { .limit = 0xffffffff,
-		.attributes = 0xc09b, .selector = 8 };
-	struct vmapi_x86_segment ds = { .limit = 0xffffffff,
-		.attributes = 0xc093, .selector = 16 };
 	struct vmapi_reg regs[] = {
-		{ .tag = VMAPI_X86_CR0, .value = 0x11 },
-		{ .tag = VMAPI_X86_CS, .data = &cs, .bytes = sizeof(cs) },
-		{ .tag = VMAPI_X86_DS, .data = &ds, .bytes = sizeof(ds) },
-		{ .tag = VMAPI_X86_ES, .data = &ds, .bytes = sizeof(ds) },
-		{ .tag = VMAPI_X86_SS, .data = &ds, .bytes = sizeof(ds) },
-		{ .tag = VMAPI_X86_RIP, .value = API_CODE },
-		{ .tag = VMAPI_X86_RFLAGS, .value = 2 },
 		{ .tag = VMAPI_X86_RAX, .value = 0 },
 		{ .tag = VMAPI_X86_RBP, .value = 0 },
 		{ .tag = VMAPI_X86_RDI, .value = BASE + index * PART },
 		{ .tag = VMAPI_X86_RSI, .value = PAGES },
 	};
 
+	api_flat(vcpu, API_CODE);
 	EQUAL(vmapi_regs_set(vcpu, regs, sizeof(regs) / sizeof(regs[0]), NULL,
 		0), 0);
 }
@@ -152,7 +142,7 @@ static void build(struct busy *b, const char *backend, unsigned log)
 		c.id = i;
 		if (i)
 			EQUAL(vmapi_vcpu_create(b->m.vm, &c, &b->vcpus[i]), 0);
-		flat(b->vcpus[i], i);
+		give_part(b->vcpus[i], i);
 	}
 }
 

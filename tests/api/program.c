@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Device programs answer the same on every backend. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -621,6 +622,96 @@ static void program_hpet(struct machine *m)
 	vmapi_program_destroy(p);
 }
 
+/* -- A reset while it runs ---------------------------------------------- */
+
+/* A thread beside this one: the VM is served, or reset. */
+struct beside {
+	struct vmapi_vm *vm;
+	pthread_t thread;
+	atomic_bool done;
+};
+
+static void *serve_beside(void *opaque)
+{
+	struct beside *b = opaque;
+
+	EQUAL(vmapi_vm_service(b->vm), 0);
+	atomic_store(&b->done, true);
+	return NULL;
+}
+
+static void *reset_beside(void *opaque)
+{
+	struct beside *b = opaque;
+
+	EQUAL(vmapi_vm_reset(b->vm), 0);
+	atomic_store(&b->done, true);
+	return NULL;
+}
+
+static _Atomic(uint32_t) *flag(struct vmapi_program *p, const char *name)
+{
+	return symbol(p, name);
+}
+
+static bool comes_true(_Atomic(uint32_t) *what)
+{
+	unsigned ms;
+
+	for (ms = 0; ms < 10000 && !atomic_load(what); ms++)
+		usleep(1000);
+	return atomic_load(what);
+}
+
+/* Its alarm is in the middle, and goes on when the reset has had its time. */
+static void reset_in_alarm(struct machine *m, struct vmapi_program *p)
+{
+	struct beside serves = { .vm = m->vm }, resets = { .vm = m->vm };
+	struct vmapi_exit exit;
+	unsigned ms;
+
+	api_load(m, out_code, sizeof(out_code));
+	EQUAL(api_run(m, &exit), VMAPI_EXIT_IO);
+	EQUAL(exit.u.io.is_write, 0); /* it has none for reads */
+	atomic_store(flag(p, "entered"), 0); /* a vcpu may have served */
+	atomic_store(flag(p, "wait"), 1);
+	CHECK(!pthread_create(&serves.thread, NULL, serve_beside, &serves));
+	CHECK(comes_true(flag(p, "entered")));
+	CHECK(!pthread_create(&resets.thread, NULL, reset_beside, &resets));
+	for (ms = 0; ms < 200 && !atomic_load(&resets.done); ms++)
+		usleep(1000);
+	CHECK(!atomic_load(&serves.done));
+	CHECK(!atomic_load(&resets.done));
+	atomic_store(flag(p, "wait"), 0);
+	pthread_join(serves.thread, NULL);
+	pthread_join(resets.thread, NULL);
+	EQUAL((int64_t)number(symbol(p, "entered"), 4), 0);
+	EQUAL((int64_t)number(symbol(p, "rung"), 8), 0);
+	EQUAL(vmapi_vm_service(m->vm), 0); /* nor does it ring again */
+	EQUAL((int64_t)number(symbol(p, "rung"), 8), 0);
+}
+
+static void program_reset(struct machine *m)
+{
+	struct vmapi_program_config c;
+	struct vmapi_region *region;
+	struct vmapi_program *p;
+	unsigned i;
+
+	if (!read_object("tests/bpf/alarm.bpf"))
+		return;
+	for (i = 0; i < 2; i++) {
+		c = config_of();
+		c.flags = i ? VMAPI_PROGRAM_CONCURRENT : 0;
+		c.fuel = UINT32_MAX;
+		EQUAL(vmapi_program_create(m->vm, &c, &p), 0);
+		EQUAL(attach(m, p, VMAPI_SPACE_PORT, PORTS, &region), 0);
+		reset_in_alarm(m, p);
+		vmapi_region_destroy(region);
+		vmapi_program_destroy(p);
+	}
+}
+
 int main(void)
 {
 	static const struct api_case cases[] = {
@@ -636,6 +727,7 @@ int main(void)
 		{ "program pm-timer", program_pm_timer },
 		{ "program pit", program_pit },
 		{ "program hpet", program_hpet },
+		{ "program reset in its alarm", program_reset },
 	};
 
 	return api_main(cases, sizeof(cases) / sizeof(cases[0]));

@@ -305,26 +305,16 @@ static void *run_on(void *arg)
 	return NULL;
 }
 
-static void flat(struct vmapi_vcpu *vcpu, unsigned index)
+static void give_word(struct vmapi_vcpu *vcpu, unsigned index)
 {
-	struct vmapi_x86_segment cs = { .limit = 0xffffffff,
-		.attributes = 0xc09b, .selector = 8 };
-	struct vmapi_x86_segment ds = { .limit = 0xffffffff,
-		.attributes = 0xc093, .selector = 16 };
 	struct vmapi_reg regs[] = {
-		{ .tag = VMAPI_X86_CR0, .value = 0x11 },
-		{ .tag = VMAPI_X86_CS, .data = &cs, .bytes = sizeof(cs) },
-		{ .tag = VMAPI_X86_DS, .data = &ds, .bytes = sizeof(ds) },
-		{ .tag = VMAPI_X86_ES, .data = &ds, .bytes = sizeof(ds) },
-		{ .tag = VMAPI_X86_SS, .data = &ds, .bytes = sizeof(ds) },
-		{ .tag = VMAPI_X86_RIP, .value = API_CODE },
-		{ .tag = VMAPI_X86_RFLAGS, .value = 2 },
 		{ .tag = VMAPI_X86_RDI, .value = WINDOW },
 		{ .tag = VMAPI_X86_RBX, .value = 4 * index },
 		{ .tag = VMAPI_X86_RCX, .value = SHOWN },
 		{ .tag = VMAPI_X86_RSI, .value = 0 },
 	};
 
+	api_flat(vcpu, API_CODE);
 	EQUAL(vmapi_regs_set(vcpu, regs, sizeof(regs) / sizeof(regs[0]), NULL,
 		0), 0);
 }
@@ -343,7 +333,7 @@ static void start_vcpus(struct proof *p)
 		c.id = i;
 		if (i)
 			EQUAL(vmapi_vcpu_create(p->m.vm, &c, &r->vcpu), 0);
-		flat(r->vcpu, i);
+		give_word(r->vcpu, i);
 		pthread_create(&r->thread, NULL, run_on, r);
 	}
 }

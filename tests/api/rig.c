@@ -52,6 +52,40 @@ bool rig_open(struct rig *rig, const struct machine *m, uint32_t timeout_ms)
 	return true;
 }
 
+bool rig_open_filled(struct rig *rig, const struct machine *m)
+{
+	struct vmapi_bus_message junk = { .type = VMAPI_BUS_EOI };
+	struct vmapi_bus_config b = { .size = sizeof(b),
+		.timeout_ms = 5000 };
+	int fds[2], vms;
+
+	if (!rig_can(m))
+		return false;
+	rig_pair(fds);
+	vms = dup(fds[0]);
+	b.fd = fds[0];
+	rig->fd = fds[1];
+	rig_open_on(rig, m, &b);
+	while (send(vms, &junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		;
+	EQUAL(errno, EAGAIN);
+	close(vms);
+	return true;
+}
+
+void rig_drain(const struct rig *rig)
+{
+	struct vmapi_bus_message junk;
+	unsigned n = 0;
+
+	while (recv(rig->fd, &junk, sizeof(junk), MSG_PEEK | MSG_DONTWAIT) > 0 &&
+		junk.type == VMAPI_BUS_EOI) {
+		CHECK(rig_hear(rig, &junk));
+		n++;
+	}
+	CHECK(n > 1);
+}
+
 void rig_close(struct rig *rig)
 {
 	vmapi_bus_destroy(rig->bus);

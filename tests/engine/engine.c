@@ -136,8 +136,14 @@ static void tables(struct engine *e)
 
 void engine_open(struct engine *e, unsigned irqchip)
 {
-	struct vmapi_vm_config config = { .size = sizeof(config),
+	const struct vmapi_vm_config config = { .size = sizeof(config),
 		.irqchip = irqchip };
+
+	engine_open_as(e, &config);
+}
+
+void engine_open_as(struct engine *e, const struct vmapi_vm_config *config)
+{
 	struct vmapi_ram_config ram = { .size = sizeof(ram),
 		.bytes = ENGINE_RAM, .name = "main" };
 	void *pointer;
@@ -146,7 +152,7 @@ void engine_open(struct engine *e, unsigned irqchip)
 	memset(e, 0, sizeof(*e));
 	e->exit.size = sizeof(e->exit);
 	engine_must(vmapi_open("soft", 0, &e->ctx));
-	engine_must(vmapi_vm_create(e->ctx, &config, &e->vm));
+	engine_must(vmapi_vm_create(e->ctx, config, &e->vm));
 	engine_must(vmapi_vm_as(e->vm, &e->as));
 	engine_must(vmapi_ram_create(e->ctx, &ram, &e->ram));
 	engine_must(vmapi_ram_pointer(e->ram, &pointer));

@@ -53,6 +53,7 @@ struct engine {
 
 /* With `irqchip` (enum vmapi_irqchip); the vcpu is in 32-bit mode, CPL 0. */
 void engine_open(struct engine *e, unsigned irqchip);
+void engine_open_as(struct engine *e, const struct vmapi_vm_config *config);
 void engine_close(struct engine *e);
 
 /* 16, 32 or 64: segments, tables and registers as new, RIP at ENGINE_CODE. */

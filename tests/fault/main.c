@@ -477,7 +477,7 @@ static bool is_known(const struct fault_site *site)
 		}
 	/* No clang compiled any. */
 	return !fault_has_programs && (strstr(site->file, "/region/bpf/") ||
-		strstr(site->file, "/core/program.c"));
+		strstr(site->file, "/core/program"));
 }
 
 static void look_at_sites(void)

@@ -104,7 +104,7 @@ void vmi_exclusive_begin(struct vmi_cpu *c)
 {
 	struct vmapi_vcpu *vcpu = &vmi_cpu_vcpu(c)->vcpu;
 
-	if (c->exclusive || vcpu->vm->n_vcpus < 2)
+	if (c->exclusive)
 		return;
 	vmi_gate_leave(vcpu);
 	vmi_gate_close(vcpu->vm);

@@ -208,7 +208,13 @@ is_given_up()
 		kill -9 $(device) 2>/dev/null
 	done
 	ended 50
-	[ $? -eq 6 ] && grep -q 'dies again and again' "$scratch/err"
+	status=$?
+	if [ "$status" -ne 6 ] ||
+		! grep -q 'dies again and again' "$scratch/err"; then
+		echo "status $status"
+		show
+		return 1
+	fi
 }
 
 case_run "a guest that writes" boots

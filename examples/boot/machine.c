@@ -338,15 +338,18 @@ int machine_create(struct machine *m, const struct options *options)
 	return status;
 }
 
-/* Children before parents is tidy, but the library would not mind. */
+/*
+ * Children before parents is tidy, but the library would not mind.  Who watches
+ * over the devices' processes may be asking the vcpus to stop until he is gone.
+ */
 void machine_destroy(struct machine *m)
 {
 	unsigned i;
 
+	devices_destroy(m);
 	for (i = 0; i < m->n_cpus; i++)
 		vmapi_vcpu_destroy(m->cpus[i].vcpu);
 	free(m->cpus);
-	devices_destroy(m);
 	disk_close(&m->disk);
 	net_close(&m->net);
 	chips_destroy(m);

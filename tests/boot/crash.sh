@@ -88,6 +88,15 @@ device()
 	done
 }
 
+# The one that is there: the kernel may leave a child out of a list that changes
+# while it is read (proc(5), children).
+a_device()
+{
+	until pid=$(device) && [ -n "$pid" ]; do
+		kill -0 "$monitor" || return 1
+	done
+}
+
 # Wait for the monitor to end by itself: its status.
 ended()
 {
@@ -145,8 +154,7 @@ is_killed()
 # was killed, which may still be there.
 is_stopped()
 {
-	gets_past "$(acked)" 300 || return 1
-	pid=$(device)
+	gets_past "$(acked)" 300 && a_device || return 1
 	# shellcheck disable=SC2086
 	kill -STOP $pid || return 1
 	sleep 0.5
@@ -183,8 +191,7 @@ goes_down()
 # A user can leave whose device does not answer.
 is_left()
 {
-	start && gets_past 3 "$seconds"0 || return 1
-	pid=$(device)
+	start && gets_past 3 "$seconds"0 && a_device || return 1
 	# shellcheck disable=SC2086
 	kill -STOP $pid || return 1
 	sleep 0.3

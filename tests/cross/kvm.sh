@@ -18,8 +18,8 @@ set -u
 : "${srcdir:=.}"
 
 work=tests/cross/guest
-seconds=${VMI_CROSS_SECONDS:-240}
-alarm=${VMI_CROSS_ALARM:-150} # of one test
+seconds=${VMI_CROSS_SECONDS:-600}
+alarm=${VMI_CROSS_ALARM:-200} # of one test
 only=${VMI_CROSS_MACHINE-}
 
 skip()
@@ -86,17 +86,17 @@ place() # file
 		bail "there is no $1"
 }
 
-initramfs() # package, modules
+initramfs() # machine, package, modules
 {
 	tree=$work/tree
 	rm -rf "$tree"
 	mkdir -p "$tree/bin"
 	cp tests/cross/init "$tree/init"
-	cp "$work/$1/busybox" "$tree/bin/busybox"
+	cp "$work/$2/busybox" "$tree/bin/busybox"
 	: >"$tree/modules"
 	: >"$tree/programs"
-	for module in $(echo "$2" | tr , ' '); do
-		[ "$module" = - ] || module "$1" "$module"
+	for module in $(echo "$3" | tr , ' '); do
+		[ "$module" = - ] || module "$2" "$module"
 	done
 	for file in $VMI_REAL_KVM_TESTS; do
 		place "$file"
@@ -107,29 +107,39 @@ initramfs() # package, modules
 	done
 	for module in ${VMI_CROSS_MODULES-}; do
 		mkdir -p "$tree/kernel"
-		unpack "$1" "$module" >"$tree/kernel/$module.ko"
+		unpack "$2" "$module" >"$tree/kernel/$module.ko"
 	done
-	[ -z "${VMI_CROSS_KERNEL-}" ] || cp "$work/$1/vmlinuz" "$tree/vmlinuz"
+	[ -z "${VMI_CROSS_KERNEL-}" ] || cp "$work/$2/vmlinuz" "$tree/vmlinuz"
 	(cd "$tree" && find . | sort | cpio -o -H newc -R 0:0 --quiet) |
-		gzip -1 >"$work/initrd"
+		gzip -1 >"$work/$1.initrd"
 	rm -rf "$tree"
 }
 
-# Not every machine can power itself off: it is stopped at its last line.
-wait_for_end() # process, log
+# Emulates it until its last line, since not every machine can power itself
+# off. The command is a list of words.
+emulate() # machine, package, console, command...
 {
+	log=$work/$1.log
+	initrd=$work/$1.initrd
+	kernel=$work/$2/vmlinuz
+	console=$3
+	shift 3
+	"$@" -accel tcg,thread=single -smp 1 -m 1024 -nographic -no-reboot \
+		-nodefaults -serial mon:stdio -kernel "$kernel" \
+		-initrd "$initrd" -append "console=$console rdinit=/init \
+no_timer_check loglevel=4 panic=-1 VMI_ALARM=$alarm" </dev/null >"$log" 2>&1 &
 	waited=0
-	while kill -0 "$1" 2>/dev/null && [ $waited -lt "$seconds" ]; do
+	while kill -0 $! 2>/dev/null && [ $waited -lt "$seconds" ]; do
 		sleep 1
 		waited=$((waited + 1))
-		if grep -q -e '^1\.\.' -e '^Bail out!' -e 'Kernel panic' "$2"
+		if grep -q -e '^1\.\.' -e '^Bail out!' -e 'Kernel panic' "$log"
 		then
 			sleep 1
 			break
 		fi
 	done
-	kill "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
+	kill $! 2>/dev/null
+	wait $! 2>/dev/null
 }
 
 # A machine's cases from its console, numbered on from $total. A case of a
@@ -167,18 +177,31 @@ cases() # machine, log
 	total=$((total + $(cat "$work/count")))
 }
 
-run() # machine, package, console, modules, command...
+# What a line of tests/cross/machines says, once for each machine and step.
+each() # step
 {
-	machine=$1 package=$2 console=$3 log=$work/$1.log
-	initramfs "$2" "$4"
-	shift 4
+	while read -r _ machine suite package console modules command; do
+		# The command is a list of words.
+		# shellcheck disable=SC2086
+		"$1" $command
+	done <"$work/machines"
+}
+
+prepare() # command...
+{
 	command -v "$1" >/dev/null 2>&1 || skip "there is no $1 here"
-	"$@" -accel tcg,thread=single -smp 1 -m 1024 -nographic -no-reboot \
-		-nodefaults -serial mon:stdio -kernel "$work/$package/vmlinuz" \
-		-initrd "$work/initrd" -append "console=$console rdinit=/init \
-no_timer_check loglevel=4 panic=-1 VMI_ALARM=$alarm" </dev/null >"$log" 2>&1 &
-	wait_for_end $! "$log"
-	cases "$machine" "$log"
+	fetch "$suite" "$package"
+	initramfs "$machine" "$package" "$modules"
+}
+
+start() # command...
+{
+	emulate "$machine" "$package" "$console" "$@" &
+}
+
+count()
+{
+	cases "$machine" "$work/$machine.log"
 }
 
 [ "${VMI_SHARED-}" != yes ] || bail "needs a static build: tests/cross/run"
@@ -186,10 +209,9 @@ mkdir -p "$work"
 total=0
 machines >"$work/machines"
 [ -s "$work/machines" ] || bail "no machine has $VMI_DEBIAN_ARCH"
-while read -r _ machine suite package console modules command; do
-	fetch "$suite" "$package"
-	# The command is a list of words.
-	# shellcheck disable=SC2086
-	run "$machine" "$package" "$console" "$modules" $command
-done <"$work/machines"
+each prepare
+# Side by side: each takes one processor.
+each start
+wait
+each count
 echo "1..$total"

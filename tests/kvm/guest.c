@@ -12,7 +12,7 @@ bool guest_ram(struct vmapi *ctx, struct vmapi_vm *vm, uint64_t gpa,
 	struct vmapi_as **as)
 {
 	struct vmapi_ram_config ram = { .size = sizeof(ram),
-		.bytes = GUEST_RAM_BYTES };
+		.bytes = GUEST_RAM_BYTES, .name = "low" };
 	struct vmapi_map_entry e = { .size = sizeof(e), .gpa = gpa,
 		.bytes = GUEST_RAM_BYTES };
 	struct vmapi_map *map;

@@ -7,17 +7,15 @@
  * taken may be anything, so the VM is given a good one again, and then has to
  * be what that says.
  *
- * usage: state_fuzz [inputs]: 3000 by default, with the sanitizers 300, from a
- * fixed seed, on the software processor.
+ * usage: state_fuzz [inputs]: 3000 by default, with the sanitizers or emulated
+ * 300, from a fixed seed, on the software processor.
  */
 #include "tests/api/stream.h"
 #include "tests/api/worker.h"
+#include "tests/emulated.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define INPUTS 300u /* each is slower by far */
-#else
 #define INPUTS 3000u
-#endif
+#define FEW    300u /* where each is slower by far */
 
 static uint64_t seed = 20261121;
 
@@ -138,14 +136,24 @@ static void make(struct machine *m)
 	}
 }
 
+static bool slow(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	return true;
+#else
+	return emulated();
+#endif
+}
+
 int main(int argc, char **argv)
 {
-	unsigned inputs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0)
-				   : INPUTS;
+	unsigned inputs = slow() ? FEW : INPUTS;
 	static struct fuzz f;
 	struct machine source;
 	unsigned i;
 
+	if (argc > 1)
+		inputs = (unsigned)strtoul(argv[1], NULL, 0);
 	make(&source);
 	work(&source, 4);
 	stream_save(&f.other, source.vm, NULL);

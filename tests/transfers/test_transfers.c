@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/emulated.h"
 #include "tests/transfers/transfers.h"
 
 #define TIMES  8 /* at most */
@@ -266,8 +267,7 @@ static unsigned summary(bool all)
 
 int main(int argc, char **argv)
 {
-	const char *emulator = getenv("EMULATOR");
-	unsigned cases = emulator && *emulator ? EMULATED : CASES, missing;
+	unsigned cases = emulated() ? EMULATED : CASES, missing;
 	unsigned time = 0;
 	size_t i;
 

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/emulated.h"
 #include "tests/vectors/vec_model.h"
 
 /* One block in so many is executed on the host as well. */
@@ -464,10 +465,9 @@ static int check(bool all, const char *only)
 
 int main(int argc, char **argv)
 {
-	const char *emulator = getenv("EMULATOR");
 	int err;
 
-	count.stride = emulator && *emulator ? EMULATED : 1;
+	count.stride = emulated() ? EMULATED : 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (vec_soft_open())
 		return EXIT_FAILURE;

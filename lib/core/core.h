@@ -258,6 +258,8 @@ struct vmapi_vcpu {
 	struct vmapi_runner *runner; /* whose thread runs it, or NULL */
 	atomic_bool is_kicked; /* by the application: lib/core/runner.c */
 	struct vmi_region_hint near; /* what its accesses found last */
+	/* In a backend's run: vmi_region_inside() of its thread; or NULL. */
+	const struct vmapi_vm **inside;
 	struct vmapi_stats *stats; /* open handles, under vm->lock */
 	/* Whose server of that number it is, or NULL: lib/core/connect.c */
 	struct vmapi_device *controller;

@@ -127,7 +127,7 @@ static bool give(struct vmi_posted *p, const struct vmi_posted_write *write,
 	if (!region)
 		return false;
 	access.offset = write->address - region->region.base;
-	(void)region->kind->access(region, &access);
+	(void)region->kind->access(&region->region, &access);
 	return true;
 }
 

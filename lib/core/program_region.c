@@ -84,8 +84,9 @@ static int starved(
 }
 
 /* What was handled by VMAPI_BPF_POST comes again, from no vcpu. */
-static int answer(struct vmapi_region *region, struct vmapi_access *access)
+static int answer(struct vmi_region *asked, struct vmapi_access *access)
 {
+	struct vmapi_region *region = vmi_region_handle(asked);
 	struct program_region *r = region_of(region);
 	unsigned entry = access->is_write ? VMI_BPF_WRITE : VMI_BPF_READ;
 	union vmi_program_context context;

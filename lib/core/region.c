@@ -34,14 +34,15 @@ static int check_config(
 	return 0;
 }
 
-static int answer(struct vmi_region *r, struct vmapi_access *access)
+/* The access of regions whose writes are posted. */
+static int queue_or_answer(
+	struct vmi_region *region, struct vmapi_access *access)
 {
-	struct vmapi_region *region =
-		vmi_container_of(r, struct vmapi_region, region);
+	struct vmapi_region *handle = vmi_region_handle(region);
 
-	if (r->posts && access->is_write)
-		return vmi_posted_queue(region, access);
-	return region->kind->access(region, access);
+	if (access->is_write)
+		return vmi_posted_queue(handle, access);
+	return handle->kind->access(region, access);
 }
 
 int vmi_region_new(struct vmapi_vm *vm,
@@ -73,7 +74,8 @@ int vmi_region_new(struct vmapi_vm *vm,
 	region->region.bytes = c.bytes;
 	region->region.posts = c.flags & VMAPI_REGION_POSTED;
 	region->region.called = c.flags & VMAPI_REGION_CALLED;
-	region->region.access = answer;
+	region->region.access =
+		region->region.posts ? queue_or_answer : kind->access;
 	*out = region;
 	return 0;
 }
@@ -153,17 +155,22 @@ struct handler {
 };
 
 /* A posted write comes outside the gate, and from no vcpu. */
-static int call(struct vmapi_region *region, struct vmapi_access *access)
+static int call(struct vmi_region *region, struct vmapi_access *access)
 {
-	struct handler *h = vmi_container_of(region, struct handler, base);
-	const struct vmapi_vm *outer;
+	struct handler *h = vmi_container_of(
+		vmi_region_handle(region), struct handler, base);
+	const struct vmapi_vm **inside, *outer;
 	int rc;
 
 	if (!access->vcpu)
 		return h->fn(h->opaque, access);
-	outer = vmi_region_enter(region->vm);
+	inside = access->vcpu->inside;
+	if (!inside)
+		inside = vmi_region_inside();
+	outer = *inside;
+	*inside = h->base.vm;
 	rc = h->fn(h->opaque, access);
-	vmi_region_enter(outer);
+	*inside = outer;
 	return rc == VMAPI_REGION_DONE ? 0 : -ENOENT;
 }
 

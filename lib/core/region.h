@@ -19,11 +19,19 @@ struct vmapi_region {
 	char name[32];
 };
 
+static inline struct vmapi_region *vmi_region_handle(struct vmi_region *region)
+{
+	return vmi_container_of(region, struct vmapi_region, region);
+}
+
 struct vmi_region_kind {
 	const char *name;
 	size_t size; /* of the kind's struct */
-	/* Answers an access: 0, or -errno where it is the application's. */
-	int (*access)(struct vmapi_region *region, struct vmapi_access *access);
+	/*
+	 * Answers an access, as vmi_region.access does, which it becomes but
+	 * where writes are posted: 0, or -errno where it is the application's.
+	 */
+	int (*access)(struct vmi_region *region, struct vmapi_access *access);
 	void (*flush)(struct vmapi_region *region); /* posted ones; or NULL */
 	void (*fini)(struct vmapi_region *region); /* or NULL */
 };
@@ -55,10 +63,10 @@ void vmi_doorbell_remove(struct vmapi_vm *vm, struct vmi_doorbell *bell);
 
 /*
  * The application's function runs inside the run gate, on a vcpu's thread:
- * that is said before and taken back after, and whatever would wait for that
- * vcpu refuses with -EDEADLK.  Takes and returns the VM, or NULL.
+ * that is said here before and taken back after, and whatever would wait for
+ * that vcpu refuses with -EDEADLK.  Its VM, or NULL; the calling thread's.
  */
-const struct vmapi_vm *vmi_region_enter(const struct vmapi_vm *vm);
+const struct vmapi_vm **vmi_region_inside(void);
 int vmi_region_refuses(const struct vmapi_vm *vm);
 
 /*

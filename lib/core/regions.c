@@ -12,12 +12,9 @@
 /* The VM in whose guest this thread is, while a region's function runs. */
 static _Thread_local const struct vmapi_vm *inside;
 
-const struct vmapi_vm *vmi_region_enter(const struct vmapi_vm *vm)
+const struct vmapi_vm **vmi_region_inside(void)
 {
-	const struct vmapi_vm *outer = inside;
-
-	inside = vm;
-	return outer;
+	return &inside;
 }
 
 int vmi_region_refuses(const struct vmapi_vm *vm)

@@ -70,8 +70,9 @@ static int make_room(struct vmapi_channel *channel)
 }
 
 /* In the guest it is nobody's; a posted write comes without a vcpu. */
-static int answer(struct vmapi_region *region, struct vmapi_access *access)
+static int answer(struct vmi_region *asked, struct vmapi_access *access)
 {
+	struct vmapi_region *region = vmi_region_handle(asked);
 	struct vmi_remote_region *r = remote_of(region);
 	const struct vmapi_wire_command command = {
 		.command = VMAPI_WIRE_WRITE,
@@ -126,7 +127,7 @@ static struct vmi_remote_region *find(
 		(enum vmi_space)vmi_exit_space(x), vmi_exit_address(x),
 		vmi_exit_width(x));
 	if (r && r->waits) {
-		region = vmi_container_of(r, struct vmapi_region, region);
+		region = vmi_region_handle(r);
 		atomic_fetch_add(&region->refs, 1);
 	}
 	vmi_gate_leave(vcpu);

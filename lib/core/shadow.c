@@ -21,9 +21,9 @@ static struct shadow *shadow_of(struct vmapi_region *region)
 	return vmi_container_of(region, struct shadow, base);
 }
 
-static int answer(struct vmapi_region *region, struct vmapi_access *access)
+static int answer(struct vmi_region *region, struct vmapi_access *access)
 {
-	struct shadow *s = shadow_of(region);
+	struct shadow *s = shadow_of(vmi_region_handle(region));
 	uint64_t at = s->offset + access->offset;
 	int err = vmi_shadow_access((_Atomic(unsigned char) *)
 		(void *)(s->ram->base + at),

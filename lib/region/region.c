@@ -32,26 +32,14 @@ static struct vmi_range *end_of(
 	return regions->sorted[space] + regions->n[space];
 }
 
-static bool holds(
-	const struct vmi_range *range, uint64_t address, unsigned bytes)
-{
-	return range->first <= address && address <= range->last &&
-	       range->last - address >= bytes - 1u;
-}
-
-struct vmi_region *vmi_regions_find(const struct vmi_regions *regions,
+struct vmi_region *vmi_regions_search(const struct vmi_regions *regions,
 	struct vmi_region_hint *hint, enum vmi_space space, uint64_t address,
 	unsigned bytes)
 {
-	const struct vmi_range *at;
+	const struct vmi_range *at = find(regions, space, address);
 
-	if (!regions)
-		return NULL;
-	if (hint->round[space] == regions->round &&
-		holds(&hint->range[space], address, bytes))
-		return hint->range[space].region;
-	at = find(regions, space, address);
-	if (at == end_of(regions, space) || !holds(at, address, bytes))
+	if (at == end_of(regions, space) ||
+		!vmi_range_holds(at, address, bytes))
 		return NULL;
 	hint->round[space] = regions->round;
 	hint->range[space] = *at;

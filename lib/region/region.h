@@ -68,13 +68,43 @@ struct vmi_region_hint {
 	struct vmi_range range[2];
 };
 
+static inline bool vmi_range_holds(
+	const struct vmi_range *range, uint64_t address, unsigned bytes)
+{
+	return range->first <= address && address <= range->last &&
+	       range->last - address >= bytes - 1u;
+}
+
+/* The region that `hint` says, if it is that. */
+static inline struct vmi_region *vmi_regions_near(
+	const struct vmi_regions *regions, const struct vmi_region_hint *hint,
+	enum vmi_space space, uint64_t address, unsigned bytes)
+{
+	return regions && hint->round[space] == regions->round &&
+			vmi_range_holds(&hint->range[space], address, bytes)
+		? hint->range[space].region : NULL;
+}
+
+/* vmi_regions_find() where the hint does not help. */
+struct vmi_region *vmi_regions_search(const struct vmi_regions *regions,
+	struct vmi_region_hint *hint, enum vmi_space space, uint64_t address,
+	unsigned bytes);
+
 /*
  * The region that holds all of [address, address + bytes), or NULL.  `hint`
  * is the caller's own.
  */
-struct vmi_region *vmi_regions_find(const struct vmi_regions *regions,
-	struct vmi_region_hint *hint, enum vmi_space space, uint64_t address,
-	unsigned bytes);
+static inline struct vmi_region *vmi_regions_find(
+	const struct vmi_regions *regions, struct vmi_region_hint *hint,
+	enum vmi_space space, uint64_t address, unsigned bytes)
+{
+	struct vmi_region *near =
+		vmi_regions_near(regions, hint, space, address, bytes);
+
+	if (near || !regions)
+		return near;
+	return vmi_regions_search(regions, hint, space, address, bytes);
+}
 
 /* The first region that shares a byte with the range, or NULL. */
 struct vmi_region *vmi_regions_overlap(const struct vmi_regions *regions,

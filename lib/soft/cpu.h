@@ -180,10 +180,11 @@ struct vmi_io_entry {
 #define VMI_ASK_MSR  16
 #define VMI_ASK_CALL 17
 
-/* The port instruction last begun: smm.c. */
+/* The port instruction last begun: portio.c; smm.c reads it. */
 struct vmi_port {
 	uint64_t before; /* instructions retired before it */
-	uint64_t rip, rcx, rsi, rdi;
+	uint64_t rip;
+	uint64_t rcx, rsi, rdi; /* of INS and OUTS: others change none of them */
 	uint32_t what; /* VMI_PORT_ */
 };
 

@@ -142,6 +142,14 @@ static uint8_t plain_length(const struct vmi_cpu *c,
 		e->bytes == vmi_op_size(op) ? op->len : 0;
 }
 
+/* Entry n is the application's to answer. */
+static vmi_noreturn void ask(struct vmi_cpu *c)
+{
+	c->io.waiting = true;
+	c->io.plain = plain_length(c, &c->io.entry[c->io.n]);
+	vmi_leave(c, VMI_LEAVE_EXIT);
+}
+
 static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
 	struct vmi_io_entry want)
 {
@@ -164,11 +172,8 @@ static const struct vmi_io_entry *access_device(struct vmi_cpu *c,
 	e = &io->entry[io->n];
 	*e = want;
 	vmi_turn_look(c);
-	if (!answered(c, e)) {
-		io->waiting = true;
-		io->plain = plain_length(c, e);
-		vmi_leave(c, VMI_LEAVE_EXIT);
-	}
+	if (!answered(c, e))
+		ask(c);
 	io->n++;
 	io->cursor++;
 	if (atomic_load_explicit(&c->event, memory_order_relaxed) &
@@ -200,6 +205,122 @@ void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 
 	access_device(c, e);
 }
+
+/* -- IN and OUT --------------------------------------------------------- */
+
+/* The region did nothing: the instruction is left. */
+static vmi_noinline vmi_noreturn void refused(struct vmi_cpu *c,
+	const struct vmi_region *region, const struct vmapi_access *a, int err)
+{
+	log_open(c);
+	c->io.entry[c->io.n] = (struct vmi_io_entry){
+		.address = region->base + a->offset,
+		.value = a->is_write ? a->value : 0,
+		.bytes = (uint8_t)a->bytes, .space = VMI_SPACE_PORT,
+		.is_write = a->is_write };
+	if (err == -EAGAIN)
+		vmi_leave(c, VMI_LEAVE_REPLAY);
+	ask(c);
+}
+
+/*
+ * Whether a region may answer now: the log has nothing for this access, and
+ * nobody counts time by instructions.
+ */
+static vmi_inline bool is_now(const struct vmi_cpu *c)
+{
+	return vmi_likely(!c->io.replay && !c->vm->turns.on);
+}
+
+static vmi_inline void answer_now(struct vmi_cpu *c,
+	struct vmi_region *region, struct vmapi_access *a)
+{
+	int err = region->access(region, a);
+
+	if (vmi_unlikely(err))
+		refused(c, region, a, err);
+}
+
+/* Where there is a region there is no doorbell. */
+static bool answers_now(struct vmi_cpu *c, uint16_t port,
+	struct vmapi_access *a)
+{
+	struct vmapi_vm *vm = &c->vm->vm;
+	struct vmi_region *region = is_now(c) ? vmi_regions_find(
+		atomic_load_explicit(&vm->regions, memory_order_acquire),
+		&a->vcpu->near, VMI_SPACE_PORT, port, a->bytes) : NULL;
+
+	if (!region || (!(region->posts && a->is_write) &&
+		vmi_posted_waits(vm)))
+		return false;
+	a->offset = port - region->base;
+	answer_now(c, region, a);
+	return true;
+}
+
+static vmi_noinline uint64_t in_far(struct vmi_cpu *c, uint16_t port,
+	unsigned bytes)
+{
+	struct vmapi_access a = { .bytes = bytes,
+		.vcpu = &vmi_cpu_vcpu(c)->vcpu };
+
+	return answers_now(c, port, &a) ? a.value :
+		vmi_dev_read(c, VMI_SPACE_PORT, port, bytes);
+}
+
+static vmi_noinline void out_far(struct vmi_cpu *c, uint16_t port,
+	uint64_t value, unsigned bytes)
+{
+	struct vmapi_access a = { .value = value, .bytes = bytes,
+		.is_write = true, .vcpu = &vmi_cpu_vcpu(c)->vcpu };
+
+	if (!answers_now(c, port, &a))
+		vmi_dev_write(c, VMI_SPACE_PORT, port, value, bytes);
+}
+
+/* The region of the last access again, where no write can wait: or NULL. */
+static vmi_inline struct vmi_region *region_near(struct vmi_cpu *c,
+	uint16_t port, unsigned bytes)
+{
+	const struct vmapi_vm *vm = &c->vm->vm;
+
+	if (!is_now(c) || vmi_posted_exists(vm))
+		return NULL;
+	return vmi_regions_near(atomic_load_explicit(&vm->regions,
+		memory_order_acquire), &vmi_cpu_vcpu(c)->vcpu.near,
+		VMI_SPACE_PORT, port, bytes);
+}
+
+uint64_t vmi_dev_in(struct vmi_cpu *c, uint16_t port, unsigned bytes)
+{
+	struct vmi_region *region = region_near(c, port, bytes);
+	struct vmapi_access a;
+
+	if (vmi_unlikely(!region))
+		return in_far(c, port, bytes);
+	a = (struct vmapi_access){ .offset = port - region->base,
+		.bytes = bytes, .vcpu = &vmi_cpu_vcpu(c)->vcpu };
+	answer_now(c, region, &a);
+	return a.value;
+}
+
+void vmi_dev_out(struct vmi_cpu *c, uint16_t port, uint64_t value,
+	unsigned bytes)
+{
+	struct vmi_region *region = region_near(c, port, bytes);
+	struct vmapi_access a;
+
+	if (vmi_unlikely(!region)) {
+		out_far(c, port, value, bytes);
+		return;
+	}
+	a = (struct vmapi_access){ .offset = port - region->base,
+		.value = value, .bytes = bytes, .is_write = true,
+		.vcpu = &vmi_cpu_vcpu(c)->vcpu };
+	answer_now(c, region, &a);
+}
+
+/* -- Other questions ---------------------------------------------------- */
 
 bool vmi_ask(struct vmi_cpu *c, struct vmi_io_entry what, uint64_t *answer)
 {

@@ -17,6 +17,15 @@ void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 	uint64_t value, unsigned bytes);
 
 /*
+ * The same of IN and OUT, whose one access it is: nothing of it has to be
+ * remembered.  What has come about meanwhile (c->event) is the caller's to see
+ * to, behind the instruction.
+ */
+uint64_t vmi_dev_in(struct vmi_cpu *c, uint16_t port, unsigned bytes);
+void vmi_dev_out(struct vmi_cpu *c, uint16_t port, uint64_t value,
+	unsigned bytes);
+
+/*
  * The application's word on something else (VMI_ASK_): `what` has all but
  * the size, which is 8.  False: it refuses.
  */

@@ -282,12 +282,13 @@ void vmi_rflags_set(struct vmi_cpu *c, uint64_t value, uint64_t mask);
 /* Segments: segment.c. */
 void vmi_seg_load(struct vmi_cpu *c, unsigned seg, uint16_t selector);
 
-/* Ports: portio.c.  vmi_io_check() raises #GP(0) where SDM 1 19.5.2 does. */
-void vmi_io_check(struct vmi_cpu *c, uint16_t port, unsigned bytes);
+/* Ports: portio.c, SDM 1 19.5.2. */
 bool vmi_io_permitted(struct vmi_cpu *c, uint16_t port, unsigned bytes);
-uint64_t vmi_port_in(struct vmi_cpu *c, uint16_t port, unsigned bytes);
-void vmi_port_out(struct vmi_cpu *c, uint16_t port, uint64_t v,
-	unsigned bytes);
+/* IN and OUT: `what` is of smm.h, and has the port and the size. */
+uint64_t vmi_port_in(struct vmi_cpu *c, const struct vmi_op *op,
+	uint32_t what);
+void vmi_port_out(struct vmi_cpu *c, const struct vmi_op *op, uint32_t what,
+	uint64_t value);
 
 /*
  * Between elements of a repeated instruction: what was done is done.  Call it

@@ -36,20 +36,22 @@ static bool map_permits(struct vmi_cpu *c, uint16_t port, unsigned bytes)
 	return !((map >> (port & 7)) & ((1u << bytes) - 1));
 }
 
-bool vmi_io_permitted(struct vmi_cpu *c, uint16_t port, unsigned bytes)
+/* Without a look at the map. */
+static vmi_inline bool all_permitted(const struct vmi_cpu *c)
 {
-	bool vm86 = c->rflags & VMI_FLAG_VM;
-
-	if (!(c->cr0 & VMI_CR0_PE))
-		return true;
-	if (!vm86 && c->cpl <= ((c->rflags >> 12) & 3))
-		return true;
-	return map_permits(c, port, bytes);
+	return !(c->cr0 & VMI_CR0_PE) || (!(c->rflags & VMI_FLAG_VM) &&
+		c->cpl <= ((c->rflags >> 12) & 3));
 }
 
-void vmi_io_check(struct vmi_cpu *c, uint16_t port, unsigned bytes)
+bool vmi_io_permitted(struct vmi_cpu *c, uint16_t port, unsigned bytes)
 {
-	if (!vmi_io_permitted(c, port, bytes))
+	return all_permitted(c) || map_permits(c, port, bytes);
+}
+
+static vmi_inline void check(struct vmi_cpu *c, uint16_t port,
+	unsigned bytes)
+{
+	if (vmi_unlikely(!all_permitted(c)) && !map_permits(c, port, bytes))
 		vmi_raise_code(c, VMI_GP, 0);
 }
 
@@ -61,23 +63,66 @@ static void watch(struct vmi_cpu *c, uint16_t port, unsigned bytes)
 		vmi_debug_access(c, port, bytes, VMI_POINT_IO);
 }
 
-uint64_t vmi_port_in(struct vmi_cpu *c, uint16_t port, unsigned bytes)
-{
-	watch(c, port, bytes);
-	return vmi_dev_read(c, VMI_SPACE_PORT, port, bytes);
-}
-
-void vmi_port_out(struct vmi_cpu *c, uint16_t port, uint64_t v,
-	unsigned bytes)
-{
-	watch(c, port, bytes);
-	vmi_dev_write(c, VMI_SPACE_PORT, port, v, bytes);
-}
-
-static void begin(struct vmi_cpu *c, const struct vmi_op *op, uint16_t port,
+/* What an SMI directly behind it will want to know: smm.c. */
+static vmi_inline void note(struct vmi_cpu *c, const struct vmi_op *op,
 	uint32_t what)
 {
-	vmi_smm_port(c, op, what | VMI_PORT_AT(port));
+	c->port.before = c->icount + (uint64_t)(c->slice - c->budget) -
+		(uint64_t)((int64_t)c->enter->imm - op->n);
+	c->port.rip = vmi_op_rip(c, op);
+	c->port.what = what | VMI_PORT_VALID;
+}
+
+static vmi_noinline void begin(struct vmi_cpu *c, const struct vmi_op *op,
+	uint32_t what)
+{
+	uint16_t port = VMI_PORT_OF(what);
+	unsigned bytes = VMI_PORT_SIZE(what);
+
+	check(c, port, bytes);
+	note(c, op, what);
+	watch(c, port, bytes);
+}
+
+/* Whether begin() would only make its note. */
+static vmi_inline bool begins_simply(const struct vmi_cpu *c)
+{
+	return vmi_likely(all_permitted(c) &&
+		!(c->debug.armed & VMI_POINT_IO));
+}
+
+static vmi_noinline uint64_t in_checked(struct vmi_cpu *c,
+	const struct vmi_op *op, uint32_t what)
+{
+	begin(c, op, what);
+	return vmi_dev_in(c, VMI_PORT_OF(what), VMI_PORT_SIZE(what));
+}
+
+static vmi_noinline void out_checked(struct vmi_cpu *c,
+	const struct vmi_op *op, uint32_t what, uint64_t value)
+{
+	begin(c, op, what);
+	vmi_dev_out(c, VMI_PORT_OF(what), value, VMI_PORT_SIZE(what));
+}
+
+uint64_t vmi_port_in(struct vmi_cpu *c, const struct vmi_op *op,
+	uint32_t what)
+{
+	if (!begins_simply(c))
+		return in_checked(c, op, what);
+	note(c, op, what);
+	return vmi_dev_in(c, VMI_PORT_OF(what), VMI_PORT_SIZE(what));
+}
+
+void vmi_port_out(struct vmi_cpu *c, const struct vmi_op *op, uint32_t what,
+	uint64_t value)
+{
+	if (!begins_simply(c)) {
+		out_checked(c, op, what, value);
+		return;
+	}
+	note(c, op, what);
+	vmi_dev_out(c, VMI_PORT_OF(what), value, VMI_PORT_SIZE(what));
 }
 
 /* Operand size 8 does not exist: REX.W is without effect. */
@@ -97,21 +142,17 @@ static uint16_t port_of(const struct vmi_cpu *c, const struct vmi_op *op)
 void vmi_do_in(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned bytes = port_bytes(op);
-	uint16_t port = port_of(c, op);
 
-	vmi_io_check(c, port, bytes);
-	begin(c, op, port, VMI_PORT_IN | VMI_PORT_BYTES(bytes));
-	vmi_reg_set(c, VMI_RAX, vmi_port_in(c, port, bytes), bytes);
+	vmi_reg_set(c, VMI_RAX, vmi_port_in(c, op, VMI_PORT_IN |
+		VMI_PORT_BYTES(bytes) | VMI_PORT_AT(port_of(c, op))), bytes);
 }
 
 void vmi_do_out(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	unsigned bytes = port_bytes(op);
-	uint16_t port = port_of(c, op);
 
-	vmi_io_check(c, port, bytes);
-	begin(c, op, port, VMI_PORT_BYTES(bytes));
-	vmi_port_out(c, port, vmi_reg(c, VMI_RAX, bytes), bytes);
+	vmi_port_out(c, op, VMI_PORT_BYTES(bytes) |
+		VMI_PORT_AT(port_of(c, op)), vmi_reg(c, VMI_RAX, bytes));
 }
 
 /* -- Strings ------------------------------------------------------------ */
@@ -121,11 +162,12 @@ static void ins_one(struct vmi_cpu *c, const struct vmi_op *op,
 	unsigned bytes)
 {
 	uint64_t to = vmi_str_dst(c, op, bytes, VMI_MEM_WRITE);
+	uint16_t port = (uint16_t)c->r[VMI_RDX];
 
 	vmi_need_aligned(c, to, bytes);
 	vmi_check(c, to, bytes, VMI_MEM_WRITE);
-	vmi_write(c, to, vmi_port_in(c, (uint16_t)c->r[VMI_RDX], bytes),
-		bytes);
+	watch(c, port, bytes);
+	vmi_write(c, to, vmi_dev_read(c, VMI_SPACE_PORT, port, bytes), bytes);
 	vmi_str_step(c, op, VMI_RDI, bytes);
 }
 
@@ -133,8 +175,10 @@ static void outs_one(struct vmi_cpu *c, const struct vmi_op *op,
 	unsigned bytes)
 {
 	uint64_t v = vmi_read(c, vmi_str_src(c, op, bytes), bytes);
+	uint16_t port = (uint16_t)c->r[VMI_RDX];
 
-	vmi_port_out(c, (uint16_t)c->r[VMI_RDX], v, bytes);
+	watch(c, port, bytes);
+	vmi_dev_write(c, VMI_SPACE_PORT, port, v, bytes);
 	vmi_str_step(c, op, VMI_RSI, bytes);
 }
 
@@ -148,11 +192,14 @@ static void repeat(struct vmi_cpu *c, const struct vmi_op *op, uint32_t what,
 		what |= VMI_PORT_REP;
 
 	/* Permission is asked for even if nothing is to be done. */
-	vmi_io_check(c, (uint16_t)c->r[VMI_RDX], bytes);
+	check(c, (uint16_t)c->r[VMI_RDX], bytes);
 	if (!vmi_str_count(c, op))
 		return;
 	for (;;) {
-		begin(c, op, (uint16_t)c->r[VMI_RDX], what);
+		note(c, op, what | VMI_PORT_AT((uint16_t)c->r[VMI_RDX]));
+		c->port.rcx = c->r[VMI_RCX];
+		c->port.rsi = c->r[VMI_RSI];
+		c->port.rdi = c->r[VMI_RDI];
 		one(c, op, bytes);
 		if (!vmi_str_did(c, op, 1))
 			return;

@@ -14,6 +14,7 @@
 
 #include "lib/core/chipset.h"
 #include "lib/core/posted.h"
+#include "lib/core/region.h"
 #include "lib/soft/block.h"
 #include "lib/soft/branch.h"
 #include "lib/soft/device.h"
@@ -606,6 +607,7 @@ static void stay(struct soft_vcpu *v, uint64_t end, bool settle,
 
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
+	v->vcpu.inside = vmi_region_inside();
 	vmi_debug_run(c);
 	if (!finish_io(v, x)) {
 		if (settle)
@@ -614,6 +616,7 @@ static void stay(struct soft_vcpu *v, uint64_t end, bool settle,
 			run_on(v, end, x);
 	}
 	slice_set(c, 0);
+	v->vcpu.inside = NULL;
 	vmi_gate_leave(&v->vcpu);
 }
 

@@ -230,19 +230,6 @@ static void image_get(const uint8_t *area, const struct layout *l,
 
 /* -- Port instructions -------------------------------------------------- */
 
-void vmi_smm_port(struct vmi_cpu *c, const struct vmi_op *op, uint32_t what)
-{
-	c->port = (struct vmi_port){
-		.before = c->icount + (uint64_t)(c->slice - c->budget) -
-			(uint64_t)((int64_t)c->enter->imm - op->n),
-		.rip = vmi_op_rip(c, op),
-		.rcx = c->r[VMI_RCX],
-		.rsi = c->r[VMI_RSI],
-		.rdi = c->r[VMI_RDI],
-		.what = what | VMI_PORT_VALID,
-	};
-}
-
 /* Whether the SMI comes directly behind it, or between its elements. */
 static bool is_behind_port(const struct vmi_cpu *c)
 {
@@ -260,6 +247,11 @@ static void port_put(const struct vmi_cpu *c, struct image *im)
 		return;
 	im->v[PORT_TRAP] = c->port.what;
 	im->v[PORT_RIP] = c->port.rip;
+	im->v[PORT_RCX] = c->r[VMI_RCX];
+	im->v[PORT_RSI] = c->r[VMI_RSI];
+	im->v[PORT_RDI] = c->r[VMI_RDI];
+	if (!(c->port.what & VMI_PORT_STRING))
+		return;
 	im->v[PORT_RCX] = c->port.rcx;
 	im->v[PORT_RSI] = c->port.rsi;
 	im->v[PORT_RDI] = c->port.rdi;

@@ -14,12 +14,11 @@
 #define VMI_PORT_REP	8u
 #define VMI_PORT_BYTES(n) ((uint32_t)(n) << 4) /* 1, 2, 4 */
 #define VMI_PORT_AT(port) ((uint32_t)(port) << 16)
+#define VMI_PORT_SIZE(what) ((what) >> 4 & 7u)
+#define VMI_PORT_OF(what) ((uint16_t)((what) >> 16))
 
 /* Between two instructions: an SMI is taken. */
 void vmi_smm_enter(struct vmi_cpu *c);
-
-/* A port instruction begins, or its next element: VMI_PORT_ bits. */
-void vmi_smm_port(struct vmi_cpu *c, const struct vmi_op *op, uint32_t what);
 
 /* The host says whether the processor is in it. */
 void vmi_smm_set(struct vmi_cpu *c, bool on);

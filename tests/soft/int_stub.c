@@ -64,6 +64,7 @@ int stub_run(void (*helper)(struct vmi_cpu *, const struct vmi_op *))
 	int r = setjmp(out);
 
 	stub.cpu.op = &stub.op;
+	stub.cpu.enter = &stub.op;
 	if (r == 0)
 		helper(&stub.cpu, &stub.op);
 	return r;
@@ -252,11 +253,15 @@ void vmi_dev_write(struct vmi_cpu *c, enum vmi_space space, uint64_t address,
 	stub.port_log[stub.n_ports++ & 63] = (uint32_t)(address | value << 16);
 }
 
-void vmi_smm_port(struct vmi_cpu *c, const struct vmi_op *op, uint32_t what)
+uint64_t vmi_dev_in(struct vmi_cpu *c, uint16_t port, unsigned bytes)
 {
-	(void)c;
-	(void)op;
-	(void)what;
+	return vmi_dev_read(c, VMI_SPACE_PORT, port, bytes);
+}
+
+void vmi_dev_out(struct vmi_cpu *c, uint16_t port, uint64_t value,
+	unsigned bytes)
+{
+	vmi_dev_write(c, VMI_SPACE_PORT, port, value, bytes);
 }
 
 void vmi_ferr(struct vmi_cpu *c)

@@ -69,6 +69,8 @@ uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run);
 #define VMI_KVM_AGAIN 1
 int vmi_kvm_arch_debug_stopped(
 	struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit);
+/* Where vcpu->debug is, after each exit, before anybody answers it. */
+int vmi_kvm_arch_debug_left(struct vmi_kvm_vcpu *vcpu);
 
 /* Operations of struct vmi_backend. */
 int vmi_kvm_arch_debug(

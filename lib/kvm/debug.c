@@ -216,6 +216,13 @@ int vmi_kvm_arch_debug_stopped(
 	return rc;
 }
 
+/* A step is not lost by an exit in the middle of it. */
+int vmi_kvm_arch_debug_left(struct vmi_kvm_vcpu *vcpu)
+{
+	(void)vcpu;
+	return 0;
+}
+
 /* A run begins: over the point of execution where the last one stopped. */
 int vmi_kvm_debug_resume(struct vmi_kvm_vcpu *vcpu)
 {

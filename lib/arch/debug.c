@@ -114,23 +114,46 @@ void vmi_arm64_debug_stop(
 
 /* -- s390 ---------------------------------------------------------------- */
 
-unsigned vmi_s390_debug_encode(
-	const struct vmapi_debug *want, struct vmi_s390_point *out)
+unsigned vmi_s390_debug_encode(const struct vmapi_debug *want,
+	const uint64_t *absolute, struct vmi_s390_point *out)
 {
+	unsigned n = 0;
 	uint32_t i;
 
-	for (i = 0; i < want->n_points && i < VMI_S390_POINTS; i++) {
-		memset(&out[i], 0, sizeof(out[i]));
-		out[i].address = want->points[i].address;
-		out[i].type = VMI_S390_TYPE_BREAKPOINT;
+	for (i = 0; i < want->n_points && n < VMI_S390_POINTS; i++) {
+		const struct vmapi_debug_point *p = &want->points[i];
+		const bool is_exec = p->kind == VMAPI_POINT_EXEC;
+
+		if (!is_exec && absolute[i] == VMI_S390_NOWHERE)
+			continue;
+		memset(&out[n], 0, sizeof(out[n]));
+		out[n].address = p->address;
+		out[n].physical = is_exec ? 0 : absolute[i];
+		out[n].bytes = p->bytes;
+		out[n++].type = is_exec ? VMI_S390_TYPE_BREAKPOINT
+					: VMI_S390_TYPE_WRITE;
 	}
-	return i;
+	return n;
+}
+
+/* The kernel tells of one point, by the address that it was given. */
+static uint32_t written_points(const struct vmapi_debug *want, uint64_t address)
+{
+	uint32_t i, points = 0;
+
+	for (i = 0; i < want->n_points; i++)
+		if (want->points[i].kind != VMAPI_POINT_EXEC &&
+			want->points[i].address == address)
+			points |= (uint32_t)1 << i;
+	return points;
 }
 
 void vmi_s390_debug_stop(const struct vmapi_debug *want, unsigned type,
 	struct vmapi_exit_debug *stop)
 {
 	stop->points = vmi_debug_points_at(want, stop->address);
+	if (type & VMI_S390_TYPE_WRITE)
+		stop->points |= written_points(want, stop->data_address);
 	stop->why = stop->points ? VMAPI_STOP_POINT : 0;
 	if (type & VMI_S390_TYPE_STEP && want->flags & VMAPI_DEBUG_STEP)
 		stop->why |= VMAPI_STOP_STEP;

@@ -46,13 +46,20 @@ struct vmi_s390_point {
 };
 
 #define VMI_S390_TYPE_BREAKPOINT 1 /* also of struct kvm_debug_exit_arch */
+#define VMI_S390_TYPE_WRITE	 2
 #define VMI_S390_TYPE_STEP	 4
 
-/* Points of execution alone, at most VMI_S390_POINTS: how many. */
-unsigned vmi_s390_debug_encode(const struct vmapi_debug *want,
-	struct vmi_s390_point *out);
+#define VMI_S390_NOWHERE UINT64_MAX
 
-/* By the type of the stop; the address is set. */
+/*
+ * Points of execution and of writes, at most VMI_S390_POINTS: how many.
+ * `absolute` has an address for each, which those of writes need: one that is
+ * nowhere is left out.
+ */
+unsigned vmi_s390_debug_encode(const struct vmapi_debug *want,
+	const uint64_t *absolute, struct vmi_s390_point *out);
+
+/* By the type of the stop; the addresses are set. */
 void vmi_s390_debug_stop(const struct vmapi_debug *want, unsigned type,
 	struct vmapi_exit_debug *stop);
 

@@ -69,6 +69,8 @@ uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run);
 #define VMI_KVM_AGAIN 1
 int vmi_kvm_arch_debug_stopped(
 	struct vmi_kvm_vcpu *vcpu, struct vmapi_exit *exit);
+/* Where vcpu->debug is, after each exit, before anybody answers it. */
+int vmi_kvm_arch_debug_left(struct vmi_kvm_vcpu *vcpu);
 
 /* Operations of struct vmi_backend. */
 int vmi_kvm_arch_debug(
@@ -147,11 +149,19 @@ struct vmi_kvm_debugger {
 	uint32_t step, software, points;
 	unsigned step_cap;  /* without which there are no steps; 0: always */
 	unsigned unit;	    /* of instructions' addresses */
-	bool data_points;   /* and those of execution */
+	uint32_t data;	    /* kinds of points beside execution: 1 << kind */
+	uint32_t most;	    /* of all kinds together; 0: VMI_KVM_POINTS */
 	bool stops_before;  /* points are met before, and met again */
 	uint64_t pc;	    /* a register by itself; 0: the exit has it */
+	/*
+	 * Where the points are of which the kernel wants more than the guest's
+	 * address: that is looked at before each run, since it changes.  NULL:
+	 * it does not want more.
+	 */
+	int (*place)(struct vmi_kvm_vcpu *vcpu, const struct vmapi_debug *want,
+		uint64_t *places);
 	/* The rest of the struct; what it points at may lie in `scratch`. */
-	void (*encode)(const struct vmapi_debug *want,
+	void (*encode)(const struct vmapi_debug *want, const uint64_t *places,
 		struct kvm_guest_debug *to, uint64_t *scratch);
 	/* stop->address is set: fill in why and points. */
 	void (*stopped)(const struct kvm_run *run,

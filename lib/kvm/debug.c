@@ -9,6 +9,10 @@
  * at the next run, when it begins at the execution point where the last one
  * ended.  Such a step can end in an exit of another kind, an access to a
  * device; it is finished when the guest goes on.
+ *
+ * Where the kernel compares a data point's bytes with what they were when it
+ * was told of it (s390), it is told again after each stop, and when the guest's
+ * tables have put the point elsewhere.
  */
 #include "lib/kvm/arch.h"
 
@@ -20,6 +24,8 @@ struct vmi_kvm_debug {
 	bool at_point; /* the last stop was at a point of execution */
 	uint64_t stopped_at;
 	struct vmapi_exit_debug met; /* to be told when it has passed */
+	uint64_t places[VMI_KVM_POINTS]; /* where they were last */
+	bool is_old; /* it stopped since then */
 };
 
 static const struct vmi_kvm_debugger *debugger(void)
@@ -61,14 +67,19 @@ static uint32_t control_of(const struct vmapi_debug *want)
 
 static int arm(struct vmi_kvm_vcpu *vcpu, const struct vmapi_debug *want)
 {
+	struct vmi_kvm_debug *d = vcpu->debug;
 	struct kvm_guest_debug arg;
 	uint64_t scratch[VMI_KVM_DEBUG_SCRATCH];
-	int rc;
+	int rc = debugger()->place ? debugger()->place(vcpu, want, d->places)
+				   : 0;
 
+	if (rc < 0)
+		return rc;
 	memset(&arg, 0, sizeof(arg));
 	arg.control = control_of(want);
 	if (debugger()->encode)
-		debugger()->encode(want, &arg, scratch);
+		debugger()->encode(want, d->places, &arg, scratch);
+	d->is_old = false;
 	rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_SET_GUEST_DEBUG, &arg);
 	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, KVM_SET_GUEST_DEBUG)
 		      : 0;
@@ -82,14 +93,20 @@ static int arm_step(struct vmi_kvm_vcpu *vcpu)
 	return arm(vcpu, &step);
 }
 
-static bool is_exec_only(const struct vmapi_debug *want)
+static bool is_possible(const struct vmapi_debug *want)
 {
+	const uint32_t kinds = debugger()->data | 1u << VMAPI_POINT_EXEC;
 	uint32_t i;
 
 	for (i = 0; i < want->n_points; i++)
-		if (want->points[i].kind != VMAPI_POINT_EXEC)
+		if (!(kinds >> want->points[i].kind & 1))
 			return false;
 	return true;
+}
+
+static uint32_t most_points(void)
+{
+	return debugger()->most ? debugger()->most : VMI_KVM_POINTS;
 }
 
 /* Instructions of arm64, ppc and s390 are aligned. */
@@ -117,10 +134,11 @@ int vmi_kvm_arch_debug(struct vmapi_vcpu *core, const struct vmapi_debug *want)
 	if (!d)
 		return vmi_kvm_vcpu_fail(vcpu, -ENOMEM, "no memory");
 	vcpu->debug = d;
-	if (want->n_points > VMI_KVM_POINTS)
+	if (want->n_points > most_points())
 		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC, "too many points");
-	if (!debugger()->data_points && !is_exec_only(want))
-		return vmi_kvm_vcpu_fail(vcpu, -ENOTSUP,
+	if (!is_possible(want))
+		return vmi_kvm_vcpu_fail(vcpu, -ENOTSUP, debugger()->data ?
+			"the kernel cannot wait for such an access" :
 			"this processor cannot wait for data");
 	if (!is_aligned(want))
 		return vmi_kvm_vcpu_fail(vcpu, -EINVAL,
@@ -209,11 +227,45 @@ int vmi_kvm_arch_debug_stopped(
 			!(vcpu->debug->want.flags & VMAPI_DEBUG_SOFTWARE) ||
 			!debugger()->intercepted(vcpu->run, exit)))
 		return 0;
+	if (vcpu->debug)
+		vcpu->debug->is_old = true;
 	if (debugger()->pc)
 		rc = get_pc(vcpu, &exit->u.debug.address);
 	if (rc == 0 && vcpu->debug && !exit->u.debug.why)
 		rc = stopped(vcpu, &exit->u.debug);
 	return rc;
+}
+
+/* A step is not lost by an exit in the middle of it. */
+int vmi_kvm_arch_debug_left(struct vmi_kvm_vcpu *vcpu)
+{
+	(void)vcpu;
+	return 0;
+}
+
+/* Points that the kernel knows by their places. */
+static int place_again(struct vmi_kvm_vcpu *vcpu)
+{
+	struct vmi_kvm_debug *d = vcpu->debug;
+	uint64_t places[VMI_KVM_POINTS];
+	int rc = debugger()->place(vcpu, &d->want, places);
+
+	if (rc < 0)
+		return rc;
+	if (!d->is_old && !memcmp(places, d->places,
+				d->want.n_points * sizeof(places[0])))
+		return 0;
+	return arm(vcpu, &d->want);
+}
+
+static bool has_data(const struct vmapi_debug *want)
+{
+	uint32_t i;
+
+	for (i = 0; i < want->n_points; i++)
+		if (want->points[i].kind != VMAPI_POINT_EXEC)
+			return true;
+	return false;
 }
 
 /* A run begins: over the point of execution where the last one stopped. */
@@ -223,6 +275,8 @@ int vmi_kvm_debug_resume(struct vmi_kvm_vcpu *vcpu)
 	uint64_t pc;
 	int rc;
 
+	if (d && debugger()->place && has_data(&d->want))
+		return place_again(vcpu);
 	if (!d || !d->at_point)
 		return 0;
 	d->at_point = false;

@@ -107,7 +107,7 @@ struct vmi_kvm_vcpu {
 	bool pending;	/* the kernel waits to finish an instruction */
 	bool run_valid; /* run->ready_for_interrupt_injection is true now */
 	struct vmi_kvm_ring ring;
-	struct vmi_kvm_debug *debug; /* debug.c; NULL: never debugged, x86 */
+	struct vmi_kvm_debug *debug; /* debug.c; NULL: not debugged */
 	struct vmi_kvm_vcpu_arch *arch;
 };
 

@@ -354,6 +354,10 @@ static vmi_noinline int leave(
 		return rc;
 	if (vcpu->run->exit_reason == KVM_EXIT_DIRTY_RING_FULL)
 		return RING_FULL;
+	if (vmi_unlikely(vcpu->debug))
+		rc = vmi_kvm_arch_debug_left(vcpu);
+	if (rc)
+		return rc;
 	if (is_answered(vcpu) || is_nobodys(vcpu))
 		return AGAIN;
 	return deliver(vcpu, exit);
@@ -490,9 +494,9 @@ int vmi_kvm_vcpu_settle(struct vmapi_vcpu *core, struct vmapi_exit *exit)
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
 	int rc = finish(vcpu);
 
-	if (rc == AGAIN)
-		return deliver_plain(vcpu, exit, VMAPI_EXIT_SETTLED);
-	return rc ? rc : deliver(vcpu, exit);
+	if (rc == 0)
+		rc = deliver(vcpu, exit);
+	return rc == AGAIN ? deliver_plain(vcpu, exit, VMAPI_EXIT_SETTLED) : rc;
 }
 
 /*

@@ -31,8 +31,9 @@ static bool has(struct machine *m, uint32_t flags)
 }
 
 /*
- * A kernel that interprets the guest accepts points and breakpoint
- * instructions and then does not stop at them.
+ * A kernel that interprets the guest stops before instructions at points; it
+ * accepts points of data and breakpoint instructions and does not stop at
+ * those.
  */
 static bool stops_at(struct machine *m, const char *why_not)
 {
@@ -82,7 +83,7 @@ static bool has_points(struct machine *m)
 		api_skip("there are no points");
 		return false;
 	}
-	return stops_at(m, "points stop nothing here") && meets_points(m);
+	return meets_points(m);
 }
 
 /*
@@ -245,7 +246,175 @@ static void met(struct machine *m, uint32_t points, unsigned offset)
 	EQUAL((int64_t)x.u.debug.address, API_CODE + offset);
 }
 
+/* Each is met once, and passed. */
 static void points(struct machine *m)
+{
+	static const struct vmapi_debug_point p[] = {
+		{ .address = API_CODE + 2, .kind = VMAPI_POINT_EXEC },
+		{ .address = API_CODE + 3, .kind = VMAPI_POINT_EXEC },
+		{ .address = API_CODE + 10, .kind = VMAPI_POINT_EXEC },
+	};
+
+	if (!has_points(m))
+		return;
+	api_load(m, code, sizeof(code));
+	EQUAL(debug(m, 0, p, 3), 0);
+	met(m, 1, 2);
+	met(m, 2, 3); /* the next instruction */
+	EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RAX) & 0xffff, 1);
+	met(m, 4, 10); /* the HLT, which is behind an access */
+	halts(m);
+	EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RIP), API_CODE + 11);
+	EQUAL(debug(m, 0, p, 1), 0);
+	api_load(m, code, sizeof(code));
+	met(m, 1, 2);
+	EQUAL(debug(m, VMAPI_DEBUG_STEP, p, 1), 0);
+	stopped(m, VMAPI_STOP_STEP, 3);
+	stopped(m, VMAPI_STOP_STEP, 6);
+	api_load(m, code, sizeof(code));
+	stopped(m, VMAPI_STOP_STEP, 2);
+	met(m, 1, 2); /* with steps on: before it, then behind */
+	stopped(m, VMAPI_STOP_STEP, 3);
+}
+
+/* A vcpu that is put somewhere else comes to a point anew. */
+static void moved(struct machine *m)
+{
+	static const struct vmapi_debug_point p = { .address = API_CODE + 2,
+		.kind = VMAPI_POINT_EXEC };
+
+	if (!has_points(m))
+		return;
+	api_load(m, code, sizeof(code));
+	EQUAL(debug(m, 0, &p, 1), 0);
+	met(m, 1, 2);
+	api_load(m, code, sizeof(code));
+	met(m, 1, 2);
+	EQUAL(vmapi_vcpu_debug(m->vcpu, NULL), 0);
+	EQUAL(debug(m, 0, &p, 1), 0); /* it still stands there */
+	halts(m);
+}
+
+/* A kick between the stop and what comes behind it is no second stop. */
+static void kicked(struct machine *m)
+{
+	static const struct vmapi_debug_point p[] = {
+		{ .address = API_CODE + 2, .kind = VMAPI_POINT_EXEC },
+		{ .address = API_CODE + 9, .kind = VMAPI_POINT_EXEC },
+	};
+	struct vmapi_exit x;
+
+	if (!has_points(m))
+		return;
+	api_load(m, code, sizeof(code));
+	EQUAL(debug(m, 0, p, 2), 0);
+	met(m, 1, 2);
+	EQUAL(vmapi_vcpu_kick(m->vcpu), 0);
+	EQUAL(api_run(m, &x), VMAPI_EXIT_KICK);
+	EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RIP), API_CODE + 2);
+	met(m, 2, 9);
+	halts(m);
+}
+
+/* jmp $, and dec cx; jnz: all rounds stop. */
+static void loops(struct machine *m)
+{
+	static const uint8_t jmp[] = { 0x90, 0xeb, 0xfe };
+	static const uint8_t down[] = { 0xb9, 0x05, 0x00, 0x49, 0x75, 0xfd,
+		0xf4 };
+	static const struct vmapi_debug_point p[] = {
+		{ .address = API_CODE + 1, .kind = VMAPI_POINT_EXEC },
+		{ .address = API_CODE + 3, .kind = VMAPI_POINT_EXEC },
+	};
+	unsigned i;
+
+	if (!has_points(m))
+		return;
+	api_load(m, jmp, sizeof(jmp));
+	EQUAL(debug(m, 0, p, 1), 0);
+	for (i = 0; i < 4; i++)
+		met(m, 1, 1);
+	api_load(m, down, sizeof(down));
+	EQUAL(debug(m, 0, p + 1, 1), 0);
+	for (i = 5; i; i--) {
+		met(m, 1, 3);
+		EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RCX) & 0xffff, i);
+	}
+	halts(m);
+}
+
+/* out 0x60, al; in al, 0x60; inc ax; hlt: each at a point. */
+static void accesses(struct machine *m)
+{
+	static const uint8_t io[] = { 0x90, 0xe6, 0x60, 0xe4, 0x60, 0x40,
+		0xf4 };
+	static const struct vmapi_debug_point p[] = {
+		{ .address = API_CODE + 1, .kind = VMAPI_POINT_EXEC },
+		{ .address = API_CODE + 3, .kind = VMAPI_POINT_EXEC },
+		{ .address = API_CODE + 5, .kind = VMAPI_POINT_EXEC },
+	};
+	struct vmapi_exit x;
+
+	if (!has_points(m))
+		return;
+	api_load(m, io, sizeof(io));
+	EQUAL(debug(m, 0, p, 3), 0);
+	met(m, 1, 1);
+	EQUAL(api_run(m, &x), VMAPI_EXIT_IO);
+	EQUAL(x.u.io.is_write, 1);
+	met(m, 2, 3);
+	EQUAL(api_run(m, &x), VMAPI_EXIT_IO);
+	EQUAL(vmapi_vcpu_complete(m->vcpu, "\x5a", 1), 0);
+	met(m, 4, 5);
+	EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RAX) & 0xff, 0x5a);
+	halts(m);
+	/* The same, and the answer is settled before the guest goes on. */
+	api_load(m, io, sizeof(io));
+	EQUAL(debug(m, 0, p + 1, 2), 0);
+	EQUAL(api_run(m, &x), VMAPI_EXIT_IO);
+	met(m, 1, 3);
+	EQUAL(api_run(m, &x), VMAPI_EXIT_IO);
+	EQUAL(vmapi_vcpu_complete(m->vcpu, "\x5b", 1), 0);
+	EQUAL(vmapi_vcpu_settle(m->vcpu, &x), 0);
+	EQUAL(x.reason, VMAPI_EXIT_SETTLED);
+	EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RIP), API_CODE + 5);
+	met(m, 2, 5);
+	EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RAX) & 0xff, 0x5b);
+	halts(m);
+}
+
+/* An NMI comes before the instruction at the point, and to its own point. */
+static void interrupted(struct machine *m)
+{
+	static const uint8_t nops[] = { 0x90, 0x90, 0x90, 0xf4 };
+	static const uint8_t vector[] = { 0x00, 0x20, 0x00, 0x00 };
+	static const uint8_t handler[] = { 0x90, 0x90, 0xf4 };
+	static const struct vmapi_debug_point p[] = {
+		{ .address = API_CODE + 1, .kind = VMAPI_POINT_EXEC },
+		{ .address = 0x2001, .kind = VMAPI_POINT_EXEC },
+	};
+	struct vmapi_exit x;
+
+	if (!has_points(m))
+		return;
+	if (!api_cap(m, VMAPI_CAP_NMI)) {
+		api_skip("no NMI");
+		return;
+	}
+	api_load(m, nops, sizeof(nops));
+	EQUAL(vmapi_as_write(m->as, 4 * 2, vector, sizeof(vector)), 0);
+	EQUAL(vmapi_as_write(m->as, 0x2000, handler, sizeof(handler)), 0);
+	EQUAL(debug(m, 0, p, 2), 0);
+	met(m, 1, 1);
+	EQUAL(vmapi_vcpu_nmi(m->vcpu), 0);
+	EQUAL(api_run(m, &x), VMAPI_EXIT_DEBUG);
+	EQUAL((int64_t)x.u.debug.address, 0x2001);
+	EQUAL(x.u.debug.points, 2);
+	halts(m);
+	EQUAL((int64_t)api_get(m->vcpu, VMAPI_X86_RIP), 0x2003);
+}
+
+static void data_points(struct machine *m)
 {
 	static const struct vmapi_debug_point p[] = {
 		{ .address = API_CODE + 2, .kind = VMAPI_POINT_EXEC },
@@ -254,7 +423,8 @@ static void points(struct machine *m)
 		{ .address = API_CODE + 9, .kind = VMAPI_POINT_EXEC },
 	};
 
-	if (!has_points(m))
+	if (!has_points(m) ||
+		!stops_at(m, "points of data stop nothing here"))
 		return;
 	api_load(m, code, sizeof(code));
 	EQUAL(debug(m, 0, p, 4), 0);
@@ -263,11 +433,6 @@ static void points(struct machine *m)
 	met(m, 4, 9); /* behind the read, which is at the next point */
 	met(m, 8, 9);
 	halts(m);
-	EQUAL(debug(m, 0, p, 1), 0);
-	api_load(m, code, sizeof(code));
-	met(m, 1, 2);
-	EQUAL(debug(m, VMAPI_DEBUG_STEP, p, 1), 0);
-	stopped(m, VMAPI_STOP_STEP, 3);
 }
 
 /* The guest's RF, DR6 and DR7 know nothing of it. */
@@ -361,6 +526,12 @@ static const struct api_case cases[] = {
 	{ "a breakpoint instruction", software },
 	{ "the guest's own breakpoint", given_back },
 	{ "points", points },
+	{ "a move between points", moved },
+	{ "a kick between points", kicked },
+	{ "loops over points", loops },
+	{ "accesses at points", accesses },
+	{ "an NMI between points", interrupted },
+	{ "data points", data_points },
 	{ "the guest sees nothing", unseen },
 	{ "interrupts are blocked", blocked },
 	{ "what is refused", refused },

@@ -385,7 +385,7 @@ static void debugging(struct vmapi_vcpu *vcpu)
 		{ .address = 0x3000, .kind = VMAPI_POINT_EXEC },
 	};
 	static const struct vmapi_debug_point data = { .address = 0x1000,
-		.kind = VMAPI_POINT_WRITE, .bytes = 4 };
+		.kind = VMAPI_POINT_ACCESS, .bytes = 4 };
 	struct vmapi_debug d = { .size = sizeof(d), .n_points = 2,
 		.points = p, .flags = VMAPI_DEBUG_STEP |
 			VMAPI_DEBUG_SOFTWARE };
@@ -402,13 +402,106 @@ static void debugging(struct vmapi_vcpu *vcpu)
 	stops_for(vcpu, fill_diagnose, VMAPI_STOP_SOFTWARE, 0x4000);
 	d.points = &data;
 	d.n_points = 1;
-	CHECK(vmapi_vcpu_debug(vcpu, &d) < 0);
+	GIVES(vmapi_vcpu_debug(vcpu, &d), -ENOTSUP);
 	OK(vmapi_vcpu_debug(vcpu, NULL));
 	CHECK(last_debug.control == 0);
 	/* Then it is the guest's DIAGNOSE again. */
 	fake.next = 0;
 	OK(vmapi_vcpu_run(vcpu, &exit));
 	CHECK(exit.reason == VMAPI_EXIT_S390_SIE && area->psw_addr == 0x4004);
+}
+
+#define SEEN	0x3000u	  /* the watched address */
+#define TABLE	0x110000u /* of segments, and behind it one of pages */
+#define PAGES	0x114000u
+
+static void fill_write(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->psw_addr = 0x2004;
+	run->debug.arch.addr = SEEN;
+	run->debug.arch.type = KVM_HW_WP_WRITE;
+}
+
+static void put(struct vmapi_as *as, uint64_t gpa, uint64_t value)
+{
+	uint8_t bytes[8];
+	unsigned i;
+
+	for (i = 0; i < 8; i++)
+		bytes[i] = (uint8_t)(value >> (56 - 8 * i));
+	OK(vmapi_as_write(as, gpa, bytes, sizeof(bytes)));
+}
+
+/* It runs until it stops at the point; how often the kernel was told. */
+static size_t told_by_run(struct vmapi_vcpu *vcpu,
+	void (*fill)(struct kvm_run *), unsigned reason)
+{
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	fake_forget_calls();
+	fake.script[0] = fill;
+	fake.n_script = 1;
+	fake.next = 0;
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	CHECK(exit.reason == reason);
+	if (reason == VMAPI_EXIT_DEBUG) {
+		CHECK(exit.u.debug.why == VMAPI_STOP_POINT);
+		CHECK(exit.u.debug.points == 2);
+		CHECK(exit.u.debug.data_address == SEEN);
+		CHECK(exit.u.debug.address == 0x2004);
+	}
+	return fake_count(KVM_SET_GUEST_DEBUG);
+}
+
+static bool watches(uint64_t absolute)
+{
+	return last_debug.arch.nr_hw_bp == 2 && last_points[1].addr == SEEN &&
+		last_points[1].phys_addr == absolute &&
+		last_points[1].len == 4 &&
+		last_points[1].type == KVM_HW_WP_WRITE;
+}
+
+/* Of a guest without, then with translation; segments() has mapped RAM. */
+static void watching(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
+{
+	static const struct vmapi_debug_point p[17] = {
+		{ .address = 0x1000, .kind = VMAPI_POINT_EXEC },
+		{ .address = SEEN, .kind = VMAPI_POINT_WRITE, .bytes = 4 },
+	};
+	struct vmapi_debug d = { .size = sizeof(d), .n_points = 17,
+		.points = p };
+	struct vmapi_as *as;
+
+	OK(vmapi_vm_as(vm, &as));
+	put(as, TABLE, PAGES);
+	put(as, PAGES + 8 * 3, 0x118000);
+	OK(native_set(vcpu, VMAPI_S390_PSW_MASK, 0x0000000180000000));
+	OK(native_set(vcpu, VMAPI_S390_CR(1), TABLE));
+	GIVES(vmapi_vcpu_debug(vcpu, &d), -ENOSPC);
+	d.n_points = 2;
+	OK(vmapi_vcpu_debug(vcpu, &d));
+	CHECK(last_debug.control ==
+		(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP));
+	CHECK(last_debug.arch.nr_hw_bp == 1); /* no RAM is there */
+	CHECK(told_by_run(vcpu, fill_sie, VMAPI_EXIT_S390_SIE) == 0);
+	/* The guest turns translation on. */
+	OK(native_set(vcpu, VMAPI_S390_PSW_MASK, 0x0400000180000000));
+	CHECK(told_by_run(vcpu, fill_write, VMAPI_EXIT_DEBUG) == 1);
+	CHECK(watches(0x118000));
+	/* After a stop the kernel has to look at the bytes again. */
+	area->psw_mask = 0x0400000180000000;
+	CHECK(told_by_run(vcpu, fill_write, VMAPI_EXIT_DEBUG) == 1);
+	CHECK(told_by_run(vcpu, fill_tsch, VMAPI_EXIT_S390_TSCH) == 1);
+	CHECK(told_by_run(vcpu, fill_tsch, VMAPI_EXIT_S390_TSCH) == 0);
+	put(as, PAGES + 8 * 3, 0x11c000);
+	CHECK(told_by_run(vcpu, fill_tsch, VMAPI_EXIT_S390_TSCH) == 1);
+	CHECK(watches(0x11c000));
+	put(as, PAGES + 8 * 3, 0x400);
+	CHECK(told_by_run(vcpu, fill_tsch, VMAPI_EXIT_S390_TSCH) == 1);
+	CHECK(last_debug.arch.nr_hw_bp == 1);
+	OK(vmapi_vcpu_debug(vcpu, NULL));
+	vmapi_as_destroy(as);
 }
 
 /* The problem state bit. */
@@ -453,6 +546,7 @@ static void more(struct vmapi *ctx)
 	guest_memory(m.vm, m.vcpu);
 	segments(ctx, m.vm);
 	debugging(m.vcpu);
+	watching(m.vm, m.vcpu);
 	before = resets;
 	OK(vmapi_vcpu_reset(m.vcpu));
 	CHECK(resets == before + 1 && area->kvm_dirty_regs == 0);

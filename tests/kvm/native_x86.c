@@ -15,6 +15,8 @@ static const struct fake_cap caps[] = {
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
 	{ KVM_CAP_XEN_HVM, KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG2, KVM_GUESTDBG_BLOCKIRQ },
 	{ VMI_KVM_CAP_VM_TYPES, 0x3f },
 };
 
@@ -29,6 +31,15 @@ static int move_lapic(unsigned long request, void *arg)
 	return 0;
 }
 
+static struct kvm_guest_debug last_debug;
+
+static int translate(struct kvm_translation *t)
+{
+	t->physical_address = t->linear_address;
+	t->valid = 1;
+	return 0;
+}
+
 static int other(enum fake_class class, unsigned long request, void *arg)
 {
 	(void)class;
@@ -39,6 +50,9 @@ static int other(enum fake_class class, unsigned long request, void *arg)
 	case KVM_SET_TSS_ADDR:
 	case KVM_XEN_HVM_CONFIG:
 	case KVM_SET_GSI_ROUTING: return 0;
+	case KVM_SET_GUEST_DEBUG: last_debug = *(struct kvm_guest_debug *)arg;
+		return 0;
+	case KVM_TRANSLATE: return translate(arg);
 	default: return fake_x86_other(request, arg);
 	}
 }
@@ -204,6 +218,204 @@ static void tsc_first(struct vmapi_vcpu *vcpu)
 	CHECK(regs[0].value == 1 && regs[1].value == 4 && regs[2].value == 3);
 }
 
+/* -- a kernel that stops at points whatever RF says ----------------------- */
+
+#define POINT	 0x1000u
+#define ON	 KVM_GUESTDBG_ENABLE
+#define POINTS	 (ON | KVM_GUESTDBG_USE_HW_BP)
+#define STEP	 (ON | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_BLOCKIRQ)
+#define SOFTWARE KVM_GUESTDBG_USE_SW_BP
+#define B0	 0xffff0ff1u
+#define B1	 0xffff0ff2u
+#define BS	 0xffff4ff0u
+#define RF	 0x10000u
+
+/* An entry: what it finds, and what it ends with. */
+struct entry {
+	uint32_t control;
+	uint32_t enabled; /* points, as in DR7 */
+	uint32_t exit;
+	uint32_t dr6;
+	uint64_t rip;
+	bool executed; /* so RF is clear */
+	bool processor; /* not an interpreter: it says what DR7 is */
+	bool kick;
+};
+
+static const struct entry *entries;
+static struct vmapi_vcpu *debugged;
+
+static void play(struct kvm_run *run)
+{
+	const struct entry *e = &entries[fake.next - 1];
+	struct kvm_run found;
+	struct kvm_regs regs;
+
+	memcpy(&found.padding, fake.entry_union, sizeof(fake.entry_union));
+	CHECK(last_debug.control == e->control);
+	CHECK((last_debug.arch.debugreg[7] & 0xff) == e->enabled);
+	run->exit_reason = e->exit;
+	if (e->exit == KVM_EXIT_DEBUG) {
+		CHECK(fake.entry_reason == KVM_EXIT_IO ||
+			found.debug.arch.dr7 == 0);
+		run->debug.arch.exception = 1;
+		run->debug.arch.dr6 = e->dr6;
+		run->debug.arch.dr7 = e->processor ? 0x702 : 0;
+		run->debug.arch.pc = e->rip;
+	} else if (e->exit == KVM_EXIT_IO) {
+		run->io.direction = e->executed ? KVM_EXIT_IO_OUT
+						: KVM_EXIT_IO_IN;
+		run->io.size = run->io.count = 1;
+		run->io.data_offset = 4096;
+	}
+	OK(vmi_kvm_vcpu_ioctl(vmi_kvm_vcpu_of(debugged), KVM_GET_REGS, &regs));
+	regs.rip = e->rip;
+	if (e->executed)
+		regs.rflags &= ~(uint64_t)RF;
+	OK(vmi_kvm_vcpu_ioctl(vmi_kvm_vcpu_of(debugged), KVM_SET_REGS, &regs));
+	if (e->kick)
+		OK(vmapi_vcpu_kick(debugged));
+}
+
+/* So many entries; the run ends for this. */
+static void runs(const struct entry *list, unsigned n, unsigned reason,
+	uint32_t why)
+{
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+	unsigned i;
+
+	entries = list;
+	for (i = 0; i < n; i++)
+		fake.script[i] = play;
+	fake.n_script = n;
+	fake.next = 0;
+	OK(vmapi_vcpu_run(debugged, &exit));
+	CHECK(exit.reason == reason && fake.next == n);
+	CHECK(reason != VMAPI_EXIT_DEBUG || exit.u.debug.why == why);
+	if (exit.flags & VMAPI_EXIT_ANSWER)
+		OK(vmapi_vcpu_complete(debugged, "", 1));
+}
+
+static void wants(uint32_t flags)
+{
+	static const struct vmapi_debug_point p[] = {
+		{ .address = POINT, .kind = VMAPI_POINT_EXEC },
+		{ .address = 0x2000, .kind = VMAPI_POINT_EXEC },
+	};
+	struct vmapi_debug d = { .size = sizeof(d), .flags = flags,
+		.points = p, .n_points = 2 };
+
+	OK(vmapi_vcpu_debug(debugged, &d));
+}
+
+#define AT_POINT(on) { on, 0xa, KVM_EXIT_DEBUG, B0, POINT, 0, 0, 0 }
+#define STEPPED(on)  { on, 0, KVM_EXIT_DEBUG, BS, POINT + 2, 1, 0, 0 }
+#define HALTS(on)    { on, 0xa, KVM_EXIT_HLT, 0, POINT + 3, 1, 0, 0 }
+
+/* It stops, and is passed. */
+static void passes(void)
+{
+	static const struct entry first[] = { { POINTS, 0xa, KVM_EXIT_DEBUG, B0,
+		POINT, true, false, false } };
+	static const struct entry rest[] = { AT_POINT(POINTS), STEPPED(STEP),
+		HALTS(POINTS) };
+	static const struct entry stepping[] = {
+		AT_POINT(POINTS | KVM_GUESTDBG_SINGLESTEP | SOFTWARE),
+		STEPPED(STEP | SOFTWARE) };
+	static const struct entry real[] = { { POINTS, 0xa, KVM_EXIT_DEBUG, B0,
+		POINT, false, true, false } };
+
+	wants(0);
+	runs(first, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	CHECK(native_get(debugged, VMAPI_X86_RFLAGS) & RF);
+	runs(rest, 3, VMAPI_EXIT_HALT, 0);
+	runs(first, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	wants(VMAPI_DEBUG_STEP | VMAPI_DEBUG_SOFTWARE);
+	runs(stepping, 2, VMAPI_EXIT_DEBUG, VMAPI_STOP_STEP);
+	/* A processor looks at RF: it came here once more (jmp $). */
+	wants(0);
+	runs(first, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	runs(real, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	runs(rest, 3, VMAPI_EXIT_HALT, 0);
+}
+
+/* What comes in the middle of the step. */
+static void interferes(void)
+{
+	static const struct entry first[] = { { POINTS, 0xa, KVM_EXIT_DEBUG, B0,
+		POINT, true, false, false } };
+	static const struct entry rest[] = { AT_POINT(POINTS), STEPPED(STEP),
+		HALTS(POINTS) };
+	static const struct entry kicked[] = { { POINTS, 0xa, KVM_EXIT_DEBUG,
+		B0, POINT, false, false, true } };
+	static const struct entry out[] = { AT_POINT(POINTS),
+		{ STEP, 0, KVM_EXIT_IO, 0, POINT + 2, true, false, false } };
+	static const struct entry in[] = { AT_POINT(POINTS),
+		{ STEP, 0, KVM_EXIT_IO, 0, POINT, false, false, false } };
+	static const struct entry next[] = { { POINTS, 0xa, KVM_EXIT_DEBUG, B1,
+		0x2000, true, false, false } };
+
+	wants(0);
+	runs(first, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	runs(kicked, 1, VMAPI_EXIT_KICK, 0);
+	runs(rest, 3, VMAPI_EXIT_HALT, 0);
+	runs(first, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	runs(out, 2, VMAPI_EXIT_IO, 0);
+	runs(next, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	runs(first, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	CHECK(native_get(debugged, VMAPI_X86_RFLAGS) & RF);
+	runs(in, 2, VMAPI_EXIT_IO, 0);
+	runs(rest + 1, 2, VMAPI_EXIT_HALT, 0);
+	/* Another wish ends it. */
+	runs(first, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	runs(kicked, 1, VMAPI_EXIT_KICK, 0);
+	OK(vmapi_vcpu_debug(debugged, NULL));
+	CHECK(last_debug.control == 0);
+	native_set(debugged, VMAPI_X86_RFLAGS, 2);
+}
+
+/* A HLT at a point: without a step, the other point stays. */
+static void halting(struct vmapi *ctx, struct vmapi_vm *vm)
+{
+	static const struct entry first[] = { { POINTS, 0xa, KVM_EXIT_DEBUG, B0,
+		POINT, true, false, false } };
+	static const struct entry rest[] = { AT_POINT(POINTS),
+		{ POINTS, 0x8, KVM_EXIT_HLT, 0, POINT + 1, true, false, false } };
+	static const struct entry next[] = { HALTS(POINTS) };
+	struct vmapi_ram_config config = { .size = sizeof(config),
+		.bytes = 0x2000 };
+	struct vmapi_map_entry e = { .size = sizeof(e), .bytes = 0x2000 };
+	struct vmapi_map *map;
+	struct vmapi_as *as;
+
+	OK(vmapi_ram_create(ctx, &config, &e.ram));
+	OK(vmapi_vm_as(vm, &as));
+	OK(vmapi_map_begin(vm, &map));
+	OK(vmapi_map_add(map, as, &e));
+	OK(vmapi_map_commit(map));
+	OK(vmapi_as_write(as, POINT, "\xf4", 1));
+	wants(0);
+	runs(first, 1, VMAPI_EXIT_DEBUG, VMAPI_STOP_POINT);
+	runs(rest, 2, VMAPI_EXIT_HALT, 0);
+	runs(next, 1, VMAPI_EXIT_HALT, 0);
+	OK(vmapi_vcpu_debug(debugged, NULL));
+	vmapi_ram_destroy(e.ram);
+	vmapi_as_destroy(as);
+}
+
+static void debugging(struct vmapi *ctx)
+{
+	struct native_machine m;
+
+	if (!native_open(&m, ctx, NULL))
+		return;
+	debugged = m.vcpu;
+	passes();
+	interferes();
+	halting(ctx, m.vm);
+	native_close(&m);
+}
+
 /* -- calls, as Xen's ----------------------------------------------------- */
 
 static void mode(struct vmapi_vcpu *vcpu, bool is_user)
@@ -252,6 +464,7 @@ static void more(struct vmapi *ctx)
 
 	order(ctx);
 	words();
+	debugging(ctx);
 	if (!OK(vmapi_vm_create(ctx, NULL, &m.vm)) ||
 		!OK(vmapi_vcpu_create(m.vm, NULL, &m.vcpu)))
 		return;

@@ -2,6 +2,12 @@
 /* s390x's ids and places, from the kernel's headers. */
 #include "tests/uapi/judge.h"
 
+/* Of a point of the debugger. */
+static void field(const char *name, size_t offset, size_t bytes)
+{
+	printf("point %s %zu %zu\n", name, offset, bytes);
+}
+
 int main(void)
 {
 	char name[8];
@@ -48,5 +54,13 @@ int main(void)
 	place("etoken", 0, offsetof(struct kvm_sync_regs, etoken_extension) -
 		offsetof(struct kvm_sync_regs, etoken) + 8);
 	place("mp_state", offsetof(struct kvm_mp_state, mp_state), 4);
+	field("address", offsetof(struct kvm_hw_breakpoint, addr), 8);
+	field("physical", offsetof(struct kvm_hw_breakpoint, phys_addr), 8);
+	field("bytes", offsetof(struct kvm_hw_breakpoint, len), 8);
+	field("type", offsetof(struct kvm_hw_breakpoint, type), 1);
+	printf("point is %zu\n", sizeof(struct kvm_hw_breakpoint));
+	printf("point breakpoint %u\n", KVM_HW_BP);
+	printf("point write %u\n", KVM_HW_WP_WRITE);
+	printf("point step %u\n", KVM_SINGLESTEP);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/arch/debug.h"
 #include "lib/arch/regs.h"
 
 static unsigned checks, failures;
@@ -40,6 +41,39 @@ static const struct table tables[] = {
 	{ "riscv", &vmi_riscv_regs_arch, "riscv_newer", 0 },
 	{ "s390", &vmi_s390_regs_arch, NULL, 1 },
 };
+
+/* What points are encoded to. */
+static void points(void)
+{
+	static const struct vmapi_debug_point p[] = {
+		{ .address = 0x1000, .kind = VMAPI_POINT_EXEC },
+		{ .address = 0x2000, .kind = VMAPI_POINT_WRITE, .bytes = 4 },
+		{ .address = 0x3000, .kind = VMAPI_POINT_WRITE, .bytes = 8 },
+	};
+	static const struct vmapi_debug want = { .points = p, .n_points = 3 };
+	static const uint64_t absolute[] = { 0, VMI_S390_NOWHERE, 0x7000 };
+	struct vmapi_exit_debug stop = { .address = 0x1000,
+		.data_address = 0x3000 };
+	struct vmi_s390_point out[VMI_S390_POINTS];
+
+	check(vmi_s390_debug_encode(&want, absolute, out) == 2, "s390",
+		"the number of points");
+	check(out[0].address == 0x1000 && out[0].type == 1 && !out[0].physical,
+		"s390", "a point of execution");
+	check(out[1].address == 0x3000 && out[1].physical == 0x7000 &&
+			out[1].bytes == 8 && out[1].type == 2,
+		"s390", "a point of writes");
+	vmi_s390_debug_stop(&want, 2, &stop);
+	check(stop.why == VMAPI_STOP_POINT && stop.points == 5, "s390",
+		"a stop at two points");
+	stop.address = 0x1004;
+	vmi_s390_debug_stop(&want, 2, &stop);
+	check(stop.why == VMAPI_STOP_POINT && stop.points == 4, "s390",
+		"a stop behind a write");
+	vmi_s390_debug_stop(&want, 1, &stop);
+	check(stop.why == VMAPI_STOP_GUEST && !stop.points, "s390",
+		"a stop for nothing that is wanted");
+}
 
 static void line_one(const struct table *t, const char *line)
 {
@@ -72,6 +106,40 @@ static void line_place(const struct table *t, const char *line)
 		name);
 }
 
+#define FIELD(member)                                                          \
+	offsetof(struct vmi_s390_point, member),                               \
+		sizeof(((struct vmi_s390_point *)0)->member)
+
+/* struct kvm_hw_breakpoint, and the types of it and of a stop. */
+static void line_point(const struct table *t, const char *line)
+{
+	static const struct {
+		const char *name;
+		size_t value, bytes;
+	} points[] = {
+		{ "address", FIELD(address) },
+		{ "physical", FIELD(physical) },
+		{ "bytes", FIELD(bytes) },
+		{ "type", FIELD(type) },
+		{ "is", sizeof(struct vmi_s390_point), 0 },
+		{ "breakpoint", VMI_S390_TYPE_BREAKPOINT, 0 },
+		{ "write", VMI_S390_TYPE_WRITE, 0 },
+		{ "step", VMI_S390_TYPE_STEP, 0 },
+	};
+	unsigned long value = 0, bytes = 0;
+	bool found = false;
+	char name[32];
+	size_t i;
+
+	check(sscanf(line, "point %31s %lu %lu", name, &value, &bytes) >= 2,
+		t->name, line);
+	for (i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+		if (!strcmp(points[i].name, name))
+			found = points[i].value == value &&
+				points[i].bytes == bytes;
+	check(found, t->name, line);
+}
+
 /* In ascending order, with sizes that the tags say. */
 static void in_order(const struct table *t)
 {
@@ -102,6 +170,10 @@ static size_t judge_file(const struct table *t, const char *name)
 	file = fopen(line, "r");
 	check(file != NULL, t->name, line);
 	while (file && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "point", 5)) {
+			line_point(t, line);
+			continue;
+		}
 		n++;
 		if (!strncmp(line, "one", 3))
 			line_one(t, line);
@@ -169,6 +241,7 @@ int main(void)
 		judge(&tables[i]);
 	}
 	made_names();
+	points();
 	printf("uapi/table: %u checks, %u failed\n", checks, failures);
 	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

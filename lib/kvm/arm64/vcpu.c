@@ -101,10 +101,11 @@ _Static_assert(sizeof(struct kvm_guest_debug_arch) ==
 	sizeof(struct vmi_arm64_debug), "");
 
 static void encode_debug(const struct vmapi_debug *want,
-	struct kvm_guest_debug *to, uint64_t *scratch)
+	const uint64_t *places, struct kvm_guest_debug *to, uint64_t *scratch)
 {
 	struct vmi_arm64_debug registers;
 
+	(void)places;
 	(void)scratch;
 	vmi_arm64_debug_encode(want, &registers);
 	memcpy(&to->arch, &registers, sizeof(registers));
@@ -122,7 +123,8 @@ static const struct vmi_kvm_debugger arm64_debugger = {
 	.software = KVM_GUESTDBG_USE_SW_BP,
 	.points = KVM_GUESTDBG_USE_HW,
 	.unit = 4,
-	.data_points = true,
+	.data = 1u << VMAPI_POINT_READ | 1u << VMAPI_POINT_WRITE |
+		1u << VMAPI_POINT_ACCESS,
 	.stops_before = true,
 	.pc = VMAPI_ARM64_PC,
 	.encode = encode_debug,

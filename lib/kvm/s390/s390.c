@@ -7,6 +7,7 @@
  * it.
  */
 #include "lib/arch/attr.h"
+#include "lib/arch/s390_dat.h"
 #include "lib/arch/s390_regs.h"
 #include "lib/kvm/arch.h"
 
@@ -68,6 +69,7 @@ static int s390_cap(
 {
 	switch (id) {
 	case VMAPI_CAP_BREAKPOINTS:
+	case VMAPI_CAP_WATCHPOINTS: /* as many as there are together */
 		*value = vmi_kvm_debug_flags(asked->fd) ? VMI_S390_POINTS : 0;
 		return 0;
 	case VMAPI_CAP_VM_TYPES: *value = 1; return 0;
@@ -179,12 +181,76 @@ _Static_assert(sizeof(struct kvm_hw_breakpoint) ==
 _Static_assert(sizeof(struct vmi_s390_point) * VMI_S390_POINTS <=
 	sizeof(uint64_t) * VMI_KVM_DEBUG_SCRATCH, "");
 
+static bool load_absolute(void *of, uint64_t absolute, uint64_t *value)
+{
+	struct vmapi_vm *vm = of;
+	const struct vmi_map_entry *entry;
+	const uint8_t *from;
+	unsigned i;
+
+	*value = 0;
+	pthread_mutex_lock(&vm->map_lock);
+	entry = vmi_view_find(atomic_load(&vm->spaces->view), absolute);
+	if (entry) {
+		from = entry->ram->base + entry->offset + (absolute - entry->gpa);
+		for (i = 0; i < 8; i++)
+			*value = *value << 8 | from[i];
+	}
+	pthread_mutex_unlock(&vm->map_lock);
+	return entry != NULL;
+}
+
+static int dat_of(struct vmi_kvm_vcpu *vcpu, struct vmi_s390_dat *dat)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct kvm_sregs sregs;
+	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_GET_SREGS, &sregs);
+
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_GET_SREGS);
+	dat->psw_mask = run->psw_mask;
+	memcpy(dat->control, sregs.crs, sizeof(dat->control));
+	dat->prefix = run->s.regs.prefix;
+	dat->load = load_absolute;
+	dat->of = vcpu->core.vm;
+	return 0;
+}
+
+/*
+ * The kernel compares a point's bytes at their absolute address: one that is
+ * nowhere now may be somewhere at the next run.
+ */
+static int place(struct vmi_kvm_vcpu *vcpu, const struct vmapi_debug *want,
+	uint64_t *places)
+{
+	struct vmi_s390_dat dat;
+	bool is_known = false;
+	uint64_t word;
+	uint32_t i;
+	int rc;
+
+	for (i = 0; i < want->n_points; i++) {
+		places[i] = VMI_S390_NOWHERE;
+		if (want->points[i].kind == VMAPI_POINT_EXEC)
+			continue;
+		rc = is_known ? 0 : dat_of(vcpu, &dat);
+		if (rc < 0)
+			return rc;
+		is_known = true;
+		if (!vmi_s390_absolute(&dat, want->points[i].address,
+			    &places[i]) ||
+			!load_absolute(dat.of, places[i] & ~7ull, &word))
+			places[i] = VMI_S390_NOWHERE;
+	}
+	return 0;
+}
+
 static void encode_debug(const struct vmapi_debug *want,
-	struct kvm_guest_debug *to, uint64_t *scratch)
+	const uint64_t *places, struct kvm_guest_debug *to, uint64_t *scratch)
 {
 	struct vmi_s390_point points[VMI_S390_POINTS];
 
-	to->arch.nr_hw_bp = vmi_s390_debug_encode(want, points);
+	to->arch.nr_hw_bp = vmi_s390_debug_encode(want, places, points);
 	memcpy(scratch, points, to->arch.nr_hw_bp * sizeof(points[0]));
 	to->arch.hw_bp = (void *)scratch;
 }
@@ -214,6 +280,9 @@ static const struct vmi_kvm_debugger s390_debugger = {
 	.software = VMI_KVM_INTERCEPTED,
 	.points = KVM_GUESTDBG_USE_HW_BP,
 	.unit = 2,
+	.data = 1u << VMAPI_POINT_WRITE,
+	.most = VMI_S390_POINTS,
+	.place = place,
 	.encode = encode_debug,
 	.stopped = stopped,
 	.intercepted = intercepted,

@@ -22,18 +22,13 @@ int vmi_kvm_arch_vcpu_init(struct vmi_kvm_vcpu *vcpu)
 	return rc;
 }
 
-int vmi_kvm_arch_before_run(struct vmi_kvm_vcpu *vcpu)
-{
-	(void)vcpu;
-	return 0;
-}
-
 void vmi_kvm_arch_vcpu_fini(struct vmi_kvm_vcpu *vcpu)
 {
 	if (vcpu->arch)
 		vmi_free(vcpu->arch->cpuid);
 	vmi_free(vcpu->arch);
 	vcpu->arch = NULL;
+	vcpu->debug = NULL;
 }
 
 /* -- reset --------------------------------------------------------------- */

@@ -3,6 +3,8 @@
 #ifndef VMI_KVM_X86_X86_H
 #define VMI_KVM_X86_X86_H
 
+#include <vmapi/debug.h>
+
 #include "lib/arch/x86_state.h"
 #include "lib/chip/ioapic.h"
 #include "lib/chip/pic.h"
@@ -12,6 +14,8 @@
 
 /* The chips that KVM_CREATE_IRQCHIP makes: KVM_IRQCHIP_PIC_MASTER and on. */
 #define VMI_KVM_X86_CHIPS 3
+
+#define VMI_KVM_X86_POINTS 4 /* DR0 to DR3 */
 
 /* What vmapi_x86_exits() told the kernel last. */
 struct vmi_kvm_x86_told {
@@ -35,8 +39,17 @@ struct vmi_kvm_vm_arch {
 	struct vmi_kvm_x86_told told;
 };
 
+/* What the application wants of a vcpu, and what is going on. */
+struct vmi_kvm_debug {
+	struct vmapi_debug want; /* its points are these: */
+	struct vmapi_debug_point points[VMI_KVM_X86_POINTS];
+	bool passing; /* over the point at `rip`, with the points off */
+	uint64_t rip;
+};
+
 struct vmi_kvm_vcpu_arch {
 	struct kvm_cpuid2 *cpuid; /* as last set */
+	struct vmi_kvm_debug debug;
 	uint8_t points;		  /* the debugger's, a bit each */
 	uint8_t exec_points;	  /* which of the debugger's are of execution */
 };
@@ -98,8 +111,6 @@ void vmi_kvm_x86_pit_out(
 	struct kvm_pit_state2 *to, const struct vmi_pit_state *from);
 
 /* -- debug.c: pure ------------------------------------------------------- */
-
-#define VMI_KVM_X86_POINTS 4 /* DR0 to DR3 */
 
 /* VMAPI_DEBUG_ that work, by KVM_CAP_SET_GUEST_DEBUG and _DEBUG2. */
 int64_t vmi_kvm_x86_debug_flags(int debug, int debug2);

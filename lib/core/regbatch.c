@@ -3,7 +3,9 @@
 /*
  * Every entry is looked up once.  Those of one block, and those of one class
  * that are moved by themselves, are then a chain in the caller's order, so
- * that each step of a batch costs what it moves and not what there is.
+ * that each step of a batch costs what it moves and not what there is.  A
+ * chain is of runs, each an array of equal registers, since that is what
+ * lists are: what a run is need not be asked of each of its entries.
  */
 #include <errno.h>
 
@@ -50,57 +52,86 @@ static struct vmi_reg_chain *begin_chain(
 	return chain;
 }
 
-/* Where the number of the entry behind a chain's last one goes. */
-static size_t *end_of(const struct vmi_reg_batch *b, struct vmi_reg_chain *chain)
+/* The batch's next run, of the entry `i` so far; `rows` may be NULL. */
+static struct vmi_reg_run *begin_run(
+	struct vmi_reg_batch *b, size_t i, const struct vmi_reg_row *rows)
 {
-	return chain->n ? &b->places[chain->last].next : &chain->first;
+	struct vmi_reg_run *run = &b->runs[b->n_runs++];
+
+	run->first = i;
+	run->n = 1;
+	run->rows = rows;
+	run->bytes = (uint32_t)vmi_tag_bytes(b->regs[i].tag);
+	run->view = VMI_VIEW_NONE;
+	run->readonly = 0;
+	b->regs[i].status = 0;
+	if (!rows)
+		return run;
+	run->offset = rows->offset;
+	run->bytes = rows->bytes;
+	run->view = rows->view;
+	run->readonly = rows->attributes & VMAPI_REG_READONLY ? 1 : -1;
+	return run;
+}
+
+/* Behind what is in the chain. */
+static void append(struct vmi_reg_batch *b, struct vmi_reg_chain *chain,
+	const struct vmi_reg_run *run)
+{
+	const size_t k = (size_t)(run - b->runs);
+
+	*(chain->n ? &b->runs[chain->last].next : &chain->first) = k;
+	chain->last = k;
+	chain->n += run->n;
 }
 
 /* In front of all others, behind what is there already. */
 static void lead(struct vmi_reg_batch *b, struct vmi_reg_chain *chain, size_t i)
 {
 	const uint64_t tag = b->arch->first_one;
-	size_t k = chain->first;
+	struct vmi_reg_run *run = begin_run(b, i, NULL), *before = NULL;
+	size_t k = chain->first, left = chain->n;
 
-	if (!chain->n || b->regs[k].tag != tag) {
-		b->places[i].next = k;
-		chain->first = i;
-		chain->last = chain->n++ ? chain->last : i;
+	for (; left && b->regs[b->runs[k].first].tag == tag; left--) {
+		before = &b->runs[k];
+		k = before->next;
+	}
+	if (!left) {
+		append(b, chain, run);
 		return;
 	}
-	while (k != chain->last && b->regs[b->places[k].next].tag == tag)
-		k = b->places[k].next;
-	b->places[i].next = b->places[k].next;
-	b->places[k].next = i;
-	chain->last = k == chain->last ? i : chain->last;
+	run->next = k;
+	*(before ? &before->next : &chain->first) = (size_t)(run - b->runs);
 	chain->n++;
 }
 
+/* Whether a row is the next one of an array that another is in. */
+static vmi_inline bool goes_on(
+	const struct vmi_reg_row *row, const struct vmi_reg_row *next)
+{
+	return next->offset == row->offset + row->bytes &&
+		next->bytes == row->bytes && next->block == row->block &&
+		next->view == row->view && next->attributes == row->attributes;
+}
+
 /*
- * Lists give tags in order: so the next entries have mostly the next rows, of
- * the same block.  Entries from `i` on, the first of them with that row and
- * in that chain; returns the first that is not taken.
+ * Lists give tags in order: so the next entries have mostly the next rows.
+ * Entries from `i` on, the first of them with that row and in that chain;
+ * returns the first that is not taken.
  */
 static size_t take_rows(struct vmi_reg_batch *b, struct vmi_reg_chain *chain,
 	size_t i, const struct vmi_reg_row **due)
 {
-	const struct vmi_reg_row *row = *due - 1;
+	const struct vmi_reg_row *row = *due;
 	const struct vmi_reg_row *const end = b->arch->rows + b->arch->n_rows;
-	const unsigned block = row->block;
-	struct vmapi_reg *const regs = b->regs;
-	struct vmi_reg_place *const places = b->places;
-	size_t *link = end_of(b, chain);
-	const size_t first = i, n = b->n;
+	struct vmi_reg_run *run = begin_run(b, i, row - 1);
 
-	do {
-		regs[i].status = 0;
-		places[i].row = row++;
-		*link = i;
-		link = &places[i++].next;
-	} while (i < n && row != end && regs[i].tag == row->tag &&
-		row->block == block);
-	chain->n += i - first;
-	chain->last = i - 1;
+	for (i++; i < b->n && row != end && b->regs[i].tag == row->tag &&
+		goes_on(row - 1, row); i++, row++) {
+		b->regs[i].status = 0;
+		run->n++;
+	}
+	append(b, chain, run);
 	*due = row;
 	return i;
 }
@@ -113,22 +144,17 @@ static size_t take_ones(struct vmi_reg_batch *b, struct vmi_reg_chain *chain,
 	const uint64_t limit = due == arch->rows + arch->n_rows ? UINT64_MAX
 								: due->tag;
 	struct vmapi_reg *const regs = b->regs;
-	struct vmi_reg_place *const places = b->places;
 	const int which = chain_of_one(arch, regs[i].tag);
-	size_t *link = end_of(b, chain);
-	const size_t first = i, n = b->n;
+	struct vmi_reg_run *run = begin_run(b, i, NULL);
 
-	do {
-		regs[i].status = 0;
-		places[i].row = NULL;
-		places[i].readonly = 0;
-		*link = i;
-		link = &places[i++].next;
-	} while (i < n && regs[i].tag > regs[i - 1].tag &&
+	for (i++; i < b->n && regs[i].tag > regs[i - 1].tag &&
 		regs[i].tag < limit && regs[i].tag != arch->first_one &&
-		chain_of_one(arch, regs[i].tag) == which);
-	chain->n += i - first;
-	chain->last = i - 1;
+		vmi_tag_bytes(regs[i].tag) == run->bytes &&
+		chain_of_one(arch, regs[i].tag) == which; i++) {
+		regs[i].status = 0;
+		run->n++;
+	}
+	append(b, chain, run);
 	return i;
 }
 
@@ -142,24 +168,25 @@ static bool sort(struct vmi_reg_batch *b)
 	size_t i = 0;
 
 	b->used = 0;
+	b->n_runs = 0;
 	while (i < b->n) {
 		const uint64_t tag = b->regs[i].tag;
 		int which;
 
 		row = find_row(arch, tag, &due);
 		which = row ? (int)row->block : chain_of_one(arch, tag);
-		b->places[i].row = row;
-		b->places[i].readonly = 0;
-		b->regs[i].status = which < 0 ? -ENOENT : 0;
-		good &= which >= 0;
-		chain = which < 0 ? NULL : begin_chain(b, (unsigned)which);
-		if (chain && tag != arch->first_one)
-			i = row ? take_rows(b, chain, i, &due)
-				: take_ones(b, chain, i, due);
-		else if (chain)
-			lead(b, chain, i++);
+		if (which < 0) {
+			b->regs[i++].status = -ENOENT;
+			good = false;
+			continue;
+		}
+		chain = begin_chain(b, (unsigned)which);
+		if (row)
+			i = take_rows(b, chain, i, &due);
+		else if (tag != arch->first_one)
+			i = take_ones(b, chain, i, due);
 		else
-			i++;
+			lead(b, chain, i++);
 	}
 	return good;
 }
@@ -196,7 +223,7 @@ static void make_plan(struct vmi_reg_plan *plan, struct vmi_reg_batch *b)
 static struct vmi_reg_plan *find_plan(const struct vmi_reg_batch *b)
 {
 	struct vmi_reg_plan *plan = *b->plan;
-	size_t each = sizeof(plan->places[0]) + sizeof(plan->tags[0]);
+	size_t each = sizeof(plan->runs[0]) + sizeof(plan->tags[0]);
 
 	if (plan && plan->room >= b->n)
 		return plan;
@@ -209,7 +236,7 @@ static struct vmi_reg_plan *find_plan(const struct vmi_reg_batch *b)
 		return NULL;
 	plan->n = 0;
 	plan->room = b->n;
-	plan->tags = (uint64_t *)(plan->places + b->n);
+	plan->tags = (uint64_t *)(plan->runs + b->n);
 	*b->plan = plan;
 	return plan;
 }
@@ -222,7 +249,7 @@ static int move_planned(
 	if (!plan)
 		return vmi_fail(-ENOMEM, vmi_vcpu_label(b->vcpu), "no memory");
 	b->chains = plan->chains;
-	b->places = plan->places;
+	b->runs = plan->runs;
 	if (is_planned(plan, b))
 		b->used = plan->used;
 	else
@@ -233,11 +260,11 @@ static int move_planned(
 int vmi_batch_fail(
 	const struct vmi_reg_batch *b, const struct vmi_reg_chain *chain, int err)
 {
-	size_t i, k = chain->first;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 
-	for (i = 0; i < chain->n; i++, k = b->places[k].next)
-		if (!b->regs[k].status)
-			b->regs[k].status = err;
+	for (; at.left; vmi_chain_next(b, &at))
+		if (!vmi_reg_of(b, &at)->status)
+			vmi_reg_of(b, &at)->status = err;
 	return err;
 }
 
@@ -249,7 +276,7 @@ int vmi_batch_move(
 	if (b->n > vmi_array_len(b->few))
 		return move_planned(b, move);
 	b->chains = b->own;
-	b->places = b->few;
+	b->runs = b->few;
 	sort(b);
 	return move(b);
 }

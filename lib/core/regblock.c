@@ -47,6 +47,14 @@ int vmi_block_copy(struct vmi_reg_block *to, const struct vmi_reg_block *from)
 	return err;
 }
 
+void vmi_block_copy_head(struct vmi_reg_block *to, const void *from,
+	size_t bytes)
+{
+	to->data = (uint8_t *)to->small;
+	to->bytes = bytes < sizeof(to->small) ? bytes : sizeof(to->small);
+	memcpy(to->data, from, to->bytes);
+}
+
 int vmi_block_size(
 	struct vmapi_vcpu *vcpu, unsigned block, size_t *bytes)
 {
@@ -61,7 +69,7 @@ int vmi_block_size(
 }
 
 /* Blocks with words have no more than fit into 64 bits. */
-static bool is_small(const struct vmapi_vcpu *vcpu, unsigned block)
+bool vmi_block_is_small(const struct vmapi_vcpu *vcpu, unsigned block)
 {
 	const uint64_t *words = vmi_regs_of(vcpu)->words;
 
@@ -77,7 +85,7 @@ int vmi_block_load(struct vmapi_vcpu *vcpu, unsigned block,
 
 	if (b->data)
 		return 0;
-	bytes = is_small(vcpu, block) ? sizeof(b->small) : 0;
+	bytes = vmi_block_is_small(vcpu, block) ? sizeof(b->small) : 0;
 	err = bytes ? 0 : vmi_block_size(vcpu, block, &bytes);
 	if (!err)
 		err = vmi_block_room(b, bytes);
@@ -213,6 +221,53 @@ int vmi_reg_extract(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 	return put_bytes(reg, from, bytes);
 }
 
+/* Words of a block that goes as far. */
+static void extract_words(const struct vmi_reg_run *run,
+	struct vmi_reg_block *b, struct vmapi_reg *regs)
+{
+	const uint8_t *from = b->data + run->offset;
+	struct vmapi_reg *const end = regs + run->n, *reg;
+
+	for (reg = regs; reg != end; reg++, from += 8) {
+		if (reg->data) {
+			reg->status = put_integer(reg, load_host(from, 8), 8);
+		} else {
+			memcpy(&reg->value, from, 8);
+			reg->bytes = 8;
+			reg->status = 0;
+		}
+	}
+}
+
+/* What is longer than an integer, the same. */
+static void extract_long(const struct vmi_reg_run *run,
+	struct vmi_reg_block *b, struct vmapi_reg *regs)
+{
+	const uint8_t *from = b->data + run->offset;
+	size_t i;
+
+	if (run->view)
+		vmi_x86_xsave_expand(b->data, b->bytes, run->view);
+	for (i = 0; i < run->n; i++, from += run->bytes)
+		regs[i].status = put_long(&regs[i], from, run->bytes);
+}
+
+void vmi_run_extract(const struct vmi_reg_run *run, struct vmi_reg_block *b,
+	struct vmapi_reg *regs)
+{
+	const bool fits = run->offset + run->n * run->bytes <= b->bytes;
+	size_t i;
+
+	if (fits && run->bytes == 8 && !run->view)
+		extract_words(run, b, regs);
+	else if (fits && run->bytes > 8)
+		extract_long(run, b, regs);
+	else
+		for (i = 0; i < run->n; i++)
+			regs[i].status = vmi_reg_extract(
+				&run->rows[i], b, &regs[i]);
+}
+
 /* Bytes that an FXSAVE image has: the rest is software's (table 10-2). */
 #define FXSAVE_USED 416
 /* MXCSR_MASK is the processor's to say. */
@@ -257,6 +312,35 @@ int vmi_reg_patch(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 	else
 		store_host(to, row->bytes, value);
 	return 0;
+}
+
+/* Words of a block that goes as far. */
+static void patch_words(const struct vmi_reg_run *run, size_t i,
+	struct vmi_reg_block *b, const struct vmapi_reg *regs)
+{
+	uint8_t *const to = b->data + run->offset;
+	const size_t n = run->n;
+
+	for (; i < n; i++)
+		if (!regs[i].status)
+			memcpy(to + 8 * i, regs[i].data ? regs[i].data
+							: &regs[i].value, 8);
+}
+
+int vmi_run_patch(const struct vmi_reg_run *run, size_t i,
+	struct vmi_reg_block *b, const struct vmapi_reg *regs)
+{
+	int err = 0;
+
+	if (run->bytes == 8 && !run->view &&
+		run->offset + 8 * run->n <= b->bytes) {
+		patch_words(run, i, b, regs);
+		return 0;
+	}
+	for (; i < run->n && !err; i++)
+		if (!regs[i].status)
+			err = vmi_reg_patch(&run->rows[i], b, &regs[i]);
+	return err;
 }
 
 static int check_varlen(const struct vmi_regs_arch *arch,
@@ -322,19 +406,29 @@ static size_t one_bytes(uint64_t tag)
 	return (vmi_tag_bytes(tag) + 15) & ~(size_t)15;
 }
 
+static size_t chain_bytes(
+	const struct vmi_reg_batch *b, const struct vmi_reg_chain *chain)
+{
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
+	size_t bytes = 0;
+
+	for (; at.left; vmi_chain_next_run(b, &at))
+		bytes += at.run->n * one_bytes(vmi_reg_of(b, &at)->tag);
+	return bytes;
+}
+
 int vmi_ones_room(const struct vmi_reg_batch *b, uint32_t chains,
 	struct vmi_one_batch *batch)
 {
-	size_t i, k, count = 0, bytes = 0, head;
+	size_t count = 0, bytes = 0, head;
 
 	batch->n = 0;
 	batch->ones = NULL;
 	for (; chains; chains &= chains - 1) {
 		struct vmi_reg_chain *c = &b->chains[vmi_ctz(chains)];
 
-		for (i = c->room ? c->n : 0, k = c->first; i < c->n;
-			i++, k = b->places[k].next)
-			c->room += one_bytes(b->regs[k].tag);
+		if (!c->room)
+			c->room = chain_bytes(b, c);
 		bytes += c->room;
 		count += c->n;
 	}
@@ -346,16 +440,37 @@ int vmi_ones_room(const struct vmi_reg_batch *b, uint32_t chains,
 	return 0;
 }
 
-struct vmi_one *vmi_ones_add(struct vmi_one_batch *batch, uint64_t tag)
+static void patch_one(struct vmi_one *one, const struct vmapi_reg *reg)
 {
-	struct vmi_one *one = &batch->ones[batch->n++];
+	if (reg->data)
+		memcpy(one->data, reg->data, one->bytes);
+	else
+		store_host(one->data, one->bytes, reg->value);
+}
 
-	one->tag = tag;
-	one->bytes = (uint32_t)vmi_tag_bytes(tag);
-	one->status = 0;
-	one->data = batch->room;
-	batch->room += one_bytes(tag);
-	return one;
+void vmi_ones_add(struct vmi_one_batch *batch, const struct vmi_reg_run *run,
+	struct vmapi_reg *regs, enum vmi_ones_use use)
+{
+	const bool shared = use != VMI_ONES_SAVE && run->bytes == 8;
+	const struct vmapi_reg *const end = regs + run->n;
+	struct vmi_one *one = &batch->ones[batch->n];
+
+	for (; regs != end; regs++) {
+		if (regs->status)
+			continue;
+		one->tag = regs->tag;
+		one->bytes = run->bytes;
+		one->status = 0;
+		one->data = &regs->value;
+		if (regs->data || !shared) {
+			one->data = batch->room;
+			batch->room += one_bytes(regs->tag);
+			if (use == VMI_ONES_SET)
+				patch_one(one, regs);
+		}
+		one++;
+	}
+	batch->n = (size_t)(one - batch->ones);
 }
 
 void vmi_ones_free(struct vmi_one_batch *batch)
@@ -368,12 +483,4 @@ void vmi_ones_free(struct vmi_one_batch *batch)
 int vmi_one_put(const struct vmi_one *one, struct vmapi_reg *reg)
 {
 	return put_bytes(reg, one->data, one->bytes);
-}
-
-void vmi_one_patch(struct vmi_one *one, const struct vmapi_reg *reg)
-{
-	if (reg->data)
-		memcpy(one->data, reg->data, one->bytes);
-	else if (one->data != &reg->value)
-		store_host(one->data, one->bytes, reg->value);
 }

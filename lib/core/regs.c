@@ -241,111 +241,120 @@ int vmapi_reg_tag(struct vmapi_vcpu *vcpu, const char *name, uint64_t *tag)
 
 /* -- Reading ------------------------------------------------------------ */
 
-static int extract_one(const struct vmi_reg_row *row,
-	struct vmi_reg_block *block, struct vmapi_reg *reg)
+/* A block that was read, and the entry that it was read to, or NULL. */
+struct got {
+	struct vmapi_reg *whole;
+	struct vmi_reg_block block;
+};
+
+/* The first entry that the backend can write a block of `bytes` bytes to. */
+static struct vmapi_reg *find_whole(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, size_t bytes)
 {
-	if (!vmi_reg_is_plain(row, reg) || row->offset + 8 > block->bytes)
-		return vmi_reg_extract(row, block, reg);
-	memcpy(&reg->value, block->data + row->offset, 8);
-	reg->bytes = 8;
-	return 0;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
+
+	for (; at.left; vmi_chain_next_run(b, &at))
+		if (vmi_reg_is_direct(at.run->rows, bytes, vmi_reg_of(b, &at)))
+			return vmi_reg_of(b, &at);
+	return NULL;
+}
+
+/* Without a copy on the way, if an entry is all of it. */
+static int load(const struct vmi_reg_batch *b, unsigned which, struct got *got)
+{
+	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
+	struct vmi_reg_block *block = &got->block;
+	int err;
+
+	got->whole = NULL;
+	block->data = NULL;
+	if (vmi_block_is_small(b->vcpu, which))
+		return vmi_block_load(b->vcpu, which, block);
+	err = vmi_block_size(b->vcpu, which, &block->bytes);
+	if (err)
+		return err;
+	got->whole = find_whole(b, &b->chains[which], block->bytes);
+	if (!got->whole)
+		return vmi_block_load(b->vcpu, which, block);
+	return be->block_get(
+		b->vcpu, which, got->whole->data, &block->bytes);
 }
 
 /*
- * The entries of a block that are views of it, or those that are not; returns
+ * The entries that are views, or those that are not, but for `whole`; returns
  * whether there are others.
  */
 static bool extract(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, struct vmi_reg_block *block,
-	bool views)
+	const struct vmi_reg_chain *chain, struct got *got, bool views)
 {
-	const struct vmi_reg_place *const places = b->places;
-	struct vmapi_reg *const regs = b->regs;
-	size_t left, k = chain->first;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 	bool others = false;
 
-	for (left = chain->n; left; left--, k = places[k].next) {
-		const struct vmi_reg_row *row = places[k].row;
+	for (; at.left; vmi_chain_next_run(b, &at)) {
+		struct vmapi_reg *regs = vmi_reg_of(b, &at);
 
-		if ((row->view != VMI_VIEW_NONE) == views)
-			regs[k].status = extract_one(row, block, &regs[k]);
-		else
+		if ((at.run->view != VMI_VIEW_NONE) != views)
 			others = true;
+		else if (regs != got->whole)
+			vmi_run_extract(at.run, &got->block, regs);
 	}
 	return others;
 }
 
-/* A block that one entry wants whole, without a copy on the way. */
-static bool get_directly(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, unsigned which)
-{
-	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
-	struct vmapi_reg *reg = &b->regs[chain->first];
-	size_t bytes;
-
-	if (vmi_block_size(b->vcpu, which, &bytes) ||
-		!vmi_reg_is_direct(b->places[chain->first].row, bytes, reg))
-		return false;
-	reg->status = be->block_get(b->vcpu, which, reg->data, &bytes);
-	if (!reg->status)
-		reg->bytes = (uint32_t)bytes;
-	return true;
-}
-
 /*
- * A whole XSAVE area is given as the backend has it, so before any view of
- * it expands the copy: whole blocks before views.
+ * A whole XSAVE area is given as the backend has it: whole blocks before
+ * views, which expand a copy.
  */
-static void get_block(const struct vmi_reg_batch *b, unsigned which)
+static void give_block(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, struct got *got)
 {
-	const struct vmi_reg_chain *chain = &b->chains[which];
-	struct vmi_reg_block block;
-	int err;
+	struct vmi_reg_block *block = &got->block;
+	struct vmapi_reg *whole = got->whole;
 
-	if (chain->n == 1 && get_directly(b, chain, which))
-		return;
-	block.data = NULL;
-	err = vmi_block_load(b->vcpu, which, &block);
-	if (err) {
-		vmi_batch_fail(b, chain, err);
-		return;
+	if (whole) {
+		whole->bytes = (uint32_t)block->bytes;
+		block->data = whole->data;
 	}
-	if (extract(b, chain, &block, false))
-		extract(b, chain, &block, true);
-	vmi_block_free(&block);
+	if (!block->data || !extract(b, chain, got, false))
+		return;
+	if (whole)
+		vmi_block_copy_head(block, whole->data, block->bytes);
+	extract(b, chain, got, true);
 }
 
-/* Blocks whose reading changes others come before all else. */
-static void get_blocks(const struct vmi_reg_batch *b)
+static void get_blocks(const struct vmi_reg_batch *b, uint32_t left)
 {
-	const uint32_t all = b->used & VMI_BATCH_BLOCKS;
-	const uint32_t first = all & b->arch->read_first;
-	uint32_t left;
+	for (; left; left &= left - 1) {
+		const unsigned which = vmi_ctz(left);
+		const struct vmi_reg_chain *chain = &b->chains[which];
+		struct got got;
+		int err = load(b, which, &got);
 
-	for (left = first; left; left &= left - 1)
-		get_block(b, vmi_ctz(left));
-	for (left = all & ~first; left; left &= left - 1)
-		get_block(b, vmi_ctz(left));
+		if (err)
+			vmi_batch_fail(b, chain, err);
+		else
+			give_block(b, chain, &got);
+		if (!got.whole)
+			vmi_block_free(&got.block);
+	}
 }
 
 static void add_ones(const struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, struct vmi_one_batch *batch)
 {
-	const struct vmi_reg_place *const places = b->places;
-	size_t left, k = chain->first;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 
-	for (left = chain->n; left; left--, k = places[k].next)
-		vmi_ones_share(batch, &b->regs[k]);
+	for (; at.left; vmi_chain_next_run(b, &at))
+		vmi_ones_add(batch, at.run, vmi_reg_of(b, &at), VMI_ONES_GET);
 }
 
 static void extract_ones(const struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, const struct vmi_one *ones, int err)
 {
-	const struct vmi_reg_place *const places = b->places;
-	size_t left, k = chain->first;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 
-	for (left = chain->n; left; left--, k = places[k].next, ones++) {
-		struct vmapi_reg *reg = &b->regs[k];
+	for (; at.left; vmi_chain_next(b, &at), ones++) {
+		struct vmapi_reg *reg = vmi_reg_of(b, &at);
 
 		reg->status = err ? err : ones->status;
 		if (!reg->status)
@@ -382,9 +391,13 @@ static int get_ones(const struct vmi_reg_batch *b)
 	return 0;
 }
 
+/* Blocks whose reading changes others come before all else. */
 static int get(struct vmi_reg_batch *b)
 {
-	get_blocks(b);
+	const uint32_t all = b->used & VMI_BATCH_BLOCKS;
+
+	get_blocks(b, all & b->arch->read_first);
+	get_blocks(b, all & ~b->arch->read_first);
 	return get_ones(b);
 }
 

@@ -6,7 +6,11 @@
 #include "lib/arch/regs.h"
 #include "lib/core/backend.h"
 
-#define VMI_SMALL_BLOCK 384 /* bytes: all but XSAVE, LAPIC and CPUID */
+/*
+ * Bytes: all but XSAVE, LAPIC and CPUID, and of XSAVE what has views: its
+ * legacy region and its header (SDM 1 13.4).
+ */
+#define VMI_SMALL_BLOCK 576
 
 /* A block in our memory: in `small` where it fits, so that the usual batch
  * allocates nothing. */
@@ -25,29 +29,50 @@ int vmi_block_load(struct vmapi_vcpu *vcpu, unsigned block,
 /* Make `b` hold `bytes` bytes, contents undefined. */
 int vmi_block_room(struct vmi_reg_block *b, size_t bytes);
 int vmi_block_copy(struct vmi_reg_block *to, const struct vmi_reg_block *from);
+/* What views see, which a small block holds. */
+void vmi_block_copy_head(struct vmi_reg_block *to, const void *from,
+	size_t bytes);
 void vmi_block_free(struct vmi_reg_block *b);
+/* Whether blocks of this kind are small, without asking the backend. */
+bool vmi_block_is_small(const struct vmapi_vcpu *vcpu, unsigned block);
 
 /* -- A batch, sorted: regbatch.c ---------------------------------------- */
 
 #define VMI_BATCH_FEW 32 /* entries of a batch that is sorted each time */
 
+/*
+ * Entries one behind the other that are alike, of registers one behind the
+ * other: of a list of all registers there are few.
+ */
+struct vmi_reg_run {
+	size_t first, n; /* entries */
+	size_t next;	 /* run of the same chain */
+	const struct vmi_reg_row *rows; /* NULL: they are moved by themselves */
+	uint32_t bytes; /* of each; 0: a whole block */
+	/* What rows have in common, and where in the block the first is. */
+	uint32_t offset;
+	enum vmi_xsave_view view;
+	int readonly; /* some are; -1: none, 0: to be looked up */
+};
+
+/* An entry of a chain: the one with number `i` of a run. */
+struct vmi_reg_at {
+	struct vmi_reg_run *run;
+	size_t i;
+	size_t left; /* entries of the chain from here on; 0: none */
+};
+
 /* Entries that go together, in the caller's order. */
 struct vmi_reg_chain {
-	size_t first, last, n;
+	size_t first, last; /* runs */
+	size_t n; /* entries */
 	/* In a set, once they are checked: how many are good, */
 	size_t good;
 	/* whether they are all that the block holds, and from which on. */
 	bool is_covered;
-	size_t from;
+	struct vmi_reg_at from;
 	bool is_known; /* those two, while all entries are good */
 	size_t room;   /* bytes of those moved by themselves; 0: to be counted */
-};
-
-/* Of each entry; `next` in its chain. */
-struct vmi_reg_place {
-	const struct vmi_reg_row *row; /* NULL: moved by itself */
-	size_t next;
-	int readonly; /* of one moved by itself; 0: to be looked up, -1: no */
 };
 
 /* By block, and behind them by class of those moved by themselves. */
@@ -63,8 +88,8 @@ struct vmi_reg_plan {
 	size_t room;
 	uint32_t used;
 	struct vmi_reg_chain chains[VMI_BATCH_CHAINS];
-	uint64_t *tags; /* behind the places */
-	struct vmi_reg_place places[];
+	uint64_t *tags; /* behind the runs */
+	struct vmi_reg_run runs[];
 };
 
 struct vmi_reg_batch {
@@ -76,10 +101,11 @@ struct vmi_reg_batch {
 	struct vmi_reg_plan **plan; /* of the vcpu, for this kind of batch */
 	/* A plan's, or our own. */
 	struct vmi_reg_chain *chains;
-	struct vmi_reg_place *places;
+	struct vmi_reg_run *runs;
+	size_t n_runs;
 	uint32_t used; /* 1 << chain: there is such an entry */
 	struct vmi_reg_chain own[VMI_BATCH_CHAINS];
-	struct vmi_reg_place few[VMI_BATCH_FEW];
+	struct vmi_reg_run few[VMI_BATCH_FEW];
 	/* Why a block of values was refused, where that is known; else NULL. */
 	const char *why;
 	unsigned why_block;
@@ -99,6 +125,42 @@ int vmi_batch_move(
 /* The good entries of a chain are no more; returns `err`. */
 int vmi_batch_fail(const struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, int err);
+
+/* The entries of a chain, one after the other; and run by run. */
+static inline struct vmi_reg_at vmi_chain_begin(
+	const struct vmi_reg_batch *b, const struct vmi_reg_chain *chain)
+{
+	return (struct vmi_reg_at){ &b->runs[chain->first], 0, chain->n };
+}
+
+static inline void vmi_chain_next(
+	const struct vmi_reg_batch *b, struct vmi_reg_at *at)
+{
+	at->left--;
+	if (++at->i < at->run->n)
+		return;
+	at->run = at->left ? &b->runs[at->run->next] : NULL;
+	at->i = 0;
+}
+
+static inline void vmi_chain_next_run(
+	const struct vmi_reg_batch *b, struct vmi_reg_at *at)
+{
+	at->left -= at->run->n - at->i;
+	at->run = at->left ? &b->runs[at->run->next] : NULL;
+	at->i = 0;
+}
+
+static inline struct vmapi_reg *vmi_reg_of(
+	const struct vmi_reg_batch *b, const struct vmi_reg_at *at)
+{
+	return &b->regs[at->run->first + at->i];
+}
+
+static inline const struct vmi_reg_row *vmi_row_of(const struct vmi_reg_at *at)
+{
+	return at->run->rows ? at->run->rows + at->i : NULL;
+}
 
 #define VMI_BATCH_BLOCKS ((UINT32_C(1) << VMI_BLOCKS_MAX) - 1)
 
@@ -129,16 +191,18 @@ int vmi_block_size(struct vmapi_vcpu *vcpu, unsigned block,
 	size_t *bytes);
 
 /* Between an entry and a loaded block; both return the entry's status. */
-static inline bool vmi_reg_is_plain(
-	const struct vmi_reg_row *row, const struct vmapi_reg *reg)
-{
-	return row->bytes == 8 && !row->view && !reg->data;
-}
-
 int vmi_reg_extract(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 	struct vmapi_reg *reg);
 int vmi_reg_patch(const struct vmi_reg_row *row, struct vmi_reg_block *b,
 	const struct vmapi_reg *reg);
+/*
+ * The same of all entries of a run, and of those from `i` on that are good;
+ * the second returns the first error.
+ */
+void vmi_run_extract(const struct vmi_reg_run *run, struct vmi_reg_block *b,
+	struct vmapi_reg *regs);
+int vmi_run_patch(const struct vmi_reg_run *run, size_t i,
+	struct vmi_reg_block *b, const struct vmapi_reg *regs);
 /*
  * Whether the entry's data or value can be what the row says, or the tag
  * where it has none; `bytes` is the size of the row's block.
@@ -155,28 +219,24 @@ struct vmi_one_batch {
 
 /* The register of `arch`, moved by itself, that an entry is about? */
 bool vmi_reg_is_one(const struct vmi_regs_arch *arch, uint64_t tag);
-/* Room for the entries of chains, all of them used; one more; free. */
+/* Room for the entries of chains, all of them used; free. */
 int vmi_ones_room(const struct vmi_reg_batch *b, uint32_t chains,
 	struct vmi_one_batch *batch);
-struct vmi_one *vmi_ones_add(struct vmi_one_batch *batch, uint64_t tag);
-/* The same; its bytes are the entry's value where they can be. */
-static inline struct vmi_one *vmi_ones_share(
-	struct vmi_one_batch *batch, struct vmapi_reg *reg)
-{
-	struct vmi_one *one;
 
-	if (reg->data || vmi_tag_bytes(reg->tag) != sizeof(reg->value))
-		return vmi_ones_add(batch, reg->tag);
-	one = &batch->ones[batch->n++];
-	one->tag = reg->tag;
-	one->data = &reg->value;
-	one->bytes = sizeof(reg->value);
-	one->status = 0;
-	return one;
-}
+enum vmi_ones_use {
+	VMI_ONES_GET,
+	VMI_ONES_SET, /* with the entries' values */
+	VMI_ONES_SAVE /* what was there, which stays apart from the entries */
+};
 
+/*
+ * Add the good entries of a run.  What is not to be saved is in the entries'
+ * values where it can be.
+ */
+void vmi_ones_add(struct vmi_one_batch *batch, const struct vmi_reg_run *run,
+	struct vmapi_reg *regs, enum vmi_ones_use use);
 void vmi_ones_free(struct vmi_one_batch *batch);
-/* Between an entry and its register; extract returns the status. */
+/* From a register to its entry, whose status is returned. */
 int vmi_one_put(const struct vmi_one *one, struct vmapi_reg *reg);
 static inline int vmi_one_extract(
 	const struct vmi_one *one, struct vmapi_reg *reg)
@@ -186,8 +246,6 @@ static inline int vmi_one_extract(
 	reg->bytes = sizeof(reg->value);
 	return 0;
 }
-
-void vmi_one_patch(struct vmi_one *one, const struct vmapi_reg *reg);
 
 static inline const struct vmi_regs_arch *vmi_regs_of(
 	const struct vmapi_vcpu *vcpu)

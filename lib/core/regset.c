@@ -8,8 +8,9 @@
  *
  * A step reads its block, unless the entries are all that it holds, puts
  * them in and writes it back.  If the backend refuses the block, the entries
- * are tried one after the other, so that each has its own status.  For all-or-nothing every block is kept as
- * it was before its step, and put back in the same order when a step fails.
+ * are tried one after the other, so that each has its own status.  For
+ * all-or-nothing every block is kept as it was before its step, and put back
+ * in the same order when a step fails.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -69,29 +70,17 @@ static uint64_t words_of(const struct vmi_reg_row *row)
 	return ((UINT64_C(1) << n) - 1) << row->offset / 8;
 }
 
-static int patch_one(const struct vmi_reg_row *row,
-	struct vmi_reg_block *block, const struct vmapi_reg *reg)
-{
-	if (!vmi_reg_is_plain(row, reg) || row->offset + 8 > block->bytes)
-		return vmi_reg_patch(row, block, reg);
-	memcpy(block->data + row->offset, &reg->value, 8);
-	return 0;
-}
-
 /* All good entries of the chain at once. */
 static int set_together(struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, unsigned which,
 	struct vmi_reg_block *block)
 {
-	size_t k = chain->from;
+	struct vmi_reg_at at = chain->from;
 	int err = 0;
 
-	for (;; k = b->places[k].next) {
-		if (!b->regs[k].status)
-			err = patch_one(b->places[k].row, block, &b->regs[k]);
-		if (err || k == chain->last)
-			break;
-	}
+	for (; at.left && !err; vmi_chain_next_run(b, &at))
+		err = vmi_run_patch(at.run, at.i, block,
+			&b->regs[at.run->first]);
 	return err ? err : try_block(b, which, block);
 }
 
@@ -100,12 +89,12 @@ static void set_apart(struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, unsigned which)
 {
 	struct vmi_reg_block good = { .data = NULL }, trial = { .data = NULL };
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 	int err = vmi_block_load(b->vcpu, which, &good);
-	size_t i, k = chain->first;
 
 	b->why = b->why_block == which ? NULL : b->why;
-	for (i = 0; i < chain->n; i++, k = b->places[k].next) {
-		struct vmapi_reg *reg = &b->regs[k];
+	for (; at.left; vmi_chain_next(b, &at)) {
+		struct vmapi_reg *reg = vmi_reg_of(b, &at);
 
 		if (reg->status)
 			continue;
@@ -114,7 +103,7 @@ static void set_apart(struct vmi_reg_batch *b,
 		reg->status = err;
 		if (err)
 			continue;
-		reg->status = vmi_reg_patch(b->places[k].row, &trial, reg);
+		reg->status = vmi_reg_patch(vmi_row_of(&at), &trial, reg);
 		if (!reg->status)
 			reg->status = try_block(b, which, &trial);
 		if (!reg->status)
@@ -142,7 +131,7 @@ static int begin_block(const struct vmi_reg_batch *b, unsigned which,
 	}
 	if (!chain->is_covered)
 		return vmi_block_load(b->vcpu, which, block);
-	if (!b->places[chain->from].row->bytes)
+	if (!chain->from.run->bytes)
 		return 0; /* it brings its own length */
 	err = vmi_block_size(b->vcpu, which, &bytes);
 	if (!err)
@@ -152,27 +141,30 @@ static int begin_block(const struct vmi_reg_batch *b, unsigned which,
 	return err;
 }
 
-/* The last entry is all of it: without a copy on the way. */
-static bool is_direct(
+/* The last entry, if that is all of it: without a copy on the way. */
+static const struct vmapi_reg *find_direct(
 	const struct vmi_reg_batch *b, const struct vmi_reg_chain *chain)
 {
-	const struct vmapi_reg *reg = &b->regs[chain->last];
+	const struct vmi_reg_at *from = &chain->from;
+	const struct vmapi_reg *reg = vmi_reg_of(b, from);
 
-	return chain->is_covered && chain->from == chain->last &&
-		vmi_reg_is_direct(
-			b->places[chain->last].row, reg->bytes, reg);
+	if (!chain->is_covered || from->left != 1 ||
+		!vmi_reg_is_direct(vmi_row_of(from), reg->bytes, reg))
+		return NULL;
+	return reg;
 }
 
 static int set_at_once(struct vmi_reg_batch *b, unsigned which,
 	struct vmi_reg_block *old)
 {
 	const struct vmi_reg_chain *chain = &b->chains[which];
+	const struct vmapi_reg *reg = old ? NULL : find_direct(b, chain);
 	struct vmi_reg_block block;
 	int err;
 
-	if (!old && is_direct(b, chain)) {
-		block.data = b->regs[chain->last].data;
-		block.bytes = b->regs[chain->last].bytes;
+	if (reg) {
+		block.data = reg->data;
+		block.bytes = reg->bytes;
 		return try_block(b, which, &block);
 	}
 	block.data = NULL;
@@ -203,35 +195,35 @@ static int set_block(struct vmi_reg_batch *b, unsigned which,
 
 /* -- Registers that are moved by themselves ------------------------------ */
 
-/* The good entries of a class; `ones` has bytes of its own only if so asked. */
+/* The good entries of a class. */
 static int gather(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, struct vmi_one_batch *ones, bool own)
+	const struct vmi_reg_chain *chain, struct vmi_one_batch *ones,
+	enum vmi_ones_use use)
 {
-	size_t i, k = chain->first;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 	int err = vmi_ones_room(b,
 		UINT32_C(1) << (chain - b->chains), ones);
 
-	for (i = 0; i < chain->n && !err; i++, k = b->places[k].next)
-		if (!b->regs[k].status)
-			vmi_one_patch(own ?
-				vmi_ones_add(ones, b->regs[k].tag) :
-				vmi_ones_share(ones, &b->regs[k]),
-				&b->regs[k]);
+	for (; at.left && !err; vmi_chain_next_run(b, &at))
+		vmi_ones_add(ones, at.run, vmi_reg_of(b, &at), use);
 	return err;
 }
 
 static int scatter_status(const struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, const struct vmi_one_batch *ones)
 {
-	size_t i, k = chain->first, at = 0;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
+	const struct vmi_one *one = ones->ones;
 	int err = 0;
 
-	for (i = 0; i < chain->n; i++, k = b->places[k].next) {
-		if (b->regs[k].status)
+	for (; at.left; vmi_chain_next(b, &at)) {
+		struct vmapi_reg *reg = vmi_reg_of(b, &at);
+
+		if (reg->status)
 			continue;
-		b->regs[k].status = ones->ones[at++].status;
+		reg->status = one++->status;
 		if (!err)
-			err = b->regs[k].status;
+			err = reg->status;
 	}
 	return err;
 }
@@ -241,7 +233,7 @@ static int save_ones(const struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, struct vmi_one_batch *old)
 {
 	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
-	int err = gather(b, chain, old, true);
+	int err = gather(b, chain, old, VMI_ONES_SAVE);
 	size_t i;
 
 	if (err)
@@ -263,7 +255,7 @@ static int set_ones(const struct vmi_reg_batch *b, unsigned which,
 	struct vmi_one_batch ones;
 	int err;
 
-	err = gather(b, chain, &ones, false);
+	err = gather(b, chain, &ones, VMI_ONES_SET);
 	if (!err && undo)
 		err = save_ones(b, chain, &undo->ones);
 	if (!err)
@@ -325,30 +317,48 @@ static void cancel_good(const struct vmi_reg_batch *b)
 			b->regs[i].status = -ECANCELED;
 }
 
-/* A number of 8 bytes that is moved by itself. */
-static int check_number(const struct vmi_reg_batch *b,
-	struct vmi_reg_place *place, uint64_t tag)
+/* Whether some of a run are, which is looked up once. */
+static bool is_readonly(
+	const struct vmi_reg_batch *b, struct vmi_reg_run *run)
 {
 	const struct vmi_one_row *one;
+	size_t i;
 
-	if (!place->readonly) {
-		one = vmi_one_row(b->arch, tag);
-		place->readonly = one && one->attributes & VMAPI_REG_READONLY
-			? 1 : -1;
+	if (run->readonly)
+		return run->readonly > 0;
+	run->readonly = -1;
+	for (i = 0; i < run->n; i++) {
+		one = vmi_one_row(b->arch, b->regs[run->first + i].tag);
+		if (one && one->attributes & VMAPI_REG_READONLY)
+			run->readonly = 1;
 	}
-	return place->readonly > 0 ? -EPERM : 0;
+	return run->readonly > 0;
 }
 
-static int check_one(const struct vmi_reg_batch *b,
-	struct vmi_reg_place *place, size_t bytes, struct vmapi_reg *reg)
+/* As long as the register is, which may be of no length of its own (0). */
+static bool is_good(const struct vmapi_reg *reg, size_t bytes)
 {
-	const struct vmi_reg_row *row = place->row;
+	return reg->data ? bytes && reg->bytes == bytes : bytes == 8;
+}
 
-	if (row && vmi_reg_is_plain(row, reg))
-		return row->attributes & VMAPI_REG_READONLY ? -EPERM : 0;
-	if (!row && !reg->data && vmi_tag_bytes(reg->tag) == 8)
-		return check_number(b, place, reg->tag);
-	return vmi_reg_check(b->arch, row, bytes, reg);
+/* Each entry of a run; returns how many are good. */
+static size_t check_run(
+	const struct vmi_reg_batch *b, struct vmi_reg_run *run, size_t bytes)
+{
+	const struct vmi_reg_row *const rows = run->rows;
+	struct vmapi_reg *const regs = &b->regs[run->first];
+	const bool readonly = is_readonly(b, run);
+	const size_t n = run->n, each = run->bytes;
+	size_t i, bad = 0;
+
+	for (i = 0; i < n; i++) {
+		if (vmi_likely(!readonly && is_good(&regs[i], each)))
+			continue;
+		regs[i].status = vmi_reg_check(
+			b->arch, rows ? &rows[i] : NULL, bytes, &regs[i]);
+		bad += regs[i].status != 0;
+	}
+	return n - bad;
 }
 
 /*
@@ -360,20 +370,20 @@ static void cover(const struct vmi_reg_batch *b, struct vmi_reg_chain *chain,
 	unsigned which, size_t bytes)
 {
 	const uint64_t all = b->arch->words ? b->arch->words[which] : 0;
-	size_t i, k = chain->first;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 	uint64_t words = 0;
 
 	chain->is_known = chain->good == chain->n;
 	chain->is_covered = false;
-	chain->from = k;
-	for (i = 0; i < chain->n; i++, k = b->places[k].next) {
-		const struct vmi_reg_row *row = b->places[k].row;
+	chain->from = at;
+	for (; at.left; vmi_chain_next(b, &at)) {
+		const struct vmi_reg_row *row = vmi_row_of(&at);
 
-		if (b->regs[k].status)
+		if (vmi_reg_of(b, &at)->status)
 			continue;
 		if (vmi_reg_is_whole(row, bytes)) {
 			chain->is_covered = true;
-			chain->from = k;
+			chain->from = at;
 		} else {
 			words |= words_of(row);
 		}
@@ -385,19 +395,16 @@ static void check_chain(struct vmi_reg_batch *b, unsigned which)
 {
 	const bool is_block = which < VMI_BLOCKS_MAX;
 	struct vmi_reg_chain *chain = &b->chains[which];
-	size_t left, k = chain->first, bytes = 0;
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
+	size_t bytes = 0;
 
 	chain->good = 0;
 	if (is_block && vmi_block_size(b->vcpu, which, &bytes)) {
 		vmi_batch_fail(b, chain, -ENOENT);
 		return;
 	}
-	for (left = chain->n; left; left--, k = b->places[k].next) {
-		struct vmapi_reg *reg = &b->regs[k];
-
-		reg->status = check_one(b, &b->places[k], bytes, reg);
-		chain->good += !reg->status;
-	}
+	for (; at.left; vmi_chain_next_run(b, &at))
+		chain->good += check_run(b, at.run, bytes);
 	if (is_block && !(chain->is_known && chain->good == chain->n))
 		cover(b, chain, which, bytes);
 }

@@ -90,15 +90,25 @@ static int describe(const struct vmi_reg_batch *b, const struct vmapi_reg *reg)
 		name, text);
 }
 
+static bool all_good(const struct vmapi_reg *regs, size_t n)
+{
+	int32_t any = 0;
+
+	for (; n; n--, regs++)
+		any |= regs->status;
+	return !any;
+}
+
 int vmi_regs_conclude(const struct vmi_reg_batch *b, size_t *done)
 {
 	const struct vmapi_reg *first = NULL;
-	size_t i, good = 0;
+	size_t i, good = b->n;
 
-	for (i = 0; i < b->n; i++) {
+	for (i = all_good(b->regs, b->n) ? b->n : 0; i < b->n; i++) {
 		if (!b->regs[i].status)
-			good++;
-		else if (!first || first->status == -ECANCELED)
+			continue;
+		good--;
+		if (!first || first->status == -ECANCELED)
 			first = &b->regs[i];
 	}
 	if (done)

@@ -260,6 +260,8 @@ int vmi_kvm_hand_over(struct vmi_kvm_vcpu *vcpu)
 	size_t i;
 	int rc;
 
+	if (vmi_likely(!atomic_load(&vcpu->requests)))
+		return 0;
 	for (i = 0; i < vmi_array_len(events); i++) {
 		if (!(atomic_load(&vcpu->requests) & events[i].request))
 			continue;

@@ -263,6 +263,7 @@ static int null_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	*bytes = s.bytes;
 	if (!data || room < s.bytes)
 		return -ENOSPC;
+	null_knobs.read_to = data;
 	memcpy(data, s.data, s.bytes);
 	return 0;
 }

@@ -23,6 +23,7 @@ struct null_knobs {
 	bool gate_was_closed; /* at the last map_apply */
 	size_t removed, added, relogged; /* of the last map_apply */
 	unsigned block_sets[VMI_BLOCKS];
+	const void *read_to; /* by the last block_get */
 	enum vmi_block refused; /* block_set fails here with -EINVAL */
 	uint64_t refused_cr4;	/* ... or for these bits of CR4 */
 	char order[64];		/* a letter for each set, in order */

@@ -241,6 +241,144 @@ START_TEST(views_mind_xstate_bv)
 }
 END_TEST
 
+/* Whole it is as the backend has it, however views of it are asked for. */
+START_TEST(whole_goes_with_views)
+{
+	static uint64_t words[2][NULL_XSAVE / 8], rubbish[NULL_XSAVE / 8];
+	const uint8_t *area = (const uint8_t *)words[0];
+	uint8_t image[512], xmm[16];
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_XMM(1), .data = xmm, .bytes = sizeof(xmm) },
+		{ .tag = VMAPI_X86_XSAVE, .data = words[0],
+			.bytes = NULL_XSAVE },
+		{ .tag = VMAPI_X86_FXSAVE, .data = image,
+			.bytes = sizeof(image) },
+		{ .tag = VMAPI_X86_XSAVE, .data = words[1],
+			.bytes = NULL_XSAVE },
+		{ .tag = VMAPI_X86_FCW },
+		{ .tag = VMAPI_X86_XSAVE, .data = words[1], .bytes = 8 },
+	}, whole = { .tag = VMAPI_X86_XSAVE, .data = rubbish,
+		.bytes = NULL_XSAVE };
+	size_t done;
+
+	memset(rubbish, 0xee, 512);
+	ck_assert_int_eq(vmapi_regs_set(vcpu, &whole, 1, NULL, 0), 0);
+	ck_assert_int_eq(vmapi_regs_get(vcpu, regs, 6, &done, 0), -ENOSPC);
+	ck_assert_uint_eq(done, 5);
+	ck_assert_int_eq(regs[5].status, -ENOSPC);
+	ck_assert_uint_eq(regs[5].bytes, NULL_XSAVE);
+	ck_assert_ptr_eq(null_knobs.read_to, words[0]);
+	ck_assert_uint_eq(regs[1].bytes, NULL_XSAVE);
+	ck_assert_int_eq(area[0], 0xee);
+	ck_assert_int_eq(area[512], 0);
+	ck_assert(!memcmp(words[0], rubbish, NULL_XSAVE));
+	ck_assert(!memcmp(words[1], rubbish, NULL_XSAVE));
+	ck_assert_uint_eq(regs[4].value, 0x37f);
+	ck_assert_int_eq(xmm[0], 0);
+	ck_assert_int_eq(image[0], 0x7f);
+	ck_assert_int_eq(image[160], 0);
+	ck_assert_int_eq(image[24], 0xee); /* MXCSR is always there */
+}
+END_TEST
+
+/* -- Any order ---------------------------------------------------------- */
+
+#define MIXED 96
+
+static const uint64_t mixed[] = {
+	VMAPI_X86_GPR(0), VMAPI_X86_GPR(1), VMAPI_X86_GPR(2), VMAPI_X86_GPR(3),
+	VMAPI_X86_GPR(15), VMAPI_X86_RIP, VMAPI_X86_CR2, VMAPI_X86_CR3,
+	VMAPI_X86_DEBUG(0), VMAPI_X86_DEBUG(1), VMAPI_X86_DEBUG(3),
+	VMAPI_X86_DEBUG(6), VMAPI_X86_TSC_HZ, VMAPI_X86_MSR(0x10),
+	VMAPI_X86_MSR(0x174), VMAPI_X86_MSR(0x175), VMAPI_X86_MSR(0x6e0),
+	VMAPI_X86_MXCSR, VMAPI_X86_FCW, VMAPI_X86_FSW,
+};
+
+#define N_MIXED (sizeof(mixed) / sizeof(mixed[0]))
+
+static unsigned pick(uint32_t *seed, unsigned n)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return (*seed >> 8) % n;
+}
+
+/*
+ * Often the register behind the last one, as in a list; half of the words in
+ * memory of their own.
+ */
+static void mix(uint32_t *seed, struct vmapi_reg *regs, uint64_t *words,
+	size_t n)
+{
+	unsigned which = 0;
+	size_t i;
+
+	memset(regs, 0, n * sizeof(regs[0]));
+	for (i = 0; i < n; i++) {
+		which = pick(seed, 3) ? (which + 1) % N_MIXED
+				      : pick(seed, N_MIXED);
+		regs[i].tag = mixed[which];
+		words[i] = 0;
+		if (!pick(seed, 2) && vmi_tag_bytes(mixed[which]) == 8) {
+			regs[i].data = &words[i];
+			regs[i].bytes = 8;
+		}
+	}
+}
+
+static uint64_t value_of(const struct vmapi_reg *reg)
+{
+	uint64_t value = reg->value;
+
+	if (reg->data)
+		memcpy(&value, reg->data, 8);
+	return value;
+}
+
+static unsigned index_of(uint64_t tag)
+{
+	unsigned i;
+
+	for (i = 0; mixed[i] != tag;)
+		i++;
+	return i;
+}
+
+/* Of two entries of a tag the later wins; what is got is what was set. */
+START_TEST(any_order_will_do)
+{
+	static struct vmapi_reg regs[MIXED];
+	static uint64_t words[MIXED];
+	uint64_t model[N_MIXED];
+	uint32_t seed = 1;
+	size_t i, round;
+
+	for (i = 0; i < N_MIXED; i++)
+		model[i] = get(mixed[i]);
+	for (round = 0; round < 2000; round++) {
+		const size_t n = 1 + pick(&seed, MIXED);
+		size_t done;
+
+		mix(&seed, regs, words, n);
+		for (i = 0; i < n; i++) {
+			uint64_t value = pick(&seed, 0xffff);
+
+			regs[i].value = regs[i].data ? 0 : value;
+			words[i] = value;
+			model[index_of(regs[i].tag)] = value;
+		}
+		ck_assert_int_eq(vmapi_regs_set(vcpu, regs, n, &done,
+			pick(&seed, 2) ? VMAPI_REGS_ALL_OR_NOTHING : 0), 0);
+		ck_assert_uint_eq(done, n);
+		mix(&seed, regs, words, n);
+		ck_assert_int_eq(vmapi_regs_get(vcpu, regs, n, &done, 0), 0);
+		ck_assert_uint_eq(done, n);
+		for (i = 0; i < n; i++)
+			ck_assert_uint_eq(value_of(&regs[i]),
+				model[index_of(regs[i].tag)]);
+	}
+}
+END_TEST
+
 /* -- Settling ----------------------------------------------------------- */
 
 static int ask_once(struct vmapi_vcpu *v, struct vmapi_exit *exit)
@@ -332,6 +470,8 @@ int main(void)
 	tcase_add_test(t, msr_failure_takes_back);
 	tcase_add_test(t, blocks_are_moved_once);
 	tcase_add_test(t, views_mind_xstate_bv);
+	tcase_add_test(t, whole_goes_with_views);
+	tcase_add_test(t, any_order_will_do);
 	tcase_add_test(t, state_settles_first);
 	tcase_add_test(t, question_met_by_settling_is_kept);
 	tcase_add_test(t, handles_share_a_line);

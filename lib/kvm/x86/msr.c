@@ -19,30 +19,45 @@ struct msr_batch {
 _Static_assert(offsetof(struct msr_batch, entries) == sizeof(struct kvm_msrs),
 	"struct kvm_msrs is another");
 
-/* How many the kernel took of the n at the front; or -errno. */
-static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
-	struct vmi_one *ones, size_t n)
+/* How many at the front are MSRs, at most as many as go in a call. */
+static size_t fill(struct msr_batch *batch, bool values,
+	const struct vmi_one *ones, size_t n)
 {
+	size_t i;
+
+	for (i = 0; i < n && i < BATCH &&
+		ones[i].tag == VMAPI_X86_MSR((uint32_t)ones[i].tag); i++) {
+		struct kvm_msr_entry *entry = &batch->entries[i];
+
+		entry->index = (uint32_t)ones[i].tag;
+		entry->reserved = 0;
+		entry->data = 0;
+		if (values)
+			memcpy(&entry->data, ones[i].data, sizeof(uint64_t));
+	}
+	batch->nmsrs = (uint32_t)i;
+	batch->pad = 0;
+	return i;
+}
+
+/* How many the kernel took of the MSRs at the front, *n of them; or -errno. */
+static int transfer(struct vmi_kvm_vcpu *vcpu, unsigned long request,
+	struct vmi_one *ones, size_t *n)
+{
+	const bool get = request == KVM_GET_MSRS;
 	struct msr_batch batch;
 	size_t i;
 	int rc;
 
-	batch.nmsrs = (uint32_t)n;
-	batch.pad = 0;
-	for (i = 0; i < n; i++) {
-		batch.entries[i] = (struct kvm_msr_entry){
-			.index = (uint32_t)ones[i].tag,
-		};
-		if (request == KVM_SET_MSRS)
-			memcpy(&batch.entries[i].data, ones[i].data,
-				sizeof(uint64_t));
-	}
+	*n = fill(&batch, !get, ones, *n);
+	if (!*n)
+		return 0;
 	rc = vmi_kvm_vcpu_ioctl(vcpu, request, &batch);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, request);
-	for (i = 0; i < (size_t)rc && i < n; i++) {
+	for (i = 0; i < (size_t)rc && i < *n; i++) {
 		ones[i].status = 0;
-		if (request == KVM_GET_MSRS)
+		if (get)
 			memcpy(ones[i].data, &batch.entries[i].data,
 				sizeof(uint64_t));
 	}
@@ -55,22 +70,12 @@ static int why_not(
 {
 	uint64_t value;
 	struct vmi_one probe = { .tag = tag, .data = &value, .bytes = 8 };
+	size_t n = 1;
 
 	if (request == KVM_SET_MSRS &&
-		transfer(vcpu, KVM_GET_MSRS, &probe, 1) == 1)
+		transfer(vcpu, KVM_GET_MSRS, &probe, &n) == 1)
 		return -EINVAL;
 	return -ENOENT;
-}
-
-/* How many at the front are MSRs, at most as many as go in a call. */
-static size_t stretch(const struct vmi_one *ones, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n && i < BATCH; i++)
-		if (ones[i].tag != VMAPI_X86_MSR((uint32_t)ones[i].tag))
-			break;
-	return i;
 }
 
 /* KVM's own registers, one by one (KVM_CAP_ONE_REG, 6.18). */
@@ -99,17 +104,17 @@ static int transfer_all(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	int rc;
 
 	while (at < n) {
-		size_t part = stretch(ones + at, n - at);
+		size_t part = n - at;
 
-		if (part == 0) {
+		rc = transfer(vcpu, request, ones + at, &part);
+		if (rc < 0)
+			return rc;
+		if (!part) {
 			ones[at].status =
 				own_register(vcpu, request, &ones[at]);
 			at++;
 			continue;
 		}
-		rc = transfer(vcpu, request, ones + at, part);
-		if (rc < 0)
-			return rc;
 		at += (size_t)rc;
 		if ((size_t)rc < part) {
 			ones[at].status = why_not(vcpu, request, ones[at].tag);

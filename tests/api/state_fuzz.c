@@ -7,12 +7,12 @@
  * taken may be anything, so the VM is given a good one again, and then has to
  * be what that says.
  *
- * usage: state_fuzz [inputs]: 3000 by default, with the sanitizers or emulated
- * 300, from a fixed seed, on the software processor.
+ * usage: state_fuzz [inputs]: 3000 by default, 300 where each is slow, from a
+ * fixed seed, on the software processor.
  */
 #include "tests/api/stream.h"
 #include "tests/api/worker.h"
-#include "tests/emulated.h"
+#include "tests/slow.h"
 
 #define INPUTS 3000u
 #define FEW    300u /* where each is slower by far */
@@ -136,18 +136,9 @@ static void make(struct machine *m)
 	}
 }
 
-static bool slow(void)
-{
-#if defined(__SANITIZE_ADDRESS__)
-	return true;
-#else
-	return emulated();
-#endif
-}
-
 int main(int argc, char **argv)
 {
-	unsigned inputs = slow() ? FEW : INPUTS;
+	unsigned inputs = is_slow() ? FEW : INPUTS;
 	static struct fuzz f;
 	struct machine source;
 	unsigned i;

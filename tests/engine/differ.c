@@ -8,17 +8,16 @@
  * program at once, chained, and a fourth one instruction by instruction; all
  * meet the fault at its end.
  *
- * differ [mode seed]: that program alone, each block told.  Emulated itself,
- * it makes fewer programs.
+ * differ [mode seed]: that program alone, each block told.
  */
 #include "lib/soft/soft.h"
-#include "tests/emulated.h"
 #include "tests/engine/engine.h"
 #include "tests/engine/naive.h"
 #include "tests/engine/program.h"
+#include "tests/slow.h"
 
 #define PROGRAMS 700 /* of each mode */
-#define EMULATED 150
+#define FEW	 150 /* where each is slow */
 #define INSNS	 600 /* at most, of a program */
 #define REGS	 18
 
@@ -238,7 +237,7 @@ static bool one(unsigned mode, uint64_t seed, uint64_t *count)
 
 static void many(unsigned mode)
 {
-	unsigned programs = emulated() ? EMULATED : PROGRAMS;
+	unsigned programs = is_slow() ? FEW : PROGRAMS;
 	uint64_t seed, count = 0, bad = 0;
 
 	for (seed = 1; seed <= programs && bad < 10; seed++)

@@ -17,11 +17,11 @@
 #include "lib/soft/operand.h"
 #include "lib/soft/quick.h"
 #include "lib/soft/x87.h"
-#include "tests/emulated.h"
 #include "tests/kvm/check.h"
+#include "tests/slow.h"
 
 #define STATES 3000 /* of each encoding */
-#define EMULATED 500 /* where the test is */
+#define FEW    500 /* where each is slow */
 #define AT     0x5008u
 #define BYTES  16
 
@@ -242,7 +242,7 @@ static bool prepare(struct vmi_op *op, const uint8_t *bytes)
 static void encoding(unsigned opcode, unsigned modrm)
 {
 	const uint8_t bytes[16] = { (uint8_t)opcode, (uint8_t)modrm, 0x25 };
-	unsigned i, before = taken, states = emulated() ? EMULATED : STATES;
+	unsigned i, before = taken, states = is_slow() ? FEW : STATES;
 	struct vmi_op op;
 
 	if (!prepare(&op, bytes) || vmi_quick_find(&op) == vmi_h_helper)

@@ -11,7 +11,7 @@
  * memory compared.  Of each check that the manual names (check.def) there has
  * to be a case.
  *
- * Where $EMULATOR names what runs the test, it executes fewer cases.
+ * Where each case is slow (tests/slow.h), it executes fewer.
  *
  * test_transfers [cases of a row [a row's number]]
  */
@@ -20,12 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/emulated.h"
+#include "tests/slow.h"
 #include "tests/transfers/transfers.h"
 
 #define TIMES  8 /* at most */
 #define CASES	 250 /* of a row */
-#define EMULATED 25
+#define FEW 25
 #define SHOWN	 3   /* cases printed of a row */
 
 #define ROW(mode, insn, kind, to, bits, name) \
@@ -267,7 +267,7 @@ static unsigned summary(bool all)
 
 int main(int argc, char **argv)
 {
-	unsigned cases = emulated() ? EMULATED : CASES, missing;
+	unsigned cases = is_slow() ? FEW : CASES, missing;
 	unsigned time = 0;
 	size_t i;
 

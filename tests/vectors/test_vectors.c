@@ -15,7 +15,7 @@
  * for what is about segments and privilege.  That, and privilege level 0, is
  * judged by a model (vec_model.c).
  *
- * Where $EMULATOR names what runs the test, it executes a few blocks of each.
+ * Where each is slow (tests/slow.h), it executes a few blocks of a table.
  *
  * test_vectors record      write vectors.def anew (on standard output)
  * test_vectors all [name]  every block on both, the rows of a mnemonic only
@@ -25,13 +25,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/emulated.h"
+#include "tests/slow.h"
 #include "tests/vectors/vec_model.h"
 
 /* One block in so many is executed on the host as well. */
 #define SAMPLE 4
-/* One in so many is executed at all where an emulator runs the test. */
-#define EMULATED 16
+/* One in so many is executed at all where each is slow. */
+#define FEW 16
 #define MODELLED 200 /* cases of a row and a world */
 #define SHOWN    5   /* cases printed of a row */
 
@@ -467,7 +467,7 @@ int main(int argc, char **argv)
 {
 	int err;
 
-	count.stride = emulated() ? EMULATED : 1;
+	count.stride = is_slow() ? FEW : 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (vec_soft_open())
 		return EXIT_FAILURE;

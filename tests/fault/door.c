@@ -52,7 +52,8 @@ static _Thread_local struct fault_site *current;
 static _Thread_local bool counted; /* this thread */
 
 static enum fault_mode mode;
-static unsigned at, n_events, injected;
+static unsigned at, n_events, n_alike, injected;
+static const struct fault_event *like;
 static int code;
 static struct fault_event events[EVENTS];
 
@@ -124,6 +125,12 @@ enum fault_result fault_result(const struct fault_event *event)
 			event->call == FAULT_CALL_write))
 		return DONE;
 	return fault_kinds[event->call].result;
+}
+
+bool fault_is_alike(const struct fault_event *a, const struct fault_event *b)
+{
+	return a->site == b->site && a->call == b->call &&
+		a->request == b->request;
 }
 
 static bool can_fail_with(const struct fault_event *event, int number)
@@ -200,7 +207,8 @@ static int verdict(enum fault_call call, unsigned long request)
 	n_events++;
 	switch (mode) {
 	case FAULT_ONE:
-		fails = n_events == at && can_fail_with(e, code);
+		fails = fault_is_alike(e, like) && ++n_alike == at &&
+			can_fail_with(e, code);
 		break;
 	case FAULT_STORM: fails = storms(e); break;
 	case FAULT_DEAD: fails = n_events >= at && is_vms(e); break;
@@ -647,12 +655,14 @@ void fault_install(void)
 	vmi_sys = &door;
 }
 
-void fault_begin(enum fault_mode how, unsigned when, int number)
+void fault_begin(enum fault_mode how, unsigned when, int number,
+	const struct fault_event *event)
 {
 	mode = how;
 	at = when;
 	code = number;
-	n_events = injected = 0;
+	like = event;
+	n_events = n_alike = injected = 0;
 	current = NULL;
 	counted = true;
 }

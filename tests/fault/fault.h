@@ -37,7 +37,7 @@ extern const struct fault_kind fault_kinds[FAULT_CALLS];
 enum fault_mode {
 	FAULT_OFF,
 	FAULT_COUNT,
-	FAULT_ONE,   /* call number `at` fails with `code` */
+	FAULT_ONE,   /* of the calls like one, number `at` fails with `code` */
 	FAULT_STORM, /* what can, fails with `code` `at` times before it works */
 	FAULT_DEAD,  /* from call `at` on the kernel's VMs give EIO */
 	FAULT_SHORT  /* reads and writes move less than they are given */
@@ -49,6 +49,9 @@ struct fault_event {
 	enum fault_call call;
 	unsigned long request; /* of ioctl; of others a way: FAULT_WAY_ */
 };
+
+/* Whether they are of one place and kind. */
+bool fault_is_alike(const struct fault_event *a, const struct fault_event *b);
 
 /*
  * Reads and writes of a counter (eventfd, timerfd); a poll that only looks; a
@@ -72,7 +75,8 @@ void fault_install(void);
  * From now on the calling thread's calls are counted.  fault_end() tells how
  * many there were, and how many were not as they should be.
  */
-void fault_begin(enum fault_mode mode, unsigned at, int code);
+void fault_begin(enum fault_mode mode, unsigned at, int code,
+	const struct fault_event *like);
 unsigned fault_end(void);
 unsigned fault_injected(void);
 /* The n-th of them, from 1. */

@@ -220,7 +220,7 @@ struct round {
 	int code;
 	unsigned injected; /* out */
 	unsigned calls;	   /* out */
-	struct fault_event event; /* the one that failed */
+	struct fault_event event; /* FAULT_ONE: like the one that fails */
 	int told; /* out: by a callback */
 };
 
@@ -254,13 +254,11 @@ static int play(const struct scenario *s, const char *backend, struct round *r)
 		return 0;
 	}
 	mark_record();
-	fault_begin(r->mode, r->at, r->code);
+	fault_begin(r->mode, r->at, r->code, &r->event);
 	rc = s->act(&w);
 	r->calls = fault_end();
 	r->injected = fault_injected();
 	r->told = w.told;
-	if (r->mode == FAULT_ONE)
-		r->event = *fault_event(r->at);
 	if (rc)
 		check_record(&w, rc, r->mode);
 	again = s->flags & NO_AGAIN || r->mode == FAULT_DEAD ? 0 : s->act(&w);
@@ -289,10 +287,12 @@ static void show_fault(const struct round *r, int rc)
 		rc ? vmapi_error_last()->message : "");
 }
 
-static void one_fault(
-	const struct scenario *s, const char *backend, unsigned at, int code)
+/* The one that fails is number `at` of those that are like this event. */
+static void one_fault(const struct scenario *s, const char *backend,
+	const struct fault_event *event, unsigned at, int code)
 {
-	struct round r = { .mode = FAULT_ONE, .at = at, .code = code };
+	struct round r = { .mode = FAULT_ONE, .at = at, .code = code,
+		.event = *event };
 	unsigned failed = failures;
 	int rc = play(s, backend, &r);
 
@@ -311,24 +311,22 @@ static void one_fault(
 		show_fault(&r, rc);
 }
 
-/* Calls that are alike: how many of this kind there are from here on. */
-static bool is_alike(const struct fault_event *a, const struct fault_event *b)
+/* How many there are like `like`. */
+static unsigned count_alike(const struct fault_event *events, unsigned n,
+	const struct fault_event *like)
 {
-	return a->site == b->site && a->call == b->call &&
-		a->request == b->request;
+	unsigned i, count = 0;
+
+	for (i = 0; i < n; i++)
+		count += fault_is_alike(&events[i], like);
+	return count;
 }
 
 static bool is_first_or_last(
 	const struct fault_event *events, unsigned n, unsigned at)
 {
-	unsigned i, before = 0, after = 0;
-
-	for (i = 0; i < n; i++)
-		if (is_alike(&events[i], &events[at])) {
-			before += i < at;
-			after += i > at;
-		}
-	return !before || !after;
+	return !count_alike(events, at, &events[at]) ||
+		!count_alike(events + at + 1, n - at - 1, &events[at]);
 }
 
 static void each_fault(const struct scenario *s, const char *backend,
@@ -342,7 +340,8 @@ static void each_fault(const struct scenario *s, const char *backend,
 			(!all && !is_first_or_last(events, n, i)))
 			continue;
 		for (code = fault_errnos(&events[i]); *code; code++)
-			one_fault(s, backend, i + 1, *code);
+			one_fault(s, backend, &events[i],
+				count_alike(events, i, &events[i]) + 1, *code);
 	}
 }
 

@@ -6,18 +6,12 @@
 # VMI_COPY_MIB is how large. The last lines of each case say how long it took.
 
 . "$srcdir/tests/tap.sh"
+. "$srcdir/tests/boot/linux-guest.sh"
 
-boot=examples/boot/vmapi-boot
-seconds=${VMI_BOOT_TIMEOUT:-280}
 mib=${VMI_COPY_MIB:-64}
 disk=$scratch/disk.img
 tree=$scratch/tree
 PATH=$PATH:/sbin:/usr/sbin
-
-if [ ! -f "${VMI_GUEST_KERNEL-}" ] || [ ! -f "${VMI_GUEST_INITRD-}" ]; then
-	echo "no guest: VMI_GUEST_KERNEL and VMI_GUEST_INITRD name none"
-	exit 77
-fi
 
 make_tree()
 {
@@ -61,7 +55,7 @@ copies()
 		--backend "${VMI_BOOT_BACKEND:-soft}" --no-reboot \
 		--disk "$disk" "$@" --kernel "$VMI_GUEST_KERNEL" \
 		--initrd "$VMI_GUEST_INITRD" \
-		--append "console=ttyS0 panic=-1 root=/dev/vda" \
+		--append "$append root=/dev/vda" \
 		</dev/null >"$scratch/out" 2>"$scratch/err"
 	status=$?
 	if [ "$status" -ne 0 ] || ! said "^copied $sum" ||

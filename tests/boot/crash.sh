@@ -7,18 +7,12 @@
 # VMI_CRASHES is how often it is killed.
 
 . "$srcdir/tests/tap.sh"
+. "$srcdir/tests/boot/linux-guest.sh"
 
-boot=examples/boot/vmapi-boot
-seconds=${VMI_BOOT_TIMEOUT:-280}
 crashes=${VMI_CRASHES:-20}
 disk=$scratch/disk.img
 journal=$scratch/tree/sbin/init
 PATH=$PATH:/sbin:/usr/sbin
-
-if [ ! -f "${VMI_GUEST_KERNEL-}" ] || [ ! -f "${VMI_GUEST_INITRD-}" ]; then
-	echo "no guest: VMI_GUEST_KERNEL and VMI_GUEST_INITRD name none"
-	exit 77
-fi
 
 trap 'end_all; rm -rf "$scratch"' EXIT
 
@@ -44,7 +38,7 @@ start()
 	"$boot" --backend "${VMI_BOOT_BACKEND:-soft}" --no-reboot \
 		--disk "$disk" --device-process \
 		--kernel "$VMI_GUEST_KERNEL" --initrd "$VMI_GUEST_INITRD" \
-		--append "console=ttyS0 panic=-1 no_timer_check quiet root=/dev/vda" \
+		--append "$append no_timer_check quiet root=/dev/vda" \
 		<"$scratch/keys" >"$scratch/out" 2>"$scratch/err" &
 	monitor=$!
 }

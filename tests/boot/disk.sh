@@ -7,17 +7,11 @@
 # the disk and the file system whole is looked at from outside.
 
 . "$srcdir/tests/tap.sh"
+. "$srcdir/tests/boot/linux-guest.sh"
 
-boot=examples/boot/vmapi-boot
-seconds=${VMI_BOOT_TIMEOUT:-280}
-moves=${VMI_DISK_MOVES:-1300000000}
+moves=${VMI_DISK_MOVES:-420000000}
 disk=$scratch/disk.img
 PATH=$PATH:/sbin:/usr/sbin
-
-if [ ! -f "${VMI_GUEST_KERNEL-}" ] || [ ! -f "${VMI_GUEST_INITRD-}" ]; then
-	echo "no guest: VMI_GUEST_KERNEL and VMI_GUEST_INITRD name none"
-	exit 77
-fi
 
 make_disk()
 {
@@ -56,7 +50,7 @@ start()
 	shift
 	run --cpus "$cpus" --kernel "$VMI_GUEST_KERNEL" \
 		--initrd "$VMI_GUEST_INITRD" "$@" \
-		--append "console=ttyS0 panic=-1 root=/dev/vda"
+		--append "$append root=/dev/vda"
 }
 
 said()

@@ -7,14 +7,7 @@
 # which says how many processors run and turns the machine off.
 
 . "$srcdir/tests/tap.sh"
-
-boot=examples/boot/vmapi-boot
-seconds=${VMI_BOOT_TIMEOUT:-280}
-
-if [ ! -f "${VMI_GUEST_KERNEL-}" ] || [ ! -f "${VMI_GUEST_INITRD-}" ]; then
-	echo "no guest: VMI_GUEST_KERNEL and VMI_GUEST_INITRD name none"
-	exit 77
-fi
+. "$srcdir/tests/boot/linux-guest.sh"
 
 # EMULATOR is words.
 # shellcheck disable=SC2086

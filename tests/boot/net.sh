@@ -8,19 +8,13 @@
 # initramfs. Then the card is a process of its own, which is killed meanwhile.
 
 . "$srcdir/tests/tap.sh"
+. "$srcdir/tests/boot/linux-guest.sh"
 
-boot=examples/boot/vmapi-boot
-seconds=${VMI_BOOT_TIMEOUT:-280}
 bytes=${VMI_NET_BYTES:-67108864}
 busybox=$scratch/bin/busybox
 port=$((20000 + $$ % 20000))
 pids=
 inside= # words before what runs in another network
-
-if [ ! -f "${VMI_GUEST_KERNEL-}" ] || [ ! -f "${VMI_GUEST_INITRD-}" ]; then
-	echo "no guest: VMI_GUEST_KERNEL and VMI_GUEST_INITRD name none"
-	exit 77
-fi
 
 # Whoever is started in the background ends with the case.
 ends()
@@ -126,7 +120,7 @@ copies()
 	file "$2"
 	there_and_back | script 10.0.2.2
 	serves 127.0.0.1
-	start --net user --cpus "$1" --append "console=ttyS0 panic=-1"
+	start --net user --cpus "$1" --append "$append"
 	copied "$?" && said 'network: 10.0.2.15 by DHCP'
 	ends "$?"
 }
@@ -148,7 +142,7 @@ answers()
 		wget -O - http://10.0.2.2:1/ 2>&1
 		cat /sys/class/net/eth0/operstate /sys/class/net/eth0/address
 	end
-	start --net user --append "console=ttyS0 panic=-1"
+	start --net user --append "$append"
 	ends_well "$?" && said '64 bytes from 10.0.2.2' &&
 		said '64 bytes from fec0::2' && said 'Connection refused' &&
 		said '^up' && said '^02:76:6d:'
@@ -172,7 +166,7 @@ moves()
 		echo "fetched $n lost $lost sum $sum"
 	end
 	serves 127.0.0.1
-	start --net user --append "console=ttyS0 panic=-1" \
+	start --net user --append "$append" \
 		--max-instructions "$1" --save "$scratch/state"
 	status=$?
 	if [ "$status" -ne 12 ] || ! said 'the first is here'; then
@@ -222,7 +216,7 @@ through_tap()
 	there_and_back | script 10.0.3.1
 	in_a_network
 	start --net tap=vmi0 --append \
-		"console=ttyS0 panic=-1 address=10.0.3.2/24" &
+		"$append address=10.0.3.2/24" &
 	guest=$!
 	has_interface && serves 10.0.3.1
 	wait "$guest"
@@ -300,7 +294,7 @@ survives_user()
 	end
 	serves 127.0.0.1
 	start --net user --device-process \
-		--append "console=ttyS0 panic=-1 no_timer_check" &
+		--append "$append no_timer_check" &
 	guest=$!
 	kills "$guest" 5
 	wait "$guest"
@@ -328,7 +322,7 @@ survives_tap()
 	end
 	in_a_network
 	start --net tap=vmi0 --device-process --append \
-		"console=ttyS0 panic=-1 no_timer_check address=10.0.3.2/24" &
+		"$append no_timer_check address=10.0.3.2/24" &
 	guest=$!
 	has_interface && serves 10.0.3.1
 	kills "$guest" 4
@@ -345,7 +339,7 @@ user_cases()
 		copies 2 $((bytes / 16))
 	case_run "user: who answers" answers
 	case_run "user: saved while the network is in use" \
-		moves "${VMI_NET_MOVES:-1800000000}"
+		moves "${VMI_NET_MOVES:-920000000}"
 	case_run "user: the card's process dies again and again" survives_user
 }
 

@@ -197,6 +197,7 @@ prepare() # command...
 start() # command...
 {
 	emulate "$machine" "$package" "$console" "$@" &
+	[ -n "$together" ] || wait
 }
 
 count()
@@ -210,7 +211,10 @@ total=0
 machines >"$work/machines"
 [ -s "$work/machines" ] || bail "no machine has $VMI_DEBIAN_ARCH"
 each prepare
-# Side by side: each takes one processor.
+# Each takes a processor, and tests that look at clocks want another one idle.
+together=
+[ "$(wc -l <"$work/machines")" -ge "$(getconf _NPROCESSORS_ONLN)" ] ||
+	together=yes
 each start
 wait
 each count

@@ -33,6 +33,7 @@ struct registers {
 	vmapi_bpf_u64 timer;   /* of the comparator */
 	vmapi_bpf_u64 compare;
 	vmapi_bpf_u64 period;
+	vmapi_bpf_u64 armed; /* the comparator's turn is still to come */
 } hpet;
 
 static vmapi_bpf_u64 counter(void)
@@ -67,22 +68,39 @@ VMAPI_BPF_READ int hpet_read(struct vmapi_bpf_context *c)
 	return VMAPI_BPF_HANDLED;
 }
 
-/* When the comparator's turn comes; what has passed waits for the wrap. */
-static void arm(void)
+/*
+ * What is due by `now`, by edge: up and down again.  Periods that went by
+ * before anybody came are one interrupt.
+ */
+static void match(vmapi_bpf_u64 now)
 {
-	vmapi_bpf_u64 left = hpet.compare - counter();
-
-	if (!(hpet.config & ENABLE) || !(hpet.timer & TIMER_ENABLE) ||
-		left >> 62)
-		vmapi_bpf_alarm(0);
-	else
-		vmapi_bpf_alarm(vmapi_bpf_now() + NS_OF(left) + 1);
+	if (!hpet.armed || (now - hpet.compare) >> 63)
+		return;
+	hpet.armed = 0;
+	vmapi_bpf_irq(0, 1);
+	vmapi_bpf_irq(0, 0);
+	if ((hpet.timer & TIMER_CYCLES) && hpet.period)
+		hpet.compare += hpet.period *
+			((now - hpet.compare) / hpet.period + 1);
 }
 
-static void configure(vmapi_bpf_u64 value)
+/*
+ * When the comparator's turn comes, seen at `now`: as match() saw it, or a
+ * turn between the two would be lost.  What has passed waits for the wrap.
+ */
+static void arm(vmapi_bpf_u64 now)
 {
-	vmapi_bpf_u64 now = counter();
+	vmapi_bpf_u64 left = hpet.compare - now;
 
+	/* From 1 on: what is due now has been seen to. */
+	hpet.armed = (hpet.config & ENABLE) && (hpet.timer & TIMER_ENABLE) &&
+		!((left - 1) >> 62);
+	vmapi_bpf_alarm(
+		hpet.armed ? vmapi_bpf_now() + NS_OF(left) + 1 : 0);
+}
+
+static void configure(vmapi_bpf_u64 value, vmapi_bpf_u64 now)
+{
 	hpet.config = value & ENABLE;
 	hpet.held = now;
 	hpet.since = vmapi_bpf_ticks(HZ) - now;
@@ -112,33 +130,31 @@ static vmapi_bpf_u64 merged(const struct vmapi_bpf_context *c)
 
 VMAPI_BPF_WRITE int hpet_write(struct vmapi_bpf_context *c)
 {
+	vmapi_bpf_u64 now = counter();
+
 	if ((c->length != 4 && c->length != 8) || c->offset % c->length)
 		return VMAPI_BPF_PASS;
+	match(now);
 	switch (c->offset & ~7ull) {
-	case CONFIGURATION: configure(merged(c)); break;
+	case CONFIGURATION: configure(merged(c), now); break;
 	case COUNTER:
 		if (!(hpet.config & ENABLE))
-			hpet.held = merged(c);
+			now = hpet.held = merged(c);
 		break;
 	case TIMER_CONFIG: hpet.timer = merged(c) & TIMER_WRITES; break;
 	case TIMER_VALUE: compare_with(merged(c)); break;
 	default: break;
 	}
-	arm();
+	arm(now);
 	return VMAPI_BPF_HANDLED;
 }
 
-/* By edge: up and down again. */
 VMAPI_BPF_ALARM int hpet_alarm(struct vmapi_bpf_context *c)
 {
+	vmapi_bpf_u64 now = counter();
+
 	(void)c;
-	vmapi_bpf_irq(0, 1);
-	vmapi_bpf_irq(0, 0);
-	if (!(hpet.timer & TIMER_CYCLES) || !hpet.period)
-		return VMAPI_BPF_HANDLED;
-	/* Periods that went by before anybody came are one interrupt. */
-	hpet.compare += hpet.period *
-		((counter() - hpet.compare) / hpet.period + 1);
-	arm();
+	match(now);
+	arm(now);
 	return VMAPI_BPF_HANDLED;
 }

@@ -519,7 +519,7 @@ static void owes(struct machine *m, const struct owing *o)
 		counts = first_counts(d);
 		EQUAL((int64_t)(counts.delivered + counts.owed),
 			(int64_t)counts.ticks);
-	} while ((counts.owed || seen < 10) && seen < 60);
+	} while ((counts.owed || seen < 10) && seen < 600);
 	printf("# %u interrupts; %" PRIu64 " ticks, %" PRIu64
 	       " delivered, %" PRIu64 " merged, %" PRIu64 " owed\n", seen,
 		counts.ticks, counts.delivered, counts.coalesced, counts.owed);
@@ -543,7 +543,10 @@ static void hpet_owed(struct machine *m)
 
 /* -- The HPET ----------------------------------------------------------- */
 
-#define HPET_READS 40000u
+#define HPET_READS 10000u
+
+/* lib/core/mirror.c shows a page that is read 32 times in 5 ms. */
+#define HOT_READ_NS (5000000u / 32u)
 
 /*
  * At ffff:0010: enable; read the counter so many times, each no less than the
@@ -600,7 +603,9 @@ static void hpet(struct machine *m, unsigned flags)
 	EQUAL((int64_t)(api_get(full.vcpu, VMAPI_X86_RAX) & 0xffffffff), 5);
 	ebx = api_get(full.vcpu, VMAPI_X86_RBX) & 0xffffffff;
 	CHECK(ebx >= 5 && ebx <= took / 10 + 5);
-	if (shown)
+	if (shown && reads >= HPET_READS / 2 && took / reads > HOT_READ_NS)
+		api_skip("an exit takes so long that reads do not get hot");
+	else if (shown)
 		CHECK(reads < HPET_READS / 2);
 	else
 		CHECK(reads >= HPET_READS);

@@ -277,6 +277,7 @@ int api_main_sets(const struct api_set *sets, size_t n)
 	struct vmapi_backend_info infos[BACKENDS_MAX];
 	size_t count, i, tried = 0;
 	bool executes = api_present();
+	const char *only = getenv("VMI_BACKEND");
 
 	/* What hangs shows how far it came. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -286,6 +287,8 @@ int api_main_sets(const struct api_set *sets, size_t n)
 		return EXIT_FAILURE;
 	}
 	for (i = 0; i < count && i < BACKENDS_MAX; i++) {
+		if (only && *only && strcmp(infos[i].name, only))
+			continue;
 		if (infos[i].status) {
 			printf("%s: not run: %s\n", infos[i].name,
 				infos[i].reason);

@@ -47,7 +47,8 @@ struct api_set {
 
 /*
  * Run the cases, with a fresh machine each, on every backend whose guests are
- * of x86, and on every backend: exit status.
+ * of x86, and on every backend: exit status. $VMI_BACKEND, if set, names the
+ * only one.
  */
 int api_main(const struct api_case *cases, size_t n);
 int api_main_any(const struct api_case *cases, size_t n);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -148,12 +149,14 @@ static void run(const char *path)
 {
 	char last[LINE_BYTES];
 	int out, status;
+	time_t began = time(NULL);
 	pid_t pid = start(path, &out);
 
 	show(out, last);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	judge(path + 1, status, last);
+	printf("# %s took %ld s\n", path + 1, (long)(time(NULL) - began));
 }
 
 static void each_line(const char *list, void (*call)(const char *path))

@@ -12,7 +12,7 @@
  */
 #include "tests/api/stream.h"
 #include "tests/api/worker.h"
-#include "tests/slow.h"
+#include "tests/fewer.h"
 
 #define INPUTS 3000u
 #define FEW    300u /* where each is slower by far */
@@ -138,7 +138,7 @@ static void make(struct machine *m)
 
 int main(int argc, char **argv)
 {
-	unsigned inputs = is_slow() ? FEW : INPUTS;
+	unsigned inputs = fewer_cases() ? FEW : INPUTS;
 	static struct fuzz f;
 	struct machine source;
 	unsigned i;

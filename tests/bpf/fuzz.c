@@ -15,8 +15,10 @@
 #include "lib/sys/sys.h"
 #include "tests/bpf/asm.h"
 #include "tests/bpf/naive.h"
+#include "tests/fewer.h"
 
 #define PROGRAMS 30000
+#define FEW	 6000
 #define RUNS	 4
 #define ROOM	 160
 
@@ -507,9 +509,10 @@ static bool try(const struct maker *m, unsigned *ended)
 int main(void)
 {
 	static struct maker m;
+	unsigned programs = fewer_cases() ? FEW : PROGRAMS;
 	unsigned i, accepted = 0, ended = 0;
 
-	for (i = 0; i < PROGRAMS && !failures; i++) {
+	for (i = 0; i < programs && !failures; i++) {
 		make(&m);
 		accepted += try(&m, &ended);
 	}
@@ -517,5 +520,5 @@ int main(void)
 		"before their fuel did, %u failures\n", i, accepted,
 		100 * accepted / i, ended, RUNS * accepted, failures);
 	/* One that accepts little proves little. */
-	return failures != 0 || accepted < PROGRAMS / 4;
+	return failures != 0 || accepted < programs / 4;
 }

@@ -14,7 +14,7 @@
 #include "tests/engine/engine.h"
 #include "tests/engine/naive.h"
 #include "tests/engine/program.h"
-#include "tests/slow.h"
+#include "tests/fewer.h"
 
 #define PROGRAMS 700 /* of each mode */
 #define FEW	 150 /* where each is slow */
@@ -237,7 +237,7 @@ static bool one(unsigned mode, uint64_t seed, uint64_t *count)
 
 static void many(unsigned mode)
 {
-	unsigned programs = is_slow() ? FEW : PROGRAMS;
+	unsigned programs = fewer_cases() ? FEW : PROGRAMS;
 	uint64_t seed, count = 0, bad = 0;
 
 	for (seed = 1; seed <= programs && bad < 10; seed++)

@@ -7,7 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/fewer.h"
 #include "tests/soft/test_fp_cases.h"
+
+#define CASES 200000 /* of each operation */
+#define FEW   40000
 
 /*
  * One ulp can also decide whether a result overflows or is tiny, and then an
@@ -65,7 +69,9 @@ static unsigned long run(unsigned op, unsigned long n)
 
 int main(int argc, char **argv)
 {
-	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 200000;
+	unsigned long n = argc > 1	  ? strtoul(argv[1], NULL, 0)
+			  : fewer_cases() ? FEW
+					  : CASES;
 	unsigned long bad = 0;
 	struct test_fp_case c = { .op = TEST_FADD };
 	struct test_fp_out out;

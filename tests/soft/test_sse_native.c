@@ -7,7 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/fewer.h"
 #include "tests/soft/test_sse.h"
+
+#define CASES 1000 /* of each encoding */
+#define FEW   200
 
 #define MAX_FORMS 2048
 
@@ -193,7 +197,9 @@ static unsigned long run_areas(unsigned long n)
 
 int main(int argc, char **argv)
 {
-	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000;
+	unsigned long n = argc > 1	  ? strtoul(argv[1], NULL, 0)
+			  : fewer_cases() ? FEW
+					  : CASES;
 	size_t count = test_sse_forms(forms, MAX_FORMS), i;
 	struct test_sse_case c;
 	struct test_sse_out out;

@@ -18,7 +18,7 @@
 #include "lib/soft/quick.h"
 #include "lib/soft/x87.h"
 #include "tests/kvm/check.h"
-#include "tests/slow.h"
+#include "tests/fewer.h"
 
 #define STATES 3000 /* of each encoding */
 #define FEW    500 /* where each is slow */
@@ -242,7 +242,7 @@ static bool prepare(struct vmi_op *op, const uint8_t *bytes)
 static void encoding(unsigned opcode, unsigned modrm)
 {
 	const uint8_t bytes[16] = { (uint8_t)opcode, (uint8_t)modrm, 0x25 };
-	unsigned i, before = taken, states = is_slow() ? FEW : STATES;
+	unsigned i, before = taken, states = fewer_cases() ? FEW : STATES;
 	struct vmi_op op;
 
 	if (!prepare(&op, bytes) || vmi_quick_find(&op) == vmi_h_helper)

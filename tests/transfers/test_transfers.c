@@ -11,7 +11,7 @@
  * memory compared.  Of each check that the manual names (check.def) there has
  * to be a case.
  *
- * Where each case is slow (tests/slow.h), it executes fewer.
+ * Where each case is slow (tests/fewer.h), it executes fewer.
  *
  * test_transfers [cases of a row [a row's number]]
  */
@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/slow.h"
+#include "tests/fewer.h"
 #include "tests/transfers/transfers.h"
 
 #define TIMES  8 /* at most */
@@ -267,7 +267,7 @@ static unsigned summary(bool all)
 
 int main(int argc, char **argv)
 {
-	unsigned cases = is_slow() ? FEW : CASES, missing;
+	unsigned cases = fewer_cases() ? FEW : CASES, missing;
 	unsigned time = 0;
 	size_t i;
 

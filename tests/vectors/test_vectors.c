@@ -15,7 +15,7 @@
  * for what is about segments and privilege.  That, and privilege level 0, is
  * judged by a model (vec_model.c).
  *
- * Where each is slow (tests/slow.h), it executes a few blocks of a table.
+ * Where each is slow (tests/fewer.h), it executes a few blocks of a table.
  *
  * test_vectors record      write vectors.def anew (on standard output)
  * test_vectors all [name]  every block on both, the rows of a mnemonic only
@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/slow.h"
+#include "tests/fewer.h"
 #include "tests/vectors/vec_model.h"
 
 /* One block in so many is executed on the host as well. */
@@ -467,7 +467,7 @@ int main(int argc, char **argv)
 {
 	int err;
 
-	count.stride = is_slow() ? FEW : 1;
+	count.stride = fewer_cases() ? FEW : 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (vec_soft_open())
 		return EXIT_FAILURE;

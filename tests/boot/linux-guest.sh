@@ -4,7 +4,7 @@
 # tests/tap.sh.
 #
 # Its kernel's tests of its ciphers are two thirds of a boot, and so left out
-# but by boot/linux.
+# but by boot/linux where it boots plainly.
 
 # They are for those that read this.
 # shellcheck disable=SC2034

@@ -17,25 +17,25 @@ run()
 		--stats "$@" </dev/null >"$scratch/out" 2>"$scratch/err"
 }
 
-start()
+start() # processors, words of the command line, options
 {
 	cpus=$1
-	shift
+	words=$2
+	shift 2
 	run --cpus "$cpus" --kernel "$VMI_GUEST_KERNEL" \
-		--initrd "$VMI_GUEST_INITRD" \
-		--append "console=ttyS0 panic=-1 poweroff" "$@"
+		--initrd "$VMI_GUEST_INITRD" --append "$words poweroff" "$@"
 }
 
 boots()
 {
-	start "$1"
+	start "$1" "console=ttyS0 panic=-1"
 	ends_well "$?" "$1"
 }
 
 # In the middle of its boot it moves to another process.
 moves()
 {
-	start "$1" --max-instructions "$2" --save "$scratch/state"
+	start "$1" "$append" --max-instructions "$2" --save "$scratch/state"
 	status=$?
 	if [ "$status" -ne 12 ] || [ ! -s "$scratch/state" ]; then
 		echo "status $status"
@@ -73,7 +73,7 @@ again()
 		timeout "$seconds" ${EMULATOR-} "$boot" --backend soft \
 			--deterministic --cpus 2 --kernel "$VMI_GUEST_KERNEL" \
 			--initrd "$VMI_GUEST_INITRD" --no-reboot --stats \
-			--append "console=ttyS0 panic=-1 poweroff" </dev/null \
+			--append "$append poweroff" </dev/null \
 			>"$scratch/out$run" 2>"$scratch/err$run" || return 1
 		grep instructions "$scratch/err$run" >"$scratch/count$run"
 	done
@@ -86,6 +86,6 @@ again()
 case_run "one processor" boots 1
 case_run "four processors" boots 4
 case_run "deterministic" again
-case_run "one processor, saved and restored" moves 1 400000000
-case_run "four processors, saved and restored" moves 4 900000000
+case_run "one processor, saved and restored" moves 1 200000000
+case_run "four processors, saved and restored" moves 4 300000000
 case_done

@@ -49,7 +49,7 @@ VMAPI_API int vmapi_probe(unsigned flags, struct vmapi_backend_info *infos,
 
 /*
  * Open a backend.  `name` is "kvm" or "soft" and is obeyed; NULL takes
- * $VMAPI_BACKEND if it is set, else KVM if it can be opened and is not
+ * $VMAPI_BACKEND if it is not empty, else KVM if it can be opened and is not
  * impaired (this runs the trial guest), else the software processor.
  *
  *   -ENOENT   no backend of that name in this build

@@ -23,16 +23,17 @@
 /*
  * Conventions of the whole interface, said once.
  *
- * Every function returns 0 or a negative errno, save those that return void
- * or a string.  Results go through trailing out-pointers, which are written
- * only on success unless the function says otherwise.  After a failure
- * vmapi_error_last() holds the sentence.
+ * Every function returns 0 or a negative errno, save those that return void,
+ * a string, the error record or the version.  Results go through trailing
+ * out-pointers, which are written only on success unless the function says
+ * otherwise.  After a failure vmapi_error_last() holds the sentence.
  *
- * A struct that crosses the interface starts with `uint32_t size`, which the
- * caller sets to sizeof.  A config of an older size is padded with zeros,
- * one of a newer size whose unknown tail is not all zero is -E2BIG.  Of an
- * out-struct the library writes min(size, its own) bytes and stores that
- * number, so that a struct can be given again as it is.
+ * Configs, and structs that the library fills in, start with `uint32_t size`,
+ * which the caller sets to sizeof; elements of arrays inside of them, register
+ * values, accesses and payloads have none.  A config of an older size is padded
+ * with zeros, one of a newer size whose unknown tail is not all zero is
+ * -E2BIG.  Of an out-struct the library writes min(size, its own) bytes and
+ * stores that number, so that a struct can be given again as it is.
  *
  * Handles are opaque.  A child keeps its parent alive: destroying a parent
  * first only drops the caller's reference.  Destroying NULL does nothing.

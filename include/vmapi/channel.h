@@ -124,6 +124,7 @@ struct vmapi_channel_config {
  *   -EPROTO    what came on the control socket is no hello
  *   -ETIMEDOUT nothing came there
  *   -ECONNRESET, -EPIPE  the other side is gone
+ *   -EDEADLK   called by a region's function
  *   -ENOMEM, -EMFILE
  *
  * With a control socket it waits for the hello, up to timeout_ms.  Any

@@ -70,7 +70,8 @@ struct vmapi_debug {
  *             VMAPI_POINT_ACCESS)
  *   -ENOSPC   more points than VMAPI_CAP_BREAKPOINTS and
  *             VMAPI_CAP_WATCHPOINTS say
- *   -EBUSY    it runs; to inject: the guest has an exception pending
+ *   -EBUSY    it runs, or its last exit wants an answer; to inject: the
+ *             guest has an exception pending
  *
  * Vcpu not running.  Since 0.1.
  */

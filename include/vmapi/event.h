@@ -36,7 +36,7 @@ struct vmapi_irqfd_config {
  *   -EINVAL   ... is no eventfd; irq is NULL or of another VM
  *   -EBUSY    KVM: the eventfd drives a line already
  *   -ENOTSUP  not with this backend; VMAPI_IRQFD_RESAMPLE without
- *             VMAPI_IRQCHIP_FULL
+ *             VMAPI_IRQCHIP_FULL; a line of one vcpu
  *   -ENOMEM, -EMFILE
  *
  * On KVM the kernel listens.  On the software processor a running vcpu looks
@@ -77,9 +77,11 @@ struct vmapi_ioeventfd_config {
  *             the guest may write to, is there
  *   -ENOSPC   the kernel has no room for more
  *   -ENOTSUP  not with this backend: VMAPI_CAP_IOEVENTFD
+ *   -EDEADLK  called by a region's function, which cannot destroy one either
  *   -ENOMEM, -EMFILE
  *
- * Any thread.  Since 0.1.
+ * Both wait until the vcpus have left the guest for a moment.  Any thread.
+ * Since 0.1.
  */
 VMAPI_API int vmapi_ioeventfd_create(struct vmapi_vm *vm,
 	const struct vmapi_ioeventfd_config *config,

@@ -52,7 +52,8 @@ VMAPI_API void vmapi_irq_destroy(struct vmapi_irq *irq);
 /*
  * Set the level of a line.  An edge-triggered input fires when it goes from
  * 0 to 1.  Handles of one line share its level.  *delivery, which may be
- * NULL, is as above (0 when the level goes to 0).  -ENODEV: it is a line of
+ * NULL, is as above (0 when the level goes to 0).  -EINVAL: a level that is
+ * neither 0 nor 1; -ENODEV: it is a line of
  * a vcpu that is destroyed.  Any thread.  Does not block.  Since 0.1.
  */
 VMAPI_API int vmapi_irq_set(struct vmapi_irq *irq, int level, int *delivery);

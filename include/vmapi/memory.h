@@ -35,7 +35,7 @@ struct vmapi_ram_config {
 	uint32_t kind;	     /* enum vmapi_ram_kind */
 	int32_t fd;	     /* VMAPI_RAM_FD: duplicated, the caller's stays */
 	uint64_t offset;     /* VMAPI_RAM_FD, _DEVICE: page aligned */
-	void *pointer;	     /* VMAPI_RAM_POINTER: page aligned */
+	void *pointer;	     /* VMAPI_RAM_POINTER: VMAPI_CAP_MAP_ALIGN */
 	char name[32];	     /* for messages; may be empty */
 	struct vmapi_vm *vm; /* VMAPI_RAM_GUEST_MEMFD: not referenced */
 	struct vmapi_device *device; /* VMAPI_RAM_DEVICE: not referenced */
@@ -85,7 +85,9 @@ VMAPI_API int vmapi_ram_written(struct vmapi_ram *ram, uint64_t offset,
 /*
  * The VM's first address space, which its vcpus see, and further ones.  Each
  * successful call gives a reference to drop with vmapi_as_destroy().
- * vmapi_as_create(): -ENOTSUP: the backend has no more of them.  Since 0.1.
+ * vmapi_as_create(): -ENOTSUP: the backend has no more of them; -EDEADLK: it
+ * is called by a region's function, which cannot drop the last reference of
+ * a further one either.  Since 0.1.
  */
 VMAPI_API int vmapi_vm_as(struct vmapi_vm *vm, struct vmapi_as **as);
 VMAPI_API int vmapi_as_create(struct vmapi_vm *vm, struct vmapi_as **as);
@@ -98,10 +100,10 @@ VMAPI_API void vmapi_as_destroy(struct vmapi_as *as);
 struct vmapi_map_entry {
 	uint32_t size;
 	uint32_t flags;	       /* VMAPI_MAP_ */
-	uint64_t gpa;	       /* page aligned */
-	uint64_t bytes;	       /* a multiple of the page size, not 0 */
+	uint64_t gpa;	       /* these three: of VMAPI_CAP_MAP_ALIGN */
+	uint64_t bytes;	       /* not 0 */
 	struct vmapi_ram *ram;
-	uint64_t offset;       /* into ram, page aligned */
+	uint64_t offset;       /* into ram */
 };
 
 /*
@@ -200,12 +202,14 @@ VMAPI_API int vmapi_map_replace(struct vmapi_map *map, struct vmapi_as *as,
  * vcpu sees half a change.  Blocks until every vcpu has left the guest for a
  * moment, unless the transaction only adds where nothing was.
  *
- *   -EEXIST  two entries overlap, or an entry without VMAPI_MAP_READONLY
- *            overlaps a region; the message names both
+ *   -EEXIST  two entries overlap, or an entry without VMAPI_MAP_READONLY, of
+ *            the first address space, overlaps a region, a device or an
+ *            ioeventfd; the message names both
  *   -EDEADLK called by a region's function
  *   -ENOENT  vmapi_map_set_flags() on a hole
  *   -ENOSPC  more entries than VMAPI_CAP_MAP_ENTRIES
  *   -ENOMEM
+ *   -EOVERFLOW  the kernel lost pages of its dirty log (vmapi/dirty.h)
  *   -EIO     the kernel refused half-way and taking it back failed as well:
  *            the VM's map is broken and no vcpu will run on it
  *

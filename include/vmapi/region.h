@@ -141,8 +141,10 @@ VMAPI_API void vmapi_region_destroy(struct vmapi_region *region);
 
 /*
  * Have the posted writes that wait answered, now and on this thread.  For
- * whoever looks at memory that such a write may refer to.  Inside a
- * function that answers one it does nothing.  Any thread.  Since 0.1.
+ * whoever looks at memory that such a write may refer to.  Those of a
+ * channel's region are handed to the socket or ring: the process may not
+ * have read them.  Inside a function that answers one it does nothing.  Any
+ * thread.  Since 0.1.
  */
 VMAPI_API int vmapi_region_flush(struct vmapi_vm *vm);
 

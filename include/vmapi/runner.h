@@ -56,8 +56,9 @@ VMAPI_API int vmapi_runner_create(struct vmapi_vcpu *vcpu,
 
 /*
  * Stop the vcpu and the thread, which is waited for.  An exit that was not
- * taken is lost; the vcpu can be run as any other.  NULL does nothing; on the
- * runner's own thread (a callback) it does nothing but log.  Since 0.1.
+ * taken is lost; the vcpu can be run as any other, once an exit that wants an
+ * answer has it.  NULL does nothing; on the runner's own thread (a callback)
+ * it does nothing but log.  Since 0.1.
  */
 VMAPI_API void vmapi_runner_destroy(struct vmapi_runner *runner);
 

@@ -14,7 +14,7 @@ struct vmapi_snapshot;
 /* Flags of a section of the application's own. */
 #define VMAPI_SECTION_OPTIONAL (1u << 0) /* its absence is no error */
 
-#define VMAPI_SECTION_MAX (16u << 20) /* bytes of one section */
+#define VMAPI_SECTION_MAX (16u << 20) /* bytes of a section and its name[] */
 
 /*
  * State of the application that goes with a VM's: of its device models, say.
@@ -51,7 +51,8 @@ struct vmapi_state_config {
 	/*
 	 * Restore: called when the stream is read and found good, sections
 	 * filled in, nothing changed.  Save: called when all vcpus have
-	 * stopped, before sections are read.  Not 0: refused with it.
+	 * stopped, before sections are read.  Negative: refused with it;
+	 * positive: with -EINVAL.
 	 */
 	int (*check)(void *opaque);
 	void *opaque;

@@ -35,7 +35,8 @@ struct vmapi_vcpu_config {
  *   -EINVAL   a flag that means nothing
  *   -EEXIST   the id is taken
  *   -ERANGE   the id is VMAPI_CAP_VCPUS_MAX or more
- *   -ENOTSUP  features has one that VMAPI_CAP_VCPU_FEATURES has not
+ *   -ENOTSUP  features has one that VMAPI_CAP_VCPU_FEATURES has not; or this
+ *             kernel cannot show the VM's CPU model
  *   -EBUSY    another hypervisor holds the processor
  *   -ENOMEM, -EMFILE, -ENFILE
  *
@@ -93,7 +94,7 @@ enum vmapi_exit_reason {
 
 /* Flags of an exit. */
 #define VMAPI_EXIT_COUNTED (1u << 0) /* `retired` is valid */
-#define VMAPI_EXIT_RETIRED (1u << 1) /* the stopping instruction retired */
+#define VMAPI_EXIT_RETIRED (1u << 1) /* soft, of a HALT: HLT has retired */
 #define VMAPI_EXIT_ANSWER  (1u << 2) /* vmapi_vcpu_complete() is required */
 #define VMAPI_EXIT_SMM	   (1u << 3) /* x86: the processor is in SMM */
 

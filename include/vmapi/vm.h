@@ -63,8 +63,10 @@ VMAPI_API int vmapi_vm_create(struct vmapi *ctx,
 	const struct vmapi_vm_config *config, struct vmapi_vm **vm);
 
 /*
- * Drop the caller's reference.  The VM goes when its vcpus, address spaces,
- * devices and interrupts are gone too.  Since 0.1.
+ * Drop the caller's reference.  The VM goes when all that was made of it is
+ * gone too: vcpus, address spaces, open transactions, devices, lines, irqfds,
+ * ioeventfds, regions, channels, programs, the bus, statistics, snapshots.
+ * Since 0.1.
  */
 VMAPI_API void vmapi_vm_destroy(struct vmapi_vm *vm);
 

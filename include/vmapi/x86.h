@@ -222,6 +222,7 @@ struct vmapi_x86_exits {
  *   -ENOTSUP  this backend cannot; the message names the field.  KVM has
  *             hypercall 12 only
  *   -EBUSY    a flag changes and the VM has a vcpu already
+ *   -EDEADLK  called by a region's function
  *
  * Waits until no vcpu is in the guest.  Any thread.  Since 0.1.  (api.rst
  * 4.127, 7.21, 7.24, 7.30, 7.33, 8.37)

@@ -158,7 +158,9 @@ int vmapi_as_create(struct vmapi_vm *vm, struct vmapi_as **out)
 
 void vmapi_as_destroy(struct vmapi_as *as)
 {
-	if (as && !vmi_enter(as->vm->ctx, __func__))
+	if (!as || vmi_enter(as->vm->ctx, __func__))
+		return;
+	if (!as->id || !vmi_region_refuses(as->vm))
 		vmi_as_put(as);
 }
 

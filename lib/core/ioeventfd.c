@@ -145,7 +145,8 @@ void vmapi_ioeventfd_destroy(struct vmapi_ioeventfd *io)
 {
 	struct vmapi_vm *vm;
 
-	if (!io || vmi_enter(io->vm->ctx, __func__))
+	if (!io || vmi_enter(io->vm->ctx, __func__) ||
+		vmi_region_refuses(io->vm))
 		return;
 	vm = io->vm;
 	if (vm->ctx->be->ioeventfd)

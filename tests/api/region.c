@@ -29,6 +29,8 @@ struct seen {
 	/* what the function tries: see inside() */
 	struct machine *m;
 	struct vmapi_region *own;
+	struct vmapi_ioeventfd *bell;
+	struct vmapi_as *second; /* or NULL */
 	int fd;
 };
 
@@ -182,6 +184,13 @@ static void memory(struct machine *m)
 	EQUAL(seen.n, 4);
 }
 
+/* By the last call, which returns nothing. */
+static void refused(const char *operation)
+{
+	EQUAL(vmapi_error_last()->code, -EDEADLK);
+	EQUAL(strcmp(vmapi_error_last()->operation, operation), 0);
+}
+
 /* What a function may do in the middle of an instruction, and what not. */
 static int inside(void *opaque, struct vmapi_access *access)
 {
@@ -205,7 +214,12 @@ static int inside(void *opaque, struct vmapi_access *access)
 	EQUAL(vmapi_ioeventfd_create(s->m->vm, &bell, &io), -EDEADLK);
 	EQUAL(vmapi_region_flush(s->m->vm), -EDEADLK);
 	vmapi_region_destroy(s->own);
-	EQUAL(vmapi_error_last()->code, -EDEADLK);
+	refused("vmapi_region_destroy");
+	vmapi_ioeventfd_destroy(s->bell);
+	refused("vmapi_ioeventfd_destroy");
+	vmapi_as_destroy(s->second);
+	if (s->second)
+		refused("vmapi_as_destroy");
 	s->n++;
 	return VMAPI_REGION_DONE;
 }
@@ -215,10 +229,15 @@ static void function_inside(struct machine *m)
 	/* out 0x80,al; out 0x80,al; out 0x99,al */
 	static const uint8_t code[] = { 0xe6, 0x80, 0xe6, 0x80, 0xe6, 0x99 };
 	struct vmapi_region_config c = range(VMAPI_SPACE_PORT, 0x80, 0);
+	struct vmapi_ioeventfd_config bell = { .size = sizeof(bell),
+		.address = API_RAM + 0x4000 };
 	uint8_t two[2] = { 41, 0 };
 
 	seen.m = m;
-	seen.fd = eventfd(0, EFD_CLOEXEC);
+	seen.fd = bell.fd = eventfd(0, EFD_CLOEXEC);
+	EQUAL(vmapi_ioeventfd_create(m->vm, &bell, &seen.bell), 0);
+	if (api_cap(m, VMAPI_CAP_ADDRESS_SPACES) > 1)
+		EQUAL(vmapi_as_create(m->vm, &seen.second), 0);
 	EQUAL(vmapi_region_handler(m->vm, &c, inside, &seen, &seen.own), 0);
 	EQUAL(vmapi_as_write(m->as, 0x2000, two, 2), 0);
 	api_load(m, code, sizeof(code));
@@ -227,6 +246,8 @@ static void function_inside(struct machine *m)
 	EQUAL(vmapi_as_read(m->as, 0x2000, two, 2), 0);
 	EQUAL(two[1], 42);
 	vmapi_region_destroy(seen.own);
+	vmapi_ioeventfd_destroy(seen.bell);
+	vmapi_as_destroy(seen.second);
 	close(seen.fd);
 }
 

@@ -73,6 +73,8 @@ uint64_t vmi_tsc_hz(const struct vmi_cpu *c);
 /* The counter goes on from where it is; `offset` is an int64_t. */
 void vmi_tsc_hz_set(struct vmi_cpu *c, uint64_t hz);
 void vmi_tsc_offset_set(struct vmi_cpu *c, const void *offset);
+/* What waits for a value of the counter, waits for another time now. */
+void vmi_tsc_moved(struct vmi_cpu *c);
 int vmi_apic_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value);
 int vmi_apic_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value);
 /* CR8 is the local APIC's task priority where there is one. */

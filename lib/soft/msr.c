@@ -366,12 +366,15 @@ static int write_other(struct vmi_cpu *c, uint32_t index, uint64_t v,
 		c->tsc_offset = add(c->tsc_offset, by);
 		if (!host)
 			c->tsc_adjust = add(c->tsc_adjust, by);
+		vmi_tsc_moved(c);
 		return 0;
 	case MSR_TSC_ADJUST:
-		if (!host)
-			c->tsc_offset = add(c->tsc_offset,
-				v - (uint64_t)c->tsc_adjust);
+		by = v - (uint64_t)c->tsc_adjust;
 		c->tsc_adjust = (int64_t)v;
+		if (host)
+			return 0;
+		c->tsc_offset = add(c->tsc_offset, by);
+		vmi_tsc_moved(c);
 		return 0;
 	case MSR_PLATFORM_INFO:
 		return host ? 0 : -EINVAL;

@@ -192,10 +192,13 @@ static int lapic_send(void *opaque, struct vmi_lapic *from,
 static uint64_t lapic_tsc_time(void *opaque, uint64_t tsc)
 {
 	struct soft_vcpu *v = opaque;
-	uint64_t ticks = tsc - (uint64_t)v->cpu.tsc_offset;
+	int64_t offset = v->cpu.tsc_offset;
+	uint64_t ticks = tsc - (uint64_t)offset;
 	vmi_u128 ns = ((vmi_u128)ticks * 1000000000u + v->cpu.tsc_hz - 1) /
 		v->cpu.tsc_hz;
 
+	if (offset > 0 && tsc < (uint64_t)offset)
+		return 0; /* has been, before there was any time */
 	return ns > INT64_MAX ? INT64_MAX : (uint64_t)ns;
 }
 

@@ -126,11 +126,12 @@ uint64_t vmi_tsc_hz(const struct vmi_cpu *c)
 	return c->tsc_hz;
 }
 
-/* What waits for a value of the counter, waits for another time now. */
-static void deadlines_moved(struct vmi_cpu *c)
+void vmi_tsc_moved(struct vmi_cpu *c)
 {
 	vmi_chipset_lock(&c->vm->vm);
 	vmi_chipset_unlock(&c->vm->vm);
+	if (vmi_turn_is_late(c))
+		vmi_event_raise(vmi_cpu_vcpu(c), VMI_EVENT_PROD);
 }
 
 void vmi_tsc_hz_set(struct vmi_cpu *c, uint64_t hz)
@@ -139,13 +140,13 @@ void vmi_tsc_hz_set(struct vmi_cpu *c, uint64_t hz)
 
 	c->tsc_hz = hz;
 	c->tsc_offset = (int64_t)((uint64_t)c->tsc_offset + now - vmi_tsc(c));
-	deadlines_moved(c);
+	vmi_tsc_moved(c);
 }
 
 void vmi_tsc_offset_set(struct vmi_cpu *c, const void *offset)
 {
 	memcpy(&c->tsc_offset, offset, sizeof(c->tsc_offset));
-	deadlines_moved(c);
+	vmi_tsc_moved(c);
 }
 
 bool vmi_random(struct vmi_cpu *c, uint64_t *value)

@@ -121,6 +121,74 @@ static void counter(uint32_t index)
 	engine_close(&e);
 }
 
+/* -- The local APIC's timer by the counter, SDM 3A 11.5.4.1 --------------- */
+
+#define TSC_ADJUST   0x3b
+#define TSC_DEADLINE 0x6e0
+#define IRR_1	     0x821 /* of vectors 32 to 63 */
+#define VECTOR	     0x30
+
+static void write_msr(struct engine *e, uint32_t index, uint64_t value)
+{
+	static const uint8_t wrmsr[] = { 0x0f, 0x30 };
+
+	engine_load(e, CODE(wrmsr));
+	engine_set(e->vcpu, VMAPI_X86_RIP, ENGINE_CODE);
+	engine_set(e->vcpu, VMAPI_X86_RCX, index);
+	engine_set(e->vcpu, VMAPI_X86_RAX, (uint32_t)value);
+	engine_set(e->vcpu, VMAPI_X86_RDX, value >> 32);
+	EQUAL(engine_step(e, 1), VMAPI_EXIT_LIMIT);
+	EQUAL(engine_vector(e), -1);
+}
+
+static bool is_requested(struct engine *e)
+{
+	static const uint8_t rdmsr[] = { 0x0f, 0x32 };
+
+	engine_load(e, CODE(rdmsr));
+	engine_set(e->vcpu, VMAPI_X86_RIP, ENGINE_CODE);
+	engine_set(e->vcpu, VMAPI_X86_RCX, IRR_1);
+	EQUAL(engine_step(e, 1), VMAPI_EXIT_LIMIT);
+	return engine_get(e->vcpu, VMAPI_X86_RAX) >> (VECTOR - 32) & 1;
+}
+
+static void open_timer(struct engine *e)
+{
+	engine_open(e, VMAPI_IRQCHIP_FULL);
+	engine_mode(e, e->vcpu, 64);
+	write_msr(e, 0x1b, 0xfee00d00);
+	write_msr(e, 0x80f, 0x1ff);
+	write_msr(e, 0x832, 2u << 17 | VECTOR);
+}
+
+/* The counter is ahead of the time that it ran for; or gets there at once. */
+static void deadline(void)
+{
+	struct engine e;
+
+	engine_about("a deadline that has been");
+	open_timer(&e);
+	write_msr(&e, TSC_ADJUST, 100000000000000);
+	write_msr(&e, TSC_DEADLINE, 1);
+	CHECK(is_requested(&e));
+	engine_close(&e);
+
+	engine_about("the counter passes a deadline");
+	open_timer(&e);
+	write_msr(&e, TSC_DEADLINE, 90000000000000);
+	CHECK(!is_requested(&e));
+	write_msr(&e, TSC_ADJUST, 100000000000000);
+	CHECK(is_requested(&e));
+	engine_close(&e);
+
+	engine_about("the counter is set behind a deadline");
+	open_timer(&e);
+	write_msr(&e, TSC_DEADLINE, 90000000000000);
+	write_msr(&e, 0x10, 100000000000000);
+	CHECK(is_requested(&e));
+	engine_close(&e);
+}
+
 /* Leaf 15H times the crystal, leaf 16H and PLATFORM_INFO: one frequency. */
 static void frequency(uint64_t hz)
 {
@@ -162,6 +230,7 @@ int main(void)
 		row(&rows[i]);
 	counter(0x10);
 	counter(0x3b);
+	deadline();
 	frequency(1000000000);
 	frequency(2400000000);
 	frequency(5200000000);

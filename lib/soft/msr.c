@@ -113,6 +113,40 @@ static bool is_apic(uint32_t index)
 		(index >= MSR_X2APIC && index <= MSR_X2APIC_END);
 }
 
+/* To a guest without the feature they are not there: SDM 4 table 2-2. */
+static const struct {
+	uint32_t first, last;
+	enum vmi_feature feature;
+} featured[] = {
+	{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, VMI_FEAT_TSC_ADJUST },
+	{ 0xfe, 0xfe, VMI_FEAT_MTRR },
+	{ 0x10a, 0x10a, VMI_FEAT_ARCH_CAPABILITIES },
+	{ 0x174, 0x176, VMI_FEAT_SEP },
+	{ 0x179, 0x17a, VMI_FEAT_MCA },
+	{ 0x200, 0x26f, VMI_FEAT_MTRR },
+	{ 0x277, 0x277, VMI_FEAT_PAT },
+	{ 0x2ff, 0x2ff, VMI_FEAT_MTRR },
+	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, VMI_FEAT_TSC_DEADLINE },
+	{ 0xc0000082, 0xc0000084, VMI_FEAT_LM },
+	{ MSR_FS_BASE, 0xc0000102, VMI_FEAT_LM },
+	{ 0xc0000103, 0xc0000103, VMI_FEAT_RDTSCP },
+};
+
+static bool is_hidden(const struct vmi_cpu *c, enum vmi_feature feature)
+{
+	return c->hidden >> feature & 1;
+}
+
+static bool is_absent(const struct vmi_cpu *c, uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; i < vmi_array_len(featured); i++)
+		if (index >= featured[i].first && index <= featured[i].last)
+			return is_hidden(c, featured[i].feature);
+	return false;
+}
+
 /* Memory types, SDM 3A table 11-2: PAT has UC- (7) as well. */
 static bool types_ok(uint64_t v, unsigned allowed)
 {
@@ -221,11 +255,16 @@ static int apic_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
 	return 0;
 }
 
-static int apic_write(struct vmi_cpu *c, uint32_t index, uint64_t value)
+static int apic_write(struct vmi_cpu *c, uint32_t index, uint64_t value,
+	bool host)
 {
 	const uint64_t phys = (1ull << VMI_PHYS_BITS) - 1;
-	int r = vmi_apic_msr_write(c, index, value);
+	int r;
 
+	if (!host && index == MSR_APIC_BASE && value & 0x400 &&
+		is_hidden(c, VMI_FEAT_X2APIC))
+		return -EINVAL;
+	r = vmi_apic_msr_write(c, index, value);
 	if (r != -ENOENT || index != MSR_APIC_BASE)
 		return r;
 	if (value & ~(phys & ~0xfffull) & ~0xd00ull)
@@ -254,6 +293,8 @@ int vmi_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value, bool host)
 {
 	const struct stored *s = find_stored(index);
 
+	if (!host && is_absent(c, index))
+		return -ENOENT;
 	if (s) {
 		*value = *slot(c, s);
 		return 0;
@@ -403,8 +444,10 @@ int vmi_msr_write(struct vmi_cpu *c, uint32_t index, uint64_t value,
 {
 	const struct stored *s = find_stored(index);
 
+	if (!host && is_absent(c, index))
+		return -ENOENT;
 	if (is_apic(index))
-		return apic_write(c, index, value);
+		return apic_write(c, index, value, host);
 	if (!s)
 		return write_other(c, index, value, host);
 	if (!value_ok(s->check, value))

@@ -3,10 +3,12 @@
  * What CPUID does not report is no instruction: each row below runs on a
  * processor that has its bit, and on one that differs in that bit alone,
  * where it is #UD (SDM 2, "CPUID feature flag" of each) or, LZCNT, another.
+ * And MSRs of such a feature are not there: #GP (SDM 4 table 2-2).
  */
 #include "tests/engine/engine.h"
 
 #define UD 6
+#define GP 13
 
 /* Where the feature is, the instruction ends at the HLT behind it. */
 struct row {
@@ -144,6 +146,75 @@ static void row(const struct row *r, bool hidden)
 	engine_close(&e);
 }
 
+/* -- MSRs ---------------------------------------------------------------- */
+
+static const struct msr {
+	const char *field;
+	uint32_t index;
+} msrs[] = {
+	{ "tsc-adjust", 0x3b }, { "mtrr", 0xfe }, { "arch-capabilities", 0x10a },
+	{ "sep", 0x174 }, { "sep", 0x176 }, { "mtrr", 0x200 },
+	{ "mtrr", 0x26f }, { "pat", 0x277 }, { "mtrr", 0x2ff },
+	{ "tsc-deadline", 0x6e0 }, { "lm", 0xc0000082 }, { "lm", 0xc0000084 },
+	{ "lm", 0xc0000100 }, { "lm", 0xc0000102 }, { "rdtscp", 0xc0000103 },
+};
+
+/* One instruction with these registers; whether it came to #GP. */
+static bool is_refused(struct engine *e, const void *code, uint32_t index,
+	uint32_t eax)
+{
+	uint64_t rip;
+
+	engine_mode(e, e->vcpu, 32);
+	engine_poke(e, ENGINE_HANDLERS + 16 * GP, 0x9090, 2); /* no HLT */
+	engine_load(e, code, 2);
+	engine_set(e->vcpu, VMAPI_X86_RCX, index);
+	engine_set(e->vcpu, VMAPI_X86_RAX, eax);
+	engine_set(e->vcpu, VMAPI_X86_RDX, 0);
+	EQUAL(engine_step(e, 1), VMAPI_EXIT_LIMIT);
+	rip = engine_get(e->vcpu, VMAPI_X86_RIP);
+	CHECK(rip == ENGINE_CODE + 2 || rip / 16 == ENGINE_HANDLERS / 16 + GP);
+	return rip != ENGINE_CODE + 2;
+}
+
+static const uint8_t rdmsr[] = { 0x0f, 0x32 }, wrmsr[] = { 0x0f, 0x30 };
+
+/* MTRRCAP and ARCH_CAPABILITIES cannot be written in any case. */
+static void msr(const struct msr *m, bool hidden)
+{
+	bool constant = m->index == 0xfe || m->index == 0x10a;
+	struct engine e;
+	char what[64];
+
+	snprintf(what, sizeof(what), "MSR 0x%x, %s %s", m->index, m->field,
+		hidden ? "hidden" : "there");
+	engine_about(what);
+	engine_open(&e, VMAPI_IRQCHIP_FULL);
+	EQUAL(ask(&e, m->field), 1);
+	if (hidden)
+		set(&e, m->field, 0);
+	EQUAL(is_refused(&e, rdmsr, m->index, 0), hidden);
+	EQUAL(is_refused(&e, wrmsr, m->index, 0), hidden || constant);
+	/* To the host it is there all the same. */
+	(void)engine_get(e.vcpu, VMAPI_X86_MSR(m->index));
+	engine_close(&e);
+}
+
+/* The mode of it cannot be entered either: SDM 3A 11.12.1. */
+static void x2apic(bool hidden)
+{
+	struct engine e;
+
+	engine_about(hidden ? "x2APIC, hidden" : "x2APIC");
+	engine_open(&e, VMAPI_IRQCHIP_FULL);
+	if (hidden)
+		set(&e, "x2apic", 0);
+	EQUAL(is_refused(&e, wrmsr, 0x1b, 0xfee00d00), hidden);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_MSR(0x1b)),
+		hidden ? 0xfee00900 : 0xfee00d00);
+	engine_close(&e);
+}
+
 /* F3 0F BD is LZCNT, or BSR of a processor that ignores the F3. */
 static void lzcnt(bool hidden)
 {
@@ -217,6 +288,12 @@ int main(void)
 		row(&rows[i], false);
 		row(&rows[i], true);
 	}
+	for (i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
+		msr(&msrs[i], false);
+		msr(&msrs[i], true);
+	}
+	x2apic(false);
+	x2apic(true);
 	lzcnt(false);
 	lzcnt(true);
 	monitor(false);

@@ -74,7 +74,7 @@ static uint64_t reserved_bits(const struct vmi_cpu *c,
 		rsvd |= PTE_NX;
 	if (leaf && level)
 		rsvd |= ((1ull << (12 + 9 * level)) - 1) & ADDR_MASK & ~0x1fffull;
-	if (!leaf && level == 3)
+	if (!leaf && level >= 2)
 		rsvd |= PTE_PS;
 	return rsvd;
 }
@@ -159,6 +159,8 @@ static bool is_leaf(const struct vmi_cpu *c, const struct paging *mode,
 	if (level == 0)
 		return true;
 	if (!(entry & PTE_PS) || !(mode->large & (1u << level)))
+		return false;
+	if (level == 2 && c->hidden >> VMI_FEAT_PDPE1GB & 1)
 		return false;
 	return mode->entry_bytes == 8 || (c->cr4 & VMI_CR4_PSE);
 }

@@ -215,6 +215,35 @@ static void x2apic(bool hidden)
 	engine_close(&e);
 }
 
+/* -- Pages -------------------------------------------------------------- */
+
+/* Without pages of 1 GiB their bit is reserved: SDM 3A tables 4-15, 4-16. */
+static void page_1g(bool hidden)
+{
+	static const uint8_t code[] = { 0x8b, 0x07, 0xf4 }; /* mov eax, [rdi] */
+	struct engine e;
+	uint64_t pdpt;
+
+	engine_about(hidden ? "pages of 1 GiB, hidden" : "pages of 1 GiB");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	if (hidden)
+		set(&e, "pages-1g", 0);
+	engine_mode(&e, e.vcpu, 64);
+	pdpt = engine_peek(&e, ENGINE_PML4, 8) & ~0xfffull;
+	engine_poke(&e, pdpt + 8, 0x87, 8); /* 1 GiB is 0 */
+	engine_poke(&e, ENGINE_DATA, 0x12345678, 4);
+	engine_load(&e, code, sizeof(code));
+	engine_set(e.vcpu, VMAPI_X86_RDI, 0x40000000 + ENGINE_DATA);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), hidden ? 14 : -1);
+	if (hidden) /* the error code: P, RSVD */
+		EQUAL(engine_peek(&e, engine_get(e.vcpu, VMAPI_X86_RSP), 8),
+			9);
+	else
+		EQUAL(engine_get(e.vcpu, VMAPI_X86_RAX), 0x12345678);
+	engine_close(&e);
+}
+
 /* F3 0F BD is LZCNT, or BSR of a processor that ignores the F3. */
 static void lzcnt(bool hidden)
 {
@@ -294,6 +323,8 @@ int main(void)
 	}
 	x2apic(false);
 	x2apic(true);
+	page_1g(false);
+	page_1g(true);
 	lzcnt(false);
 	lzcnt(true);
 	monitor(false);

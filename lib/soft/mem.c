@@ -232,6 +232,36 @@ static void note_device(struct vmi_cpu *c, uint64_t linear, unsigned access,
 		.gpa = gpa & VMI_PAGE_MASK };
 }
 
+/* The linear address of an entry's page: one of its tags, or none. */
+static uint64_t entry_page(const struct vmi_tlb_entry *e)
+{
+	if (e->read != VMI_TLB_NONE)
+		return e->read;
+	return e->exec != VMI_TLB_NONE ? e->exec : e->write;
+}
+
+/*
+ * A page fault makes forgotten what would be used for the address, of the TLB
+ * and of what is remembered of tables: SDM 3A 4.10.4.1.
+ */
+static vmi_noreturn void raise_page(struct vmi_cpu *c, uint32_t code,
+	uint64_t linear)
+{
+	const uint64_t page = linear & VMI_PAGE_MASK;
+	bool known = c->device_page[0].page == (page | 1) ||
+		c->device_page[1].page == (page | 1) ||
+		(linear >= c->large_first && linear <= c->large_last);
+	unsigned who;
+
+	for (who = 0; who < VMI_TLBS && !known; who++)
+		known = entry_page(vmi_tlb_entry(c, linear, who)) == page;
+	if (known)
+		vmi_tlb_flush_page(c, linear);
+	else
+		vmi_table_forget(c, linear);
+	vmi_raise_page(c, code, linear);
+}
+
 static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	unsigned access, enum vmi_tlb_kind who)
 {
@@ -245,7 +275,7 @@ static struct page translate(struct vmi_cpu *c, uint64_t linear,
 	vmi_count(&c->stats, VMI_STAT_TLB_MISSES);
 	w = vmi_walk(c, linear, access, who, true);
 	if (w.fault)
-		vmi_raise_page(c, w.code, linear);
+		raise_page(c, w.code, linear);
 	p = phys_page(c, w.gpa);
 	if (access == VMI_MEM_WRITE && p.logged && !p.readonly)
 		note_write(c, &p);
@@ -606,7 +636,7 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
 		vmi_raise_code(c, VMI_GP, 0);
 	w = vmi_walk(c, linear, VMI_MEM_EXEC, c->who, true);
 	if (w.fault)
-		vmi_raise_page(c, w.code, linear);
+		raise_page(c, w.code, linear);
 	e = map_entry(c, w.gpa);
 	if (!e)
 		return NULL;
@@ -685,14 +715,6 @@ void vmi_tlb_flush_local(struct vmi_cpu *c)
 	for (who = 0; who < VMI_TLBS; who++)
 		drop_listed(c, who, VMI_TLB_GLOBAL);
 	forget_paths(c);
-}
-
-/* The linear address of an entry's page: one of its tags, or none. */
-static uint64_t entry_page(const struct vmi_tlb_entry *e)
-{
-	if (e->read != VMI_TLB_NONE)
-		return e->read;
-	return e->exec != VMI_TLB_NONE ? e->exec : e->write;
 }
 
 /* Every part of the large page that `linear` is in: SDM 3A 4.10.4.1. */

@@ -205,8 +205,8 @@ static struct vmi_walk finish(const struct vmi_cpu *c, const struct found *f,
  * of a walk is remembered for all addresses of the entry above a page table,
  * with the rights given above it.  The last entry itself is read again, and
  * if it is not there, allows less than is asked or has bits to be set, all is
- * walked, so that what is remembered never faults (SDM 3A 4.10.4.1: a page
- * fault makes forgotten what led to it) and nothing is set through it.
+ * walked, so that what is remembered never faults and nothing is set through
+ * it.
  */
 static struct vmi_table *table_slot(struct vmi_cpu *c,
 	const struct paging *mode, uint64_t linear)
@@ -233,6 +233,11 @@ static void table_note(struct vmi_cpu *c, const struct paging *mode,
 void vmi_tables_forget(struct vmi_cpu *c)
 {
 	c->tables_age++;
+}
+
+void vmi_table_forget(struct vmi_cpu *c, uint64_t linear)
+{
+	table_slot(c, paging_of(c), linear)->tag = UINT64_MAX;
 }
 
 static bool walk_last(struct vmi_cpu *c, uint64_t linear, unsigned access,

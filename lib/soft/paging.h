@@ -27,6 +27,8 @@ struct vmi_walk vmi_walk(struct vmi_cpu *c, uint64_t linear, unsigned access,
 
 /* What walks remember of page tables: all goes with what the TLB loses. */
 void vmi_tables_forget(struct vmi_cpu *c);
+/* That of the address alone. */
+void vmi_table_forget(struct vmi_cpu *c, uint64_t linear);
 
 /* Guest-physical memory where page tables are; NULL: not RAM. */
 uint8_t *vmi_phys_host(struct vmi_cpu *c, uint64_t gpa, bool *writable);

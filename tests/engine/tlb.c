@@ -220,6 +220,7 @@ static void tables(struct engine *e, uint64_t bits)
  */
 static void path(const struct row *r, bool large)
 {
+	/* mov edx, [rdi+0x1000]; hlt */
 	static const uint8_t behind[] = { 0x8b, 0x97, 0x00, 0x10, 0x00, 0x00,
 		0xf4 };
 	struct engine e;
@@ -489,6 +490,55 @@ static void across(void)
 	engine_close(&e);
 }
 
+/*
+ * SDM 3A 4.10.4.1: a page fault makes forgotten what would be used for that
+ * address, of the TLB and of the tables above it.  The entry above changes
+ * without INVLPG, and a store into a page that was read-only faults.  In the
+ * handler the page behind is that of the new table, and the page itself is
+ * not there.
+ */
+static void by_fault(void)
+{
+	/* mov eax, [rdi]; mov [rsi], rbx; mov [rdi], eax; hlt */
+	static const uint8_t code[] = { 0x8b, 0x07, 0x48, 0x89, 0x1e, 0x89,
+		0x07, 0xf4 };
+	/* mov edx, [rdi+0x1000]; mov ecx, [rdi]; hlt */
+	static const uint8_t handler[] = { 0x8b, 0x97, 0x00, 0x10, 0x00, 0x00,
+		0x8b, 0x0f, 0xf4 };
+	const uint64_t at = ENGINE_HANDLERS + 16 * PF;
+	struct engine e;
+
+	engine_about("a page fault");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_mode(&e, e.vcpu, 64);
+	engine_set(e.vcpu, VMAPI_X86_CR0,
+		engine_get(e.vcpu, VMAPI_X86_CR0) | 1u << 16); /* WP */
+	engine_poke(&e, ABOVE, TABLE | P | W, 8);
+	engine_poke(&e, TABLE, OLD | P, 8);
+	engine_poke(&e, TABLE + 8, (OLD + PAGE) | P | W | A, 8);
+	engine_poke(&e, OTHER, 0, 8);
+	engine_poke(&e, OTHER + 8, (NEW + PAGE) | P | W | A, 8);
+	engine_poke(&e, OLD, 0x01d, 4);
+	engine_poke(&e, OLD + PAGE, 0x01d, 4);
+	engine_poke(&e, NEW + PAGE, 0x2e3, 4);
+	engine_load(&e, code, sizeof(code));
+	engine_must(vmapi_as_write(e.as, at, handler, sizeof(handler)));
+	engine_set(e.vcpu, VMAPI_X86_RDI, LINEAR);
+	engine_set(e.vcpu, VMAPI_X86_RSI, ABOVE);
+	engine_set(e.vcpu, VMAPI_X86_RBX, OTHER | P | W);
+	engine_set(e.vcpu, VMAPI_X86_RCX, 0);
+	/* The load, two stores, and what the handler begins with. */
+	EQUAL(engine_step(&e, 3), VMAPI_EXIT_LIMIT);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RIP), at + 6);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RDX), 0x2e3);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_CR2), LINEAR);
+	/* Again the handler begins, for its own load. */
+	EQUAL(engine_step(&e, 1), VMAPI_EXIT_LIMIT);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RIP), at + 6);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RCX), 0);
+	engine_close(&e);
+}
+
 int main(void)
 {
 	size_t i;
@@ -505,5 +555,6 @@ int main(void)
 	refused();
 	no_flush();
 	across();
+	by_fault();
 	return engine_result();
 }

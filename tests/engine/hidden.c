@@ -152,7 +152,8 @@ static const struct msr {
 	const char *field;
 	uint32_t index;
 } msrs[] = {
-	{ "tsc-adjust", 0x3b }, { "mtrr", 0xfe }, { "arch-capabilities", 0x10a },
+	{ "tsc-adjust", 0x3b }, { "mtrr", 0xfe },
+	{ "arch-capabilities", 0x10a },
 	{ "sep", 0x174 }, { "sep", 0x176 }, { "mtrr", 0x200 },
 	{ "mtrr", 0x26f }, { "pat", 0x277 }, { "mtrr", 0x2ff },
 	{ "tsc-deadline", 0x6e0 }, { "lm", 0xc0000082 }, { "lm", 0xc0000084 },

@@ -226,6 +226,11 @@ uint64_t vmi_tsc(struct vmi_cpu *c)
 	return 1000 + (uint64_t)c->tsc_offset;
 }
 
+void vmi_tsc_moved(struct vmi_cpu *c)
+{
+	(void)c;
+}
+
 int vmi_apic_msr_read(struct vmi_cpu *c, uint32_t index, uint64_t *value)
 {
 	(void)index;

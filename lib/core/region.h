@@ -77,4 +77,7 @@ int vmi_region_refuses(const struct vmapi_vm *vm);
 void vmi_map_lock(struct vmapi_vm *vm);
 void vmi_map_unlock(struct vmapi_vm *vm);
 
+/* Bytes that one entry of the first address space has; false: none has. */
+bool vmi_map_peek(struct vmapi_vm *vm, uint64_t gpa, void *to, size_t bytes);
+
 #endif

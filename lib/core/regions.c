@@ -2,6 +2,7 @@
 /* The regions of a VM come and go under map_lock, behind the run gate. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "lib/core/backend.h"
 #include "lib/core/region.h"
@@ -35,6 +36,21 @@ void vmi_map_unlock(struct vmapi_vm *vm)
 {
 	if (inside != vm)
 		pthread_mutex_unlock(&vm->map_lock);
+}
+
+bool vmi_map_peek(struct vmapi_vm *vm, uint64_t gpa, void *to, size_t bytes)
+{
+	const struct vmi_map_entry *entry;
+	bool has;
+
+	vmi_map_lock(vm);
+	entry = vmi_view_find(atomic_load(&vm->spaces->view), gpa);
+	has = entry && entry->bytes - (gpa - entry->gpa) >= bytes;
+	if (has)
+		memcpy(to, entry->ram->base + entry->offset +
+			(gpa - entry->gpa), bytes);
+	vmi_map_unlock(vm);
+	return has;
 }
 
 /* -- Who may have which place ------------------------------------------- */

@@ -548,8 +548,10 @@ static void more(struct vmapi *ctx)
 	debugging(m.vcpu);
 	watching(m.vm, m.vcpu);
 	before = resets;
+	area->s.regs.prefix = 0x4000; /* where the kernel leaves it */
 	OK(vmapi_vcpu_reset(m.vcpu));
 	CHECK(resets == before + 1 && area->kvm_dirty_regs == 0);
+	CHECK(native_get(m.vcpu, VMAPI_S390_PREFIX) == 0);
 	native_close(&m);
 	GIVES(vmapi_vm_create(ctx, &ucontrol, &m.vm), -ENOTSUP);
 	CHECK(strstr(vmapi_error_last()->message, "type") != NULL);

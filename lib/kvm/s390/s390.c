@@ -6,9 +6,12 @@
  * maps vcpu by vcpu) is refused: nothing else of this library would work on
  * it.
  */
+#include <endian.h>
+
 #include "lib/arch/attr.h"
 #include "lib/arch/s390_dat.h"
 #include "lib/arch/s390_regs.h"
+#include "lib/core/region.h"
 #include "lib/kvm/arch.h"
 
 /* clang-format off */
@@ -91,7 +94,11 @@ static int reset(struct vmi_kvm_vcpu *vcpu)
 		    KVM_CAP_S390_VCPU_RESETS))
 		request = KVM_S390_CLEAR_RESET;
 	rc = vmi_kvm_vcpu_ioctl(vcpu, request, NULL);
-	return rc < 0 ? vmi_kvm_vcpu_refused(vcpu, rc, request) : 0;
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, request);
+	/* The kernel's is 0 now; it tells of that only after a run. */
+	vcpu->run->s.regs.prefix = 0;
+	return 0;
 }
 
 /* -- pending interrupts -------------------------------------------------- */
@@ -183,21 +190,11 @@ _Static_assert(sizeof(struct vmi_s390_point) * VMI_S390_POINTS <=
 
 static bool load_absolute(void *of, uint64_t absolute, uint64_t *value)
 {
-	struct vmapi_vm *vm = of;
-	const struct vmi_map_entry *entry;
-	const uint8_t *from;
-	unsigned i;
+	uint64_t big_endian = 0;
+	bool is_ram = vmi_map_peek(of, absolute, &big_endian, 8);
 
-	*value = 0;
-	pthread_mutex_lock(&vm->map_lock);
-	entry = vmi_view_find(atomic_load(&vm->spaces->view), absolute);
-	if (entry) {
-		from = entry->ram->base + entry->offset + (absolute - entry->gpa);
-		for (i = 0; i < 8; i++)
-			*value = *value << 8 | from[i];
-	}
-	pthread_mutex_unlock(&vm->map_lock);
-	return entry != NULL;
+	*value = be64toh(big_endian);
+	return is_ram;
 }
 
 static int dat_of(struct vmi_kvm_vcpu *vcpu, struct vmi_s390_dat *dat)

@@ -6,6 +6,9 @@
  * kinds of paging as one loop over levels.  Nothing is changed: no accessed
  * or dirty bit is set.  Reserved bits and protection keys are not looked at.
  */
+#include <endian.h>
+
+#include "lib/core/region.h"
 #include "lib/kvm/x86/x86.h"
 
 #define CR0_WP	  (1ull << 16)
@@ -48,21 +51,11 @@ struct walk {
 static bool load(
 	struct vmapi_vcpu *vcpu, uint64_t gpa, unsigned bytes, uint64_t *value)
 {
-	struct vmapi_vm *vm = vcpu->vm;
-	const struct vmi_map_entry *entry;
-	const uint8_t *from;
-	unsigned i;
+	uint64_t little_endian = 0;
+	bool is_ram = vmi_map_peek(vcpu->vm, gpa, &little_endian, bytes);
 
-	*value = 0;
-	pthread_mutex_lock(&vm->map_lock);
-	entry = vmi_view_find(atomic_load(&vm->spaces->view), gpa);
-	if (entry) {
-		from = entry->ram->base + entry->offset + (gpa - entry->gpa);
-		for (i = 0; i < bytes; i++)
-			*value |= (uint64_t)from[i] << (8 * i);
-	}
-	pthread_mutex_unlock(&vm->map_lock);
-	return entry != NULL;
+	*value = le64toh(little_endian);
+	return is_ram;
 }
 
 static struct paging paging_of(const struct kvm_sregs2 *sregs)

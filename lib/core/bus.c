@@ -235,6 +235,22 @@ static void take(void *opaque, const struct vmapi_bus_message *m)
 	}
 }
 
+/* No PIC, no INTR. */
+static void left(void *opaque)
+{
+	struct vmapi_bus *bus = opaque;
+	struct vmapi_vm *vm = bus->vm;
+	struct vmapi_vcpu *vcpu;
+	int delivery;
+
+	pthread_mutex_lock(&vm->lock);
+	for (vcpu = vm->vcpus; vcpu; vcpu = vcpu->next)
+		if (atomic_exchange(&vcpu->extint, 0))
+			(void)vm->ctx->be->vcpu_lint(
+				vcpu, VMI_LINT0, false, &delivery);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 /* -- Moving it on ------------------------------------------------------- */
 
 /* Locked. */
@@ -434,6 +450,7 @@ int vmapi_bus_create(struct vmapi_vm *vm,
 	pthread_mutex_init(&bus->watching, NULL);
 	vmi_bus_end_init(&bus->end, fd);
 	bus->end.take = take;
+	bus->end.left = left;
 	bus->end.opaque = bus;
 	atomic_fetch_add(&vm->n_takers, 1);
 	err = start(bus);
@@ -467,20 +484,6 @@ int vmapi_bus_connect(struct vmapi_bus *bus, int fd)
 	return err;
 }
 
-/* No PIC, no INTR. */
-static void lower_lines(struct vmapi_vm *vm)
-{
-	struct vmapi_vcpu *vcpu;
-	int delivery;
-
-	pthread_mutex_lock(&vm->lock);
-	for (vcpu = vm->vcpus; vcpu; vcpu = vcpu->next)
-		if (atomic_exchange(&vcpu->extint, 0))
-			(void)vm->ctx->be->vcpu_lint(
-				vcpu, VMI_LINT0, false, &delivery);
-	pthread_mutex_unlock(&vm->lock);
-}
-
 void vmapi_bus_destroy(struct vmapi_bus *bus)
 {
 	struct vmapi_vm *vm;
@@ -495,7 +498,7 @@ void vmapi_bus_destroy(struct vmapi_bus *bus)
 	vmi_bus_fail(&bus->end, -EPIPE);
 	(void)vmi_sys->shutdown(bus->end.fd);
 	(void)vmi_bus_move(bus, NULL); /* who was busy is done now */
-	lower_lines(vm);
+	left(bus);
 	vmi_bus_put(bus);
 	vmi_vm_put(vm);
 }

@@ -216,6 +216,8 @@ void vmi_bus_reconnect(struct vmi_bus_end *e, int fd)
 	int old;
 
 	pthread_mutex_lock(&e->reading);
+	if (e->left)
+		e->left(e->opaque);
 	pthread_mutex_lock(&e->lock);
 	die(e, -ECONNRESET);
 	old = e->fd;

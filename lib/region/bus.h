@@ -40,6 +40,8 @@ struct vmi_bus_end {
 	struct vmi_bus_call *calls;
 	/* A message that is to be answered, now or later; `reading` is held. */
 	void (*take)(void *opaque, const struct vmapi_bus_message *message);
+	/* Another socket takes over: what was taken is void.  Or NULL. */
+	void (*left)(void *opaque);
 	void *opaque;
 };
 

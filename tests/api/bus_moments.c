@@ -256,6 +256,32 @@ static void reset_of_the_dead(struct machine *m)
 	rig_close(&rig);
 }
 
+/* INTR of the dead PICs is not that of the new ones. */
+static void intr_of_the_dead(struct machine *m)
+{
+	struct vmapi_bus_message q = { .type = VMAPI_BUS_LINT,
+		.flags = VMAPI_BUS_ASSERT };
+	struct rig rig;
+	int fds[2];
+
+	if (!rig_open(&rig, m, 5000))
+		return;
+	rig_lapic_on(rig.m.vcpu);
+	rig_lapic_set(rig.m.vcpu, 0x350, 0x700); /* LVT LINT0: ExtINT */
+	EQUAL(rig_ask(&rig, q).delivery, VMAPI_BUS_OK);
+	EQUAL(atomic_load(&rig.m.vcpu->extint), VMI_EXTINT_LINE);
+	close(rig.fd);
+	rig_pair(fds);
+	rig.fd = fds[0];
+	EQUAL(vmapi_bus_connect(rig.bus, fds[1]), 0);
+	close(fds[1]);
+	EQUAL(atomic_load(&rig.m.vcpu->extint), 0);
+	/* The new ones' is. */
+	EQUAL(rig_ask(&rig, q).delivery, VMAPI_BUS_OK);
+	EQUAL(atomic_load(&rig.m.vcpu->extint), VMI_EXTINT_LINE);
+	rig_close(&rig);
+}
+
 static void *serve(void *chips)
 {
 	EQUAL(vmapi_bus_chips_serve(chips), 0);
@@ -318,6 +344,7 @@ static const struct api_case cases[] = {
 	{ "the same while no vcpu asks", no_room_and_no_vcpu },
 	{ "a reset that another end hears of", another_hears },
 	{ "a reset while nobody is there", reset_of_the_dead },
+	{ "INTR of those that died", intr_of_the_dead },
 	{ "a reset before a restore of the chips", reset_and_restore },
 };
 

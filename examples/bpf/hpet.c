@@ -86,7 +86,8 @@ static void match(vmapi_bpf_u64 now)
 
 /*
  * When the comparator's turn comes, seen at `now`: as match() saw it, or a
- * turn between the two would be lost.  What has passed waits for the wrap.
+ * turn between the two would be lost.  What has passed waits for the wrap, and
+ * so does what is two centuries away.
  */
 static void arm(vmapi_bpf_u64 now)
 {
@@ -94,7 +95,7 @@ static void arm(vmapi_bpf_u64 now)
 
 	/* From 1 on: what is due now has been seen to. */
 	hpet.armed = (hpet.config & ENABLE) && (hpet.timer & TIMER_ENABLE) &&
-		!((left - 1) >> 62);
+		!((left - 1) >> 56);
 	vmapi_bpf_alarm(
 		hpet.armed ? vmapi_bpf_now() + NS_OF(left) + 1 : 0);
 }

@@ -18,7 +18,7 @@ set -u
 : "${srcdir:=.}"
 
 work=tests/cross/guest
-seconds=${VMI_CROSS_SECONDS:-600}
+seconds=${VMI_CROSS_SECONDS:-900}
 alarm=${VMI_CROSS_ALARM:-200} # of one test
 only=${VMI_CROSS_MACHINE-}
 

@@ -148,6 +148,13 @@ static void write_take(struct vmi_cpu *c, struct vmi_tlb_entry *e)
 	e->write = VMI_TLB_NONE;
 }
 
+static void drop(struct vmi_cpu *c, struct vmi_tlb_entry *e)
+{
+	write_take(c, e);
+	e->read = VMI_TLB_NONE;
+	e->exec = VMI_TLB_NONE;
+}
+
 static void list(struct vmi_tlb_list *l, unsigned i, const struct vmi_walk *w)
 {
 	if (!(l->page[i] & VMI_TLB_LISTED))
@@ -242,23 +249,28 @@ static uint64_t entry_page(const struct vmi_tlb_entry *e)
 
 /*
  * A page fault makes forgotten what would be used for the address, of the TLB
- * and of what is remembered of tables: SDM 3A 4.10.4.1.
+ * and of what is remembered of tables: SDM 3A 4.10.4.1.  Other parts of a large
+ * page may stay, as if they were entries of their own (4.10.2.3).
  */
 static vmi_noreturn void raise_page(struct vmi_cpu *c, uint32_t code,
 	uint64_t linear)
 {
 	const uint64_t page = linear & VMI_PAGE_MASK;
-	bool known = c->device_page[0].page == (page | 1) ||
-		c->device_page[1].page == (page | 1) ||
-		(linear >= c->large_first && linear <= c->large_last);
+	bool jumps = c->device_page[0].page == (page | 1) ||
+		c->device_page[1].page == (page | 1);
+	struct vmi_tlb_entry *e;
 	unsigned who;
 
-	for (who = 0; who < VMI_TLBS && !known; who++)
-		known = entry_page(vmi_tlb_entry(c, linear, who)) == page;
-	if (known)
-		vmi_tlb_flush_page(c, linear);
-	else
-		vmi_table_forget(c, linear);
+	for (who = 0; who < VMI_TLBS; who++) {
+		e = vmi_tlb_entry(c, linear, who);
+		if (entry_page(e) != page)
+			continue;
+		jumps = jumps || e->exec != VMI_TLB_NONE;
+		drop(c, e);
+	}
+	if (jumps) /* their tag is that of device pages, too */
+		vmi_jumps_flush(c);
+	vmi_table_forget(c, linear);
 	vmi_raise_page(c, code, linear);
 }
 
@@ -650,13 +662,6 @@ const uint8_t *vmi_fetch_page(struct vmi_cpu *c, uint64_t linear,
 }
 
 /* -- Maintenance -------------------------------------------------------- */
-
-static void drop(struct vmi_cpu *c, struct vmi_tlb_entry *e)
-{
-	write_take(c, e);
-	e->read = VMI_TLB_NONE;
-	e->exec = VMI_TLB_NONE;
-}
 
 void vmi_tlb_init(struct vmi_cpu *c)
 {

@@ -349,6 +349,12 @@ struct vmi_cpu {
 	uint64_t hidden; /* what it does not report: see vmi_cpuid_changed() */
 };
 
+static inline bool vmi_hides(
+	const struct vmi_cpu *c, enum vmi_feature feature)
+{
+	return c->hidden >> feature & 1;
+}
+
 /* Leave the running instruction without completing it; does not return. */
 vmi_noreturn void vmi_leave(struct vmi_cpu *c, enum vmi_leave why);
 

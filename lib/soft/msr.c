@@ -133,18 +133,13 @@ static const struct {
 	{ 0xc0000103, 0xc0000103, VMI_FEAT_RDTSCP },
 };
 
-static bool is_hidden(const struct vmi_cpu *c, enum vmi_feature feature)
-{
-	return c->hidden >> feature & 1;
-}
-
 static bool is_absent(const struct vmi_cpu *c, uint32_t index)
 {
 	size_t i;
 
 	for (i = 0; i < vmi_array_len(featured); i++)
 		if (index >= featured[i].first && index <= featured[i].last)
-			return is_hidden(c, featured[i].feature);
+			return vmi_hides(c, featured[i].feature);
 	return false;
 }
 
@@ -263,7 +258,7 @@ static int apic_write(struct vmi_cpu *c, uint32_t index, uint64_t value,
 	int r;
 
 	if (!host && index == MSR_APIC_BASE && value & 0x400 &&
-		is_hidden(c, VMI_FEAT_X2APIC))
+		vmi_hides(c, VMI_FEAT_X2APIC))
 		return -EINVAL;
 	r = vmi_apic_msr_write(c, index, value);
 	if (r != -ENOENT || index != MSR_APIC_BASE)

@@ -160,7 +160,7 @@ static bool is_leaf(const struct vmi_cpu *c, const struct paging *mode,
 		return true;
 	if (!(entry & PTE_PS) || !(mode->large & (1u << level)))
 		return false;
-	if (level == 2 && c->hidden >> VMI_FEAT_PDPE1GB & 1)
+	if (level == 2 && vmi_hides(c, VMI_FEAT_PDPE1GB))
 		return false;
 	return mode->entry_bytes == 8 || (c->cr4 & VMI_CR4_PSE);
 }

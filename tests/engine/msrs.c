@@ -123,6 +123,7 @@ static void counter(uint32_t index)
 
 /* -- The local APIC's timer by the counter, SDM 3A 11.5.4.1 --------------- */
 
+#define TSC	     0x10
 #define TSC_ADJUST   0x3b
 #define TSC_DEADLINE 0x6e0
 #define IRR_1	     0x821 /* of vectors 32 to 63 */
@@ -161,30 +162,29 @@ static void open_timer(struct engine *e)
 	write_msr(e, 0x832, 2u << 17 | VECTOR);
 }
 
-/* The counter is ahead of the time that it ran for; or gets there at once. */
-static void deadline(void)
+/* Not after the one write, but after the other the interrupt is due. */
+static const struct due {
+	const char *name;
+	uint32_t first, second; /* MSRs */
+	uint64_t value[2];
+} dues[] = {
+	{ "a deadline that has been", TSC_ADJUST, TSC_DEADLINE,
+		{ 100000000000000, 1 } },
+	{ "the counter passes a deadline", TSC_DEADLINE, TSC_ADJUST,
+		{ 90000000000000, 100000000000000 } },
+	{ "the counter is set behind a deadline", TSC_DEADLINE, TSC,
+		{ 90000000000000, 100000000000000 } },
+};
+
+static void deadline(const struct due *d)
 {
 	struct engine e;
 
-	engine_about("a deadline that has been");
+	engine_about(d->name);
 	open_timer(&e);
-	write_msr(&e, TSC_ADJUST, 100000000000000);
-	write_msr(&e, TSC_DEADLINE, 1);
-	CHECK(is_requested(&e));
-	engine_close(&e);
-
-	engine_about("the counter passes a deadline");
-	open_timer(&e);
-	write_msr(&e, TSC_DEADLINE, 90000000000000);
+	write_msr(&e, d->first, d->value[0]);
 	CHECK(!is_requested(&e));
-	write_msr(&e, TSC_ADJUST, 100000000000000);
-	CHECK(is_requested(&e));
-	engine_close(&e);
-
-	engine_about("the counter is set behind a deadline");
-	open_timer(&e);
-	write_msr(&e, TSC_DEADLINE, 90000000000000);
-	write_msr(&e, 0x10, 100000000000000);
+	write_msr(&e, d->second, d->value[1]);
 	CHECK(is_requested(&e));
 	engine_close(&e);
 }
@@ -230,7 +230,8 @@ int main(void)
 		row(&rows[i]);
 	counter(0x10);
 	counter(0x3b);
-	deadline();
+	for (i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)
+		deadline(&dues[i]);
 	frequency(1000000000);
 	frequency(2400000000);
 	frequency(5200000000);

@@ -146,6 +146,22 @@ VMAPI_API int vmapi_channel_connect(
 	struct vmapi_channel *channel, int fd, int control_fd);
 
 /*
+ * Wait until the device process has done all that it was sent, and what
+ * was posted to it and is still here: before its state is asked for, say.
+ *
+ *   -ENOTSUP   it cannot VMAPI_WIRE_FENCE
+ *   -EPIPE, -ECONNRESET, -EPROTO  it has died, or answers nonsense; what
+ *             was not sent is kept, as by an access that fails
+ *   -ETIMEDOUT it is late (timeout_ms)
+ *   -EDEADLK   called by a region's function
+ *   -ENOMEM, -EMFILE
+ *
+ * Blocks; a kick does not end it.  Any thread, also while vcpus run, whose
+ * later accesses it does not wait for.  Since 0.1.
+ */
+VMAPI_API int vmapi_channel_fence(struct vmapi_channel *channel);
+
+/*
  * From now on the guest's accesses to a range are commands on the channel,
  * with `user_data`.  An access is waited for inside vmapi_vcpu_run(): a kick
  * ends the run, and the next one goes on waiting; nothing is sent twice.

@@ -4,8 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/core/backend.h"
+#include "lib/core/posted.h"
 #include "lib/core/remote.h"
 #include "lib/sys/sys.h"
 
@@ -258,6 +260,71 @@ int vmapi_channel_connect(
 	}
 	vmi_wire_reconnect(&channel->wire, &link);
 	return 0;
+}
+
+/* -- Waiting for the other side ----------------------------------------- */
+
+/* How long a poll may take; the channel dies when its time is over. */
+static int64_t time_left(struct vmapi_channel *channel,
+	const struct vmi_call *call, uint64_t *deadline)
+{
+	uint64_t limit = (uint64_t)channel->timeout_ms * 1000000, now;
+
+	if (!limit)
+		return -1;
+	vmi_sys->now(CLOCK_MONOTONIC, &now);
+	if (!*deadline)
+		*deadline = now + limit;
+	if (now < *deadline)
+		return (int64_t)(*deadline - now);
+	vmi_wire_expire(&channel->wire, call);
+	return 0;
+}
+
+enum vmi_call_stage vmi_channel_wait(struct vmapi_channel *channel,
+	struct vmi_call *call, uint64_t *deadline)
+{
+	int64_t left = time_left(channel, call, deadline);
+
+	(void)vmi_wire_wait(&channel->wire, call, left);
+	return vmi_wire_step(&channel->wire, call);
+}
+
+/* What the monitor still has of posted writes goes first. */
+static int fence(struct vmapi_channel *channel, struct vmi_call *call)
+{
+	enum vmi_call_stage stage;
+	uint64_t deadline = 0;
+
+	if (vmi_posted_exists(channel->vm))
+		vmi_posted_deliver(channel->vm);
+	stage = vmi_wire_ask(&channel->wire, call);
+	while (stage < VMI_CALL_DONE)
+		stage = vmi_channel_wait(channel, call, &deadline);
+	return stage == VMI_CALL_FAILED ? call->error : 0;
+}
+
+int vmapi_channel_fence(struct vmapi_channel *channel)
+{
+	int err = vmi_enter(channel ? channel->vm->ctx : NULL, __func__);
+	struct vmi_call call = { .command = {
+		.command = VMAPI_WIRE_FENCE, .response = 1 } };
+
+	if (!err)
+		err = vmi_region_refuses(channel->vm);
+	if (err)
+		return err;
+	if (!(channel->wire.link.features & VMAPI_WIRE_CAN_FENCE))
+		return vmi_fail(-ENOTSUP, channel->name,
+			"this device process cannot fence");
+	call.wake_fd = vmi_sys->eventfd(0, 0);
+	if (call.wake_fd < 0)
+		return vmi_fail(call.wake_fd, channel->name,
+			"no eventfd to wait with");
+	err = fence(channel, &call);
+	vmi_sys->close(call.wake_fd);
+	return err ? vmi_fail(err, channel->name,
+		"no answer to a fence: %s", strerror(-err)) : 0;
 }
 
 /* -- Regions ------------------------------------------------------------ */

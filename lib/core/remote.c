@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/core/access.h"
 #include "lib/core/backend.h"
@@ -204,22 +203,6 @@ static void next_call(struct vmi_remote *m)
 	ask(m, own);
 }
 
-/* How long a poll may take; the channel dies when its time is over. */
-static int64_t time_left(struct vmi_remote *m)
-{
-	uint64_t limit = (uint64_t)m->channel->timeout_ms * 1000000, now;
-
-	if (!limit)
-		return -1;
-	vmi_sys->now(CLOCK_MONOTONIC, &now);
-	if (!m->deadline)
-		m->deadline = now + limit;
-	if (now < m->deadline)
-		return (int64_t)(m->deadline - now);
-	vmi_wire_expire(&m->channel->wire, &m->call);
-	return 0;
-}
-
 /*
  * Until the call is done (its stage), or VMI_CALL_NONE: the region is gone;
  * VMI_CALL_QUEUED: the vcpu was kicked.
@@ -227,17 +210,14 @@ static int64_t time_left(struct vmi_remote *m)
 static enum vmi_call_stage wait(struct vmapi_vcpu *vcpu, struct vmi_remote *m)
 {
 	const struct vmi_backend *be = vcpu->vm->ctx->be;
-	struct vmi_wire *wire = &m->channel->wire;
-	int64_t left;
 
 	while (m->stage < VMI_CALL_DONE) {
 		if (atomic_load(&m->region->base.gone))
 			return VMI_CALL_NONE;
 		if (be->vcpu_take_kick(vcpu))
 			return VMI_CALL_QUEUED;
-		left = time_left(m);
-		(void)vmi_wire_wait(wire, &m->call, left);
-		m->stage = vmi_wire_step(wire, &m->call);
+		m->stage = vmi_channel_wait(
+			m->channel, &m->call, &m->deadline);
 	}
 	return m->stage;
 }

@@ -21,6 +21,12 @@ void vmi_channel_get(struct vmapi_channel *channel);
 void vmi_channel_put(struct vmapi_channel *channel);
 /* Another one of its domain of order with writes under way, referenced. */
 struct vmapi_channel *vmi_channel_behind(struct vmapi_channel *channel);
+/*
+ * Sleep until there may be news of a call that was asked: its stage then. The
+ * other side is dead when its time is over.  *deadline is 0 at first.
+ */
+enum vmi_call_stage vmi_channel_wait(struct vmapi_channel *channel,
+	struct vmi_call *call, uint64_t *deadline);
 
 struct vmi_remote_region {
 	struct vmapi_region base;

@@ -36,6 +36,7 @@ static void born(struct kvm_run *run)
 
 static uint8_t irqs[4 * IRQ_BYTES];
 static uint32_t irq_bytes;
+static unsigned grows; /* so often another one is pending a moment later */
 static unsigned resets;
 
 static int irq_state(unsigned long request, struct kvm_s390_irq_state *state)
@@ -52,7 +53,11 @@ static int irq_state(unsigned long request, struct kvm_s390_irq_state *state)
 	if (state->len < irq_bytes)
 		return -ENOBUFS;
 	memcpy(theirs, irqs, irq_bytes);
-	return (int)irq_bytes;
+	if (!grows)
+		return (int)irq_bytes;
+	grows--;
+	irq_bytes += IRQ_BYTES;
+	return (int)(irq_bytes - IRQ_BYTES);
 }
 
 /* -- storage keys, memory and debugging ----------------------------------- */
@@ -241,6 +246,37 @@ static void interrupts(struct vmapi_vcpu *vcpu)
 	CHECK(reg.bytes == 2 * IRQ_BYTES);
 	reg.bytes = IRQ_BYTES + 1;
 	GIVES(vmapi_regs_set(vcpu, &reg, 1, NULL, 0), -EINVAL);
+}
+
+/* Between the question how long they are and the one what they are. */
+static void growing_interrupts(struct vmapi_vcpu *vcpu)
+{
+	_Alignas(8) uint8_t room[4 * IRQ_BYTES + 1];
+	struct vmapi_reg reg = { .tag = VMAPI_S390_IRQ_STATE, .data = room };
+
+	irq_bytes = IRQ_BYTES;
+	irqs[IRQ_BYTES] = 8;
+	reg.bytes = sizeof(room);
+	grows = 1; /* straight into the caller's room */
+	OK(vmapi_regs_get(vcpu, &reg, 1, NULL, 0));
+	CHECK(reg.bytes == 2 * IRQ_BYTES && room[IRQ_BYTES] == 8);
+	irq_bytes = IRQ_BYTES;
+	reg.bytes = sizeof(room);
+	grows = 3; /* and while that is asked again */
+	OK(vmapi_regs_get(vcpu, &reg, 1, NULL, 0));
+	CHECK(reg.bytes == 4 * IRQ_BYTES && room[IRQ_BYTES] == 8);
+	irq_bytes = IRQ_BYTES;
+	reg.bytes = sizeof(room) - 1;
+	reg.data = room + 1; /* which the kernel cannot write to */
+	grows = 2;
+	OK(vmapi_regs_get(vcpu, &reg, 1, NULL, 0));
+	CHECK(reg.bytes == 3 * IRQ_BYTES && room[IRQ_BYTES + 1] == 8);
+	irq_bytes = IRQ_BYTES;
+	reg.data = room;
+	reg.bytes = IRQ_BYTES;
+	grows = 1; /* what does not fit does not fit */
+	GIVES(vmapi_regs_get(vcpu, &reg, 1, NULL, 0), -ENOSPC);
+	CHECK(reg.bytes == 2 * IRQ_BYTES);
 }
 
 static void storage_keys(struct vmapi_vm *vm)
@@ -542,6 +578,7 @@ static void more(struct vmapi *ctx)
 		return;
 	shared(m.vcpu);
 	interrupts(m.vcpu);
+	growing_interrupts(m.vcpu);
 	storage_keys(m.vm);
 	guest_memory(m.vm, m.vcpu);
 	segments(ctx, m.vm);

@@ -341,6 +341,8 @@ static void guest_memory(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
 	answer = 0;
 }
 
+static uint8_t *segment; /* of the guest at 0x100000 */
+
 /* At addresses of whole segments, here and in the guest. */
 static void segments(struct vmapi *ctx, struct vmapi_vm *vm)
 {
@@ -370,6 +372,7 @@ static void segments(struct vmapi *ctx, struct vmapi_vm *vm)
 	e.gpa = 0x100000;
 	OK(vmapi_map_add(map, as, &e));
 	OK(vmapi_map_commit(map));
+	segment = where;
 	vmapi_ram_destroy(e.ram);
 	vmapi_as_destroy(as);
 }
@@ -540,6 +543,86 @@ static void watching(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
 	vmapi_as_destroy(as);
 }
 
+/* An instruction at 0x2000 writes to SEEN and to what is 16 bytes behind. */
+static void fill_both(struct kvm_run *run)
+{
+	segment[0x18000]++;
+	segment[0x18017]++;
+	fill_write(run);
+}
+
+/* Then the one at 0x2004, where the run began and a point is, is done. */
+static void fill_behind(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->psw_addr = 0x2008;
+	run->debug.arch.addr = 0x2004;
+	run->debug.arch.type = KVM_HW_BP;
+}
+
+/* The same, and it writes. */
+static void fill_write_behind(struct kvm_run *run)
+{
+	segment[0x18017]++;
+	fill_write(run);
+	run->psw_addr = 0x2008;
+	run->debug.arch.addr = SEEN + 16;
+}
+
+/* It runs until it stops: why, which points, and where the guest is. */
+static void meets(struct vmapi_vcpu *vcpu, void (*fill)(struct kvm_run *),
+	uint32_t why, uint32_t points, uint64_t address)
+{
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	fake.script[0] = fill;
+	fake.n_script = 1;
+	fake.next = 0;
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	CHECK(exit.reason == VMAPI_EXIT_DEBUG && exit.u.debug.why == why);
+	CHECK(exit.u.debug.points == points);
+	CHECK(exit.u.debug.address == address);
+}
+
+/* Writes in front of a point of execution; watching() has made tables. */
+static void points_that_meet(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
+{
+	static const struct vmapi_debug_point p[] = {
+		{ .address = 0x2004, .kind = VMAPI_POINT_EXEC },
+		{ .address = SEEN, .kind = VMAPI_POINT_WRITE, .bytes = 4 },
+		{ .address = SEEN + 16, .kind = VMAPI_POINT_WRITE, .bytes = 8 },
+	};
+	struct vmapi_debug d = { .size = sizeof(d), .n_points = 3,
+		.points = p };
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+	struct vmapi_as *as;
+
+	OK(vmapi_vm_as(vm, &as));
+	put(as, PAGES + 8 * 3, 0x118000);
+	vmapi_as_destroy(as);
+	OK(vmapi_vcpu_debug(vcpu, &d));
+	meets(vcpu, fill_both, VMAPI_STOP_POINT, 7, 0x2004);
+	/* All of it is told, and the guest goes on. */
+	fake.script[0] = fill_behind;
+	fake.script[1] = fill_tsch;
+	fake.n_script = 2;
+	fake.next = 0;
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	CHECK(exit.reason == VMAPI_EXIT_S390_TSCH);
+	/* What was written then counts no more. */
+	meets(vcpu, fill_write, VMAPI_STOP_POINT, 3, 0x2004);
+	meets(vcpu, fill_write_behind, VMAPI_STOP_POINT, 4, 0x2008);
+	/* A run that begins at a point and not behind a stop. */
+	meets(vcpu, fill_behind, VMAPI_STOP_POINT, 1, 0x2008);
+	meets(vcpu, fill_behind, VMAPI_STOP_POINT, 1, 0x2008);
+	/* A step that was wanted is done by then. */
+	d.flags = VMAPI_DEBUG_STEP;
+	OK(vmapi_vcpu_debug(vcpu, &d));
+	meets(vcpu, fill_both, VMAPI_STOP_POINT, 7, 0x2004);
+	meets(vcpu, fill_behind, VMAPI_STOP_STEP, 0, 0x2008);
+	OK(vmapi_vcpu_debug(vcpu, NULL));
+}
+
 /* The problem state bit. */
 static void mode(struct vmapi_vcpu *vcpu, bool is_user)
 {
@@ -584,6 +667,7 @@ static void more(struct vmapi *ctx)
 	segments(ctx, m.vm);
 	debugging(m.vcpu);
 	watching(m.vm, m.vcpu);
+	points_that_meet(m.vm, m.vcpu);
 	before = resets;
 	area->s.regs.prefix = 0x4000; /* where the kernel leaves it */
 	OK(vmapi_vcpu_reset(m.vcpu));

@@ -151,7 +151,13 @@ static uint32_t written_points(const struct vmapi_debug *want, uint64_t address)
 void vmi_s390_debug_stop(const struct vmapi_debug *want, unsigned type,
 	struct vmapi_exit_debug *stop)
 {
-	stop->points = vmi_debug_points_at(want, stop->address);
+	/*
+	 * Of a breakpoint the kernel says which: the guest is at it, or behind
+	 * its instruction, where the run began there.
+	 */
+	stop->points = vmi_debug_points_at(want,
+		type & VMI_S390_TYPE_BREAKPOINT ? stop->data_address
+						: stop->address);
 	if (type & VMI_S390_TYPE_WRITE)
 		stop->points |= written_points(want, stop->data_address);
 	stop->why = stop->points ? VMAPI_STOP_POINT : 0;

@@ -45,6 +45,7 @@ enum {
 #define LVT_REMOTE	 0x4000u
 #define LVT_LEVEL	 0x8000u
 #define LVT_MASKED	 0x10000u
+#define LVT_TSC_MODE	 0x40000u
 #define ICR_WRITABLE	 UINT64_C(0xccfff)
 
 /* Error bits (11.5.3). */
@@ -57,7 +58,7 @@ enum { XR = 1, XW = 2, MR = 4, MW = 8, ALL = 15, RO = XR | MR };
 
 struct reg {
 	uint8_t access;
-	uint32_t msr_bits; /* what WRMSR may set; the rest is #GP */
+	uint32_t msr_bits; /* see msr_bits() */
 };
 
 static const struct reg regs[REG_COUNT] = {
@@ -87,8 +88,7 @@ static const struct reg regs[REG_COUNT] = {
 	[REG_SELF_IPI] = { MW, 0xff },
 };
 
-/* Writable bits of each LVT entry (11.5.1). */
-const uint32_t vmi_lapic_lvt_mask[VMI_LVT_COUNT] = {
+static const uint32_t lvt_bits[VMI_LVT_COUNT] = {
 	[VMI_LVT_CMCI] = 0x107ff,
 	[VMI_LVT_TIMER] = 0x700ff,
 	[VMI_LVT_THERMAL] = 0x107ff,
@@ -97,6 +97,14 @@ const uint32_t vmi_lapic_lvt_mask[VMI_LVT_COUNT] = {
 	[VMI_LVT_LINT1] = 0x1a7ff,
 	[VMI_LVT_ERROR] = 0x100ff,
 };
+
+/* Writable bits of an LVT entry (11.5.1, 11.5.4.1). */
+uint32_t vmi_lapic_lvt_bits(const struct vmi_lapic *l, enum vmi_lvt n)
+{
+	return n == VMI_LVT_TIMER && !l->config.tsc_deadline
+		       ? lvt_bits[n] & ~LVT_TSC_MODE
+		       : lvt_bits[n];
+}
 
 static uint8_t access_of(unsigned reg)
 {
@@ -385,7 +393,7 @@ static void write_lvt(struct vmi_lapic *l, enum vmi_lvt n, uint32_t value)
 {
 	uint32_t old = l->s.lvt[n];
 
-	value &= vmi_lapic_lvt_mask[n];
+	value &= vmi_lapic_lvt_bits(l, n);
 	if (!(l->s.svr & SVR_ENABLED))
 		value |= LVT_MASKED;
 	if (lvt_level(n, value))
@@ -398,6 +406,12 @@ static void write_lvt(struct vmi_lapic *l, enum vmi_lvt n, uint32_t value)
 	l->s.lvt[n] = value;
 	if (n == VMI_LVT_LINT0 && l->s.lint[0])
 		vmi_lapic_set_lint(l, 0, true); /* a level is seen late */
+}
+
+void vmi_lapic_allow_tsc_mode(struct vmi_lapic *l, bool allowed)
+{
+	l->config.tsc_deadline = allowed;
+	write_lvt(l, VMI_LVT_TIMER, l->s.lvt[VMI_LVT_TIMER]);
 }
 
 /* Clearing bit 8 masks every LVT entry (11.4.7.2). */
@@ -661,6 +675,16 @@ static void write_tsc_deadline(
 	vmi_lapic_update(l, now);
 }
 
+/* What WRMSR may set; the rest is #GP. */
+static uint32_t msr_bits(const struct vmi_lapic *l, unsigned reg)
+{
+	uint32_t bits = regs[reg].msr_bits;
+
+	return reg == REG_LVT_TIMER && !l->config.tsc_deadline
+		       ? bits & ~LVT_TSC_MODE
+		       : bits;
+}
+
 int vmi_lapic_wrmsr(
 	struct vmi_lapic *l, uint32_t msr, uint64_t value, uint64_t now)
 {
@@ -676,7 +700,7 @@ int vmi_lapic_wrmsr(
 		return -ENOENT;
 	if (!vmi_lapic_x2apic(l) || reg >= REG_COUNT || !(access_of(reg) & MW))
 		return -EINVAL;
-	if ((uint32_t)value & ~regs[reg].msr_bits ||
+	if ((uint32_t)value & ~msr_bits(l, reg) ||
 		(reg != REG_ICR && value >> 32))
 		return -EINVAL;
 	if (reg == REG_ICR) {

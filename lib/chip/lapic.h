@@ -64,7 +64,8 @@ struct vmi_lapic_config {
 	uint32_t apic_id;  /* x2APIC id; its low byte is the xAPIC's */
 	uint8_t phys_bits; /* MAXPHYADDR, 36 to 52 */
 	bool bsp;
-	bool x2apic; /* CPUID says so */
+	bool x2apic;	   /* CPUID says so */
+	bool tsc_deadline; /* so is this, vmi_lapic_allow_tsc_mode() */
 };
 
 struct vmi_lapic_state {
@@ -103,6 +104,12 @@ void vmi_lapic_init(struct vmi_lapic *l, const struct vmi_lapic_config *config,
 	const struct vmi_lapic_ops *ops, void *opaque);
 void vmi_lapic_reset(struct vmi_lapic *l);    /* power-up, RESET */
 void vmi_lapic_init_ipi(struct vmi_lapic *l); /* INIT: keeps id and base */
+
+/*
+ * CPUID.01H:ECX[24] has changed: without it bit 18 of the timer's entry is
+ * reserved (SDM 3A 11.5.4.1), and is cleared where it was set.
+ */
+void vmi_lapic_allow_tsc_mode(struct vmi_lapic *l, bool allowed);
 
 /* MMIO, `offset` in the page; only the xAPIC mode decodes it. */
 uint32_t vmi_lapic_read(
@@ -161,7 +168,7 @@ int vmi_lapic_kvm_set(
 	struct vmi_lapic *l, const uint8_t page[VMI_LAPIC_PAGE], uint64_t now);
 
 /* Between lapic.c, lapic_timer.c and lapic_state.c. */
-extern const uint32_t vmi_lapic_lvt_mask[VMI_LVT_COUNT];
+uint32_t vmi_lapic_lvt_bits(const struct vmi_lapic *l, enum vmi_lvt n);
 void vmi_lapic_timer_rate(struct vmi_lapic *l, uint64_t now);
 void vmi_lapic_timer_start(struct vmi_lapic *l, uint32_t ticks, uint64_t now);
 uint32_t vmi_lapic_timer_left(const struct vmi_lapic *l, uint64_t now);

@@ -25,12 +25,13 @@ static void put32(uint8_t *page, unsigned at, uint32_t v)
 	page[at + 3] = (uint8_t)(v >> 24);
 }
 
-static bool lvt_valid(const struct vmi_lapic_state *s)
+static bool lvt_valid(
+	const struct vmi_lapic *l, const struct vmi_lapic_state *s)
 {
 	unsigned i;
 
 	for (i = 0; i < VMI_LVT_COUNT; i++) {
-		uint32_t allowed = vmi_lapic_lvt_mask[i];
+		uint32_t allowed = vmi_lapic_lvt_bits(l, i);
 
 		if (i == VMI_LVT_LINT0)
 			allowed |= LVT_REMOTE;
@@ -48,12 +49,11 @@ static bool registers_valid(
 			       ? UINT64_C(0xffffffff000ccfff)
 			       : UINT64_C(0xff000000000ccfff);
 
-	(void)l;
 	return !(illegal & 0xffff) && s->tpr <= 0xff && !(s->svr & ~0x13ffu) &&
 	       !(s->tdcr & ~0xbu) && !(s->ldr & 0x00ffffff) &&
 	       (s->dfr & 0x0fffffff) == 0x0fffffff && s->xapic_id <= 0xff &&
 	       s->esr <= 0xff && s->esr_pending <= 0xff && !(s->icr & ~icr) &&
-	       lvt_valid(s);
+	       lvt_valid(l, s);
 }
 
 static bool base_ok(const struct vmi_lapic *l, uint64_t base)

@@ -92,6 +92,13 @@ int vmi_block_load(struct vmapi_vcpu *vcpu, unsigned block,
 	if (err)
 		return err;
 	err = be->block_get(vcpu, block, b->data, &bytes);
+	/* What grows between two calls, pending interrupts, ends somewhere. */
+	while (err == -ENOSPC && bytes > b->bytes) {
+		err = vmi_block_room(b, bytes);
+		if (err)
+			return err;
+		err = be->block_get(vcpu, block, b->data, &bytes);
+	}
 	if (err)
 		vmi_block_free(b);
 	else

@@ -77,7 +77,11 @@ int vmi_region_refuses(const struct vmapi_vm *vm);
 void vmi_map_lock(struct vmapi_vm *vm);
 void vmi_map_unlock(struct vmapi_vm *vm);
 
-/* Bytes that one entry of the first address space has; false: none has. */
+/*
+ * Bytes that one entry of the first address space has; false: none has.  The
+ * second is for a vcpu inside the run gate, where the map does not change.
+ */
 bool vmi_map_peek(struct vmapi_vm *vm, uint64_t gpa, void *to, size_t bytes);
+bool vmi_map_look(struct vmapi_vm *vm, uint64_t gpa, void *to, size_t bytes);
 
 #endif

@@ -38,17 +38,24 @@ void vmi_map_unlock(struct vmapi_vm *vm)
 		pthread_mutex_unlock(&vm->map_lock);
 }
 
+bool vmi_map_look(struct vmapi_vm *vm, uint64_t gpa, void *to, size_t bytes)
+{
+	const struct vmi_map_entry *entry =
+		vmi_view_find(atomic_load(&vm->spaces->view), gpa);
+
+	if (!entry || entry->bytes - (gpa - entry->gpa) < bytes)
+		return false;
+	memcpy(to, entry->ram->base + entry->offset + (gpa - entry->gpa),
+		bytes);
+	return true;
+}
+
 bool vmi_map_peek(struct vmapi_vm *vm, uint64_t gpa, void *to, size_t bytes)
 {
-	const struct vmi_map_entry *entry;
 	bool has;
 
 	vmi_map_lock(vm);
-	entry = vmi_view_find(atomic_load(&vm->spaces->view), gpa);
-	has = entry && entry->bytes - (gpa - entry->gpa) >= bytes;
-	if (has)
-		memcpy(to, entry->ram->base + entry->offset +
-			(gpa - entry->gpa), bytes);
+	has = vmi_map_look(vm, gpa, to, bytes);
 	vmi_map_unlock(vm);
 	return has;
 }

@@ -276,8 +276,12 @@ static int load(const struct vmi_reg_batch *b, unsigned which, struct got *got)
 	got->whole = find_whole(b, &b->chains[which], block->bytes);
 	if (!got->whole)
 		return vmi_block_load(b->vcpu, which, block);
-	return be->block_get(
+	err = be->block_get(
 		b->vcpu, which, got->whole->data, &block->bytes);
+	if (err != -ENOSPC)
+		return err;
+	got->whole = NULL; /* the block has grown since */
+	return vmi_block_load(b->vcpu, which, block);
 }
 
 /*

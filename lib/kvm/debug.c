@@ -12,8 +12,12 @@
  *
  * Where the kernel compares a data point's bytes with what they were when it
  * was told of it (s390), it is told again after each stop, and when the guest's
- * tables have put the point elsewhere.
+ * tables have put the point elsewhere.  It tells of the first point whose bytes
+ * are others: the same comparison finds the rest.  And it stops behind the
+ * instruction at which a run began, if a point of execution is there for which
+ * it has not stopped: which the last stop has told, though it was for a write.
  */
+#include "lib/core/region.h"
 #include "lib/kvm/arch.h"
 
 /* What is wanted of a vcpu, and what is going on. */
@@ -25,6 +29,7 @@ struct vmi_kvm_debug {
 	uint64_t stopped_at;
 	struct vmapi_exit_debug met; /* to be told when it has passed */
 	uint64_t places[VMI_KVM_POINTS]; /* where they were last */
+	uint64_t seen[VMI_KVM_POINTS];	 /* and their bytes */
 	bool is_old; /* it stopped since then */
 };
 
@@ -65,13 +70,39 @@ static uint32_t control_of(const struct vmapi_debug *want)
 	return control;
 }
 
+static uint32_t data_points(const struct vmapi_debug *want)
+{
+	uint32_t i, points = 0;
+
+	for (i = 0; i < want->n_points; i++)
+		if (want->points[i].kind != VMAPI_POINT_EXEC)
+			points |= (uint32_t)1 << i;
+	return points;
+}
+
+static int place_points(
+	struct vmi_kvm_vcpu *vcpu, const struct vmapi_debug *want)
+{
+	struct vmi_kvm_debug *d = vcpu->debug;
+	uint32_t i;
+	int rc;
+
+	if (!debugger()->place)
+		return 0;
+	rc = debugger()->place(vcpu, want, d->places);
+	memset(d->seen, 0, sizeof(d->seen));
+	for (i = 0; rc >= 0 && i < want->n_points; i++)
+		vmi_map_peek(vcpu->core.vm, d->places[i], &d->seen[i],
+			want->points[i].bytes);
+	return rc;
+}
+
 static int arm(struct vmi_kvm_vcpu *vcpu, const struct vmapi_debug *want)
 {
 	struct vmi_kvm_debug *d = vcpu->debug;
 	struct kvm_guest_debug arg;
 	uint64_t scratch[VMI_KVM_DEBUG_SCRATCH];
-	int rc = debugger()->place ? debugger()->place(vcpu, want, d->places)
-				   : 0;
+	int rc = place_points(vcpu, want);
 
 	if (rc < 0)
 		return rc;
@@ -185,28 +216,65 @@ static int passed(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit_debug *stop)
 	return stop->why ? 0 : VMI_KVM_AGAIN;
 }
 
-static bool is_data(const struct vmi_kvm_debug *d, uint32_t points)
+/* All that one instruction wrote; inside the run gate. */
+static uint32_t written(struct vmi_kvm_vcpu *vcpu)
 {
-	uint32_t i;
+	const struct vmi_kvm_debug *d = vcpu->debug;
+	uint32_t i, points = 0;
+	uint64_t now;
 
-	for (i = 0; i < d->want.n_points; i++)
-		if (points >> i & 1)
-			return d->points[i].kind != VMAPI_POINT_EXEC;
-	return false;
+	for (i = 0; i < d->want.n_points; i++) {
+		now = 0;
+		vmi_map_look(vcpu->core.vm, d->places[i], &now,
+			d->points[i].bytes);
+		if (now != d->seen[i])
+			points |= (uint32_t)1 << i;
+	}
+	return points & data_points(&d->want);
+}
+
+/* Behind the instruction at which the last stop was, and for its point. */
+static bool is_told(const struct vmi_kvm_debug *d, bool was_at_point,
+	const struct vmapi_exit_debug *stop)
+{
+	return was_at_point && stop->address != stop->data_address &&
+		stop->data_address == d->stopped_at &&
+		stop->points == vmi_debug_points_at(&d->want, d->stopped_at);
+}
+
+static int stopped_behind(struct vmi_kvm_vcpu *vcpu, bool was_at_point,
+	struct vmapi_exit_debug *stop)
+{
+	struct vmi_kvm_debug *d = vcpu->debug;
+
+	if (debugger()->place && stop->points & data_points(&d->want))
+		stop->points |= written(vcpu);
+	if (is_told(d, was_at_point, stop)) {
+		stop->points = 0;
+		stop->why = d->want.flags & VMAPI_DEBUG_STEP ? VMAPI_STOP_STEP
+							     : 0;
+		return stop->why ? 0 : VMI_KVM_AGAIN;
+	}
+	d->at_point = vmi_debug_points_at(&d->want, stop->address) != 0;
+	d->stopped_at = stop->address;
+	return 0;
 }
 
 static int stopped(struct vmi_kvm_vcpu *vcpu, struct vmapi_exit_debug *stop)
 {
 	struct vmi_kvm_debug *d = vcpu->debug;
+	const bool was_at_point = d->at_point;
 	int rc;
 
 	debugger()->stopped(vcpu->run, &d->want, stop);
 	d->at_point = false;
 	if (d->passing)
 		return passed(vcpu, stop);
-	if (!(stop->why & VMAPI_STOP_POINT) || !debugger()->stops_before)
+	if (!(stop->why & VMAPI_STOP_POINT))
 		return 0;
-	if (is_data(d, stop->points)) {
+	if (!debugger()->stops_before)
+		return stopped_behind(vcpu, was_at_point, stop);
+	if (stop->points & data_points(&d->want)) {
 		d->met = *stop;
 		d->passing = true;
 		rc = arm_step(vcpu);
@@ -258,16 +326,6 @@ static int place_again(struct vmi_kvm_vcpu *vcpu)
 	return arm(vcpu, &d->want);
 }
 
-static bool has_data(const struct vmapi_debug *want)
-{
-	uint32_t i;
-
-	for (i = 0; i < want->n_points; i++)
-		if (want->points[i].kind != VMAPI_POINT_EXEC)
-			return true;
-	return false;
-}
-
 /* A run begins: over the point of execution where the last one stopped. */
 int vmi_kvm_debug_resume(struct vmi_kvm_vcpu *vcpu)
 {
@@ -275,9 +333,9 @@ int vmi_kvm_debug_resume(struct vmi_kvm_vcpu *vcpu)
 	uint64_t pc;
 	int rc;
 
-	if (d && debugger()->place && has_data(&d->want))
+	if (d && debugger()->place && data_points(&d->want))
 		return place_again(vcpu);
-	if (!d || !d->at_point)
+	if (!d || !d->at_point || !debugger()->stops_before)
 		return 0;
 	d->at_point = false;
 	rc = get_pc(vcpu, &pc);

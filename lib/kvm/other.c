@@ -92,6 +92,13 @@ int vmi_kvm_arch_before_run(struct vmi_kvm_vcpu *vcpu)
 	return rc < 0 ? rc : vmi_kvm_debug_resume(vcpu);
 }
 
+/* x86 alone has modes of which the kernel tells with each exit. */
+uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run)
+{
+	(void)run;
+	return 0;
+}
+
 /* -- lines --------------------------------------------------------------- */
 
 uint32_t vmi_kvm_arch_line_word(unsigned gsi)

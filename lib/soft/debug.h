@@ -17,7 +17,11 @@ struct vmapi_exit;
 #define VMI_POINT_IO	8u
 #define VMI_POINT_DATA	(VMI_POINT_WRITE | VMI_POINT_READ)
 
-/* IA32_DEBUGCTL: TF traps behind branches that are taken, alone. */
+/*
+ * IA32_DEBUGCTL: LBR, which is accepted but records nothing, and BTF, with
+ * which TF traps behind branches that are taken, alone.
+ */
+#define VMI_DEBUGCTL_LBR 1u
 #define VMI_DEBUGCTL_BTF 2u
 
 #define VMI_GUEST_POINTS 4u  /* DR0 to DR3 */

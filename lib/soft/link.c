@@ -11,6 +11,9 @@ const struct vmi_op *vmi_block_jump(struct vmi_cpu *c)
 {
 	const struct vmi_op *op;
 
+	/* What comes behind the slice is not fetched in it: it may fault. */
+	if (c->budget <= 0)
+		return &vmi_block_none;
 	c->rip = c->r[VMI_R_BLOCK];
 	op = vmi_block_at(c);
 	return op ? op : &vmi_block_none;

@@ -391,6 +391,19 @@ static int write_smm(struct vmi_cpu *c, uint32_t index, uint64_t v, bool host)
 	return 0;
 }
 
+/*
+ * The rest is reserved (SDM 3B 17.4.1), for what it belongs to is not there:
+ * branch trace messages and their store (CPUID.01H:EDX[21]), counters (leaf
+ * 0AH), RTM, and bus-lock detection (CPUID.07H:EBX[11], ECX[24]).
+ */
+static int write_debugctl(struct vmi_cpu *c, uint64_t v)
+{
+	if (v & ~(uint64_t)(VMI_DEBUGCTL_LBR | VMI_DEBUGCTL_BTF))
+		return -EINVAL;
+	c->debugctl = v & VMI_DEBUGCTL_BTF; /* branches are not recorded */
+	return 0;
+}
+
 static int write_other(struct vmi_cpu *c, uint32_t index, uint64_t v,
 	bool host)
 {
@@ -415,9 +428,8 @@ static int write_other(struct vmi_cpu *c, uint32_t index, uint64_t v,
 		return 0;
 	case MSR_PLATFORM_INFO:
 		return host ? 0 : -EINVAL;
-	case MSR_DEBUGCTL: /* branches are not recorded: bit 0 reads as 0 */
-		c->debugctl = v & VMI_DEBUGCTL_BTF;
-		return 0;
+	case MSR_DEBUGCTL:
+		return write_debugctl(c, v);
 	case MSR_SMI_COUNT:
 	case MSR_SMBASE:
 		return write_smm(c, index, v, host);

@@ -737,7 +737,8 @@ int vmi_pc_vcpu_add(struct soft_vcpu *v)
 	struct vmi_pc *pc = v->cpu.vm->pc;
 	struct vmi_lapic_config config = { .bus_hz = APIC_HZ,
 		.apic_id = (uint32_t)v->vcpu.id, .phys_bits = VMI_PHYS_BITS,
-		.bsp = v->vcpu.id == 0, .x2apic = true };
+		.bsp = v->vcpu.id == 0, .x2apic = true,
+		.tsc_deadline = !vmi_hides(&v->cpu, VMI_FEAT_TSC_DEADLINE) };
 
 	if (!pc)
 		return 0;
@@ -764,6 +765,16 @@ void vmi_pc_vcpu_remove(struct soft_vcpu *v)
 	}
 	if (pc->bsp == v)
 		pc->bsp = NULL;
+	vmi_pc_unlock(v->cpu.vm);
+}
+
+void vmi_pc_cpuid_changed(struct soft_vcpu *v)
+{
+	if (!v->cpu.vm->pc)
+		return;
+	vmi_pc_lock(v->cpu.vm);
+	vmi_lapic_allow_tsc_mode(&v->lapic,
+		!vmi_hides(&v->cpu, VMI_FEAT_TSC_DEADLINE));
 	vmi_pc_unlock(v->cpu.vm);
 }
 

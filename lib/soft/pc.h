@@ -12,6 +12,7 @@ void vmi_pc_destroy(struct soft_vm *vm);
 int vmi_pc_vcpu_add(struct soft_vcpu *v);
 void vmi_pc_vcpu_remove(struct soft_vcpu *v);
 void vmi_pc_vcpu_reset(struct soft_vcpu *v);
+void vmi_pc_cpuid_changed(struct soft_vcpu *v);
 
 /* INIT: the local APIC as SDM 3A 11.4.7.3 says. */
 void vmi_pc_init_ipi(struct soft_vcpu *v);

@@ -310,6 +310,7 @@ static int cpuid_set(struct soft_vcpu *v, const void *data, size_t bytes)
 	v->cpu.cpuid = copy;
 	v->cpu.n_cpuid = (unsigned)(bytes / sizeof(*copy));
 	vmi_cpuid_changed(&v->cpu);
+	vmi_pc_cpuid_changed(v);
 	return 0;
 }
 

@@ -638,6 +638,50 @@ static void program_hpet(struct machine *m)
 	vmapi_program_destroy(p);
 }
 
+/*
+ * A turn that is centuries away, in nanoseconds more than 64 bits, is no alarm
+ * that comes at once; one that 64 bits can say waits.
+ */
+static void program_hpet_far(struct machine *m)
+{
+	/*
+	 * mov ax,0xffff; mov ds,ax; mov dword [0x110],4 (enabled, one shot);
+	 * mov dword [0x118],0xf65b25dd; mov dword [0x11c],0x28f5c28; mov dword
+	 * [0x20],1; out 0x99,eax; mov dword [0x11c],0x800000; out 0x99,eax.
+	 */
+	static const uint8_t code[] = { 0xb8, 0xff, 0xff, 0x8e, 0xd8, 0x66,
+		0xc7, 0x06, 0x10, 0x01, 0x04, 0x00, 0x00, 0x00, 0x66, 0xc7,
+		0x06, 0x18, 0x01, 0xdd, 0x25, 0x5b, 0xf6, 0x66, 0xc7, 0x06,
+		0x1c, 0x01, 0x28, 0x5c, 0x8f, 0x02, 0x66, 0xc7, 0x06, 0x20,
+		0x00, 0x01, 0x00, 0x00, 0x00, 0x66, 0xe7, 0x99, 0x66, 0xc7,
+		0x06, 0x1c, 0x01, 0x00, 0x00, 0x80, 0x00, 0x66, 0xe7, 0x99 };
+	struct vmapi_region_config c = { .size = sizeof(c),
+		.space = VMAPI_SPACE_MEMORY, .base = API_RAM, .bytes = 1024 };
+	struct vmapi_program_config program;
+	struct vmapi_region *region;
+	struct vmapi_program *p;
+	struct vmapi_exit exit;
+	const uint8_t *armed; /* the seventh of its variables */
+	unsigned i;
+
+	if (!read_object("examples/bpf/hpet.bpf"))
+		return;
+	program = config_of();
+	EQUAL(vmapi_program_create(m->vm, &program, &p), 0);
+	EQUAL(vmapi_region_program(m->vm, &c, p, NULL, &region), 0);
+	armed = (const uint8_t *)symbol(p, "hpet") + 48;
+	api_load(m, code, sizeof(code));
+	for (i = 0; i < 2; i++) {
+		EQUAL(api_run(m, &exit), VMAPI_EXIT_IO);
+		EQUAL(number(armed, 8), i);
+		usleep(1000);
+		EQUAL(vmapi_vm_service(m->vm), 0);
+		EQUAL(number(armed, 8), i);
+	}
+	vmapi_region_destroy(region);
+	vmapi_program_destroy(p);
+}
+
 /* -- A reset while it runs ---------------------------------------------- */
 
 /* A thread beside this one: the VM is served, or reset. */
@@ -743,6 +787,7 @@ int main(void)
 		{ "program pm-timer", program_pm_timer },
 		{ "program pit", program_pit },
 		{ "program hpet", program_hpet },
+		{ "program hpet, centuries", program_hpet_far },
 		{ "program reset in its alarm", program_reset },
 	};
 

@@ -65,7 +65,8 @@ static inline void setup(void)
 	eois = 0;
 	now = 1000;
 	for (i = 0; i < CPUS; i++) {
-		struct vmi_lapic_config c = { BUS_HZ, i, 40, i == 0, true };
+		struct vmi_lapic_config c = { BUS_HZ, i, 40, i == 0, true,
+			true };
 
 		vmi_lapic_init(&cpu[i], &c, &ops, &cpu[i]);
 		wr(i, 0xf0, 0x1ff);

@@ -77,7 +77,8 @@ static void setup(void)
 	memset(&b, 0, sizeof(b));
 	b.now = 1000;
 	for (i = 0; i < CPUS; i++) {
-		struct vmi_lapic_config c = { 1000000000, i, 40, !i, true };
+		struct vmi_lapic_config c = { 1000000000, i, 40, !i, true,
+			true };
 
 		vmi_lapic_init(&b.cpu[i], &c, &ops, NULL);
 		vmi_lapic_write(&b.cpu[i], 0xf0, 4, 0x1ff, b.now);

@@ -6,7 +6,7 @@
 START_TEST(test_kvm_page)
 {
 	uint8_t page[VMI_LAPIC_PAGE], again[VMI_LAPIC_PAGE];
-	struct vmi_lapic_config c = { BUS_HZ, 0, 40, false, true };
+	struct vmi_lapic_config c = { BUS_HZ, 0, 40, false, true, true };
 	struct vmi_lapic other;
 
 	wr(0, 0x3e0, 0xb);
@@ -38,6 +38,26 @@ START_TEST(test_kvm_page)
 	page[0x200] = 0;
 	page[0x82] = 1; /* TPR of 17 bits */
 	ck_assert_int_eq(vmi_lapic_kvm_set(&other, page, 9000), -EINVAL);
+}
+END_TEST
+
+/* A timer by the TSC where CPUID has none is no state of this chip. */
+START_TEST(test_no_tsc_mode)
+{
+	uint8_t page[VMI_LAPIC_PAGE];
+	struct vmi_lapic_state state;
+
+	wr(0, 0x320, 0x40031);
+	vmi_lapic_kvm_get(&cpu[0], page, now);
+	vmi_lapic_get_state(&cpu[0], &state);
+	vmi_lapic_allow_tsc_mode(&cpu[1], false);
+	state.xapic_id = 1;
+	ck_assert_int_eq(vmi_lapic_kvm_set(&cpu[1], page, now), -EINVAL);
+	ck_assert_int_eq(vmi_lapic_set_state(&cpu[1], &state), -EINVAL);
+	ck_assert_uint_eq(rd(1, 0x320), 0x10000);
+	vmi_lapic_allow_tsc_mode(&cpu[1], true);
+	ck_assert_int_eq(vmi_lapic_kvm_set(&cpu[1], page, now), 0);
+	ck_assert_uint_eq(rd(1, 0x320), 0x40031);
 }
 END_TEST
 
@@ -119,7 +139,7 @@ static const struct vmi_lapic_ops case_ops = { case_event, case_eoi, case_send,
 
 static void case_init(void *chip, struct trace *t)
 {
-	struct vmi_lapic_config c = { 123456789, 5, 40, true, true };
+	struct vmi_lapic_config c = { 123456789, 5, 40, true, true, true };
 
 	vmi_lapic_init(chip, &c, &case_ops, t);
 	vmi_lapic_write(chip, 0xf0, 4, 0x1ff, 0);
@@ -217,6 +237,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, test_kvm_page);
 	tcase_add_test(t, test_kvm_fields);
+	tcase_add_test(t, test_no_tsc_mode);
 	tcase_add_test(t, test_round_trip);
 	tcase_add_test(t, test_hostile);
 	return run_suite(s);

@@ -114,6 +114,30 @@ START_TEST(test_tsc_deadline)
 }
 END_TEST
 
+/* 11.5.4.1: without CPUID.01H:ECX[24] the mode's bit is reserved. */
+START_TEST(test_no_tsc_deadline)
+{
+	uint64_t v;
+
+	wr(0, 0x320, 0x40031);
+	vmi_lapic_wrmsr(&cpu[0], 0x6e0, 5001, now);
+	vmi_lapic_allow_tsc_mode(&cpu[0], false);
+	ck_assert_uint_eq(rd(0, 0x320), 0x31);
+	ck_assert_uint_eq(cpu[0].s.tsc_deadline, 0);
+	ck_assert_uint_eq(vmi_lapic_deadline(&cpu[0], now), VMI_NEVER);
+	wr(0, 0x320, 0x50032);
+	ck_assert_uint_eq(rd(0, 0x320), 0x10032);
+	vmi_lapic_wrmsr(&cpu[0], 0x1b, 0xfee00c00, now);
+	ck_assert_int_eq(
+		vmi_lapic_wrmsr(&cpu[0], 0x832, 0x40031, now), -EINVAL);
+	ck_assert_int_eq(vmi_lapic_wrmsr(&cpu[0], 0x832, 0x20031, now), 0);
+	vmi_lapic_rdmsr(&cpu[0], 0x832, now, &v);
+	ck_assert_uint_eq(v, 0x20031);
+	vmi_lapic_allow_tsc_mode(&cpu[0], true);
+	ck_assert_int_eq(vmi_lapic_wrmsr(&cpu[0], 0x832, 0x40031, now), 0);
+}
+END_TEST
+
 /* An access comes after what the timer has done by then. */
 START_TEST(test_lazy)
 {
@@ -159,6 +183,7 @@ int main(void)
 	tcase_add_test(t, test_one_shot);
 	tcase_add_test(t, test_periodic);
 	tcase_add_test(t, test_tsc_deadline);
+	tcase_add_test(t, test_no_tsc_deadline);
 	tcase_add_test(t, test_lazy);
 	return run_suite(s);
 }

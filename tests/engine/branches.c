@@ -241,6 +241,59 @@ static void across_pages(void)
 	}
 }
 
+/* -- Where a run ends ---------------------------------------------------- */
+
+#define ABSENT 0x60000u
+
+/* One instruction that leads to where no page is. */
+static const struct lead {
+	const char *name;
+	uint8_t code[8];
+	unsigned bytes;
+	bool falls; /* into the next page */
+} leads[] = {
+	{ "jmp rel32", { 0xe9, 0xfb, 0xff, 4, 0 }, 5, false },
+	{ "call rel32", { 0xe8, 0xfb, 0xff, 4, 0 }, 5, false },
+	{ "jz rel32", { 0x0f, 0x84, 0xfa, 0xff, 4, 0 }, 6, false },
+	{ "jmp reg", { 0xff, 0xe3 }, 2, false },
+	{ "jmp [mem]", { 0xff, 0x27 }, 2, false },
+	{ "ret", { 0xc3 }, 1, false },
+	{ "nop", { 0x90 }, 1, true },
+};
+
+/*
+ * A limit of instructions that is reached ends the run, and what the next one
+ * does, were it the fault of its fetch, is the next run's.
+ */
+static void fetch_behind_limit(const struct lead *l, unsigned mode)
+{
+	uint64_t from = l->falls ? ABSENT - l->bytes : ENGINE_CODE;
+	struct engine e;
+
+	engine_about(l->name);
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	engine_mode(&e, e.vcpu, mode);
+	if (mode == 32)
+		engine_pae(&e, e.vcpu);
+	engine_poke(&e, ENGINE_PT + 8 * (ABSENT / PAGE), 0, 8);
+	memcpy(e.mem + from, l->code, l->bytes);
+	engine_set(e.vcpu, VMAPI_X86_RIP, from);
+	engine_set(e.vcpu, VMAPI_X86_RBX, ABSENT);
+	engine_set(e.vcpu, VMAPI_X86_RDI, ENGINE_DATA);
+	engine_set(e.vcpu, VMAPI_X86_CR2, FILL & 0xffffffff);
+	engine_poke(&e, ENGINE_DATA, ABSENT, 8);
+	engine_poke(&e, ENGINE_STACK, ABSENT, 8);
+	engine_set(e.vcpu, VMAPI_X86_RFLAGS, FLAGS);
+	EQUAL(engine_step(&e, 1), VMAPI_EXIT_LIMIT);
+	EQUAL(e.exit.retired, 1);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_RIP), ABSENT);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_CR2), FILL & 0xffffffff);
+	EQUAL(engine_run(&e), VMAPI_EXIT_HALT);
+	EQUAL(engine_vector(&e), PF);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_CR2), ABSENT);
+	engine_close(&e);
+}
+
 /* -- Fifteen bytes ------------------------------------------------------ */
 
 /* Prefixes and a NOP, at `at`; the page behind may be absent. */
@@ -290,6 +343,10 @@ int main(void)
 			across(&places[k], inside);
 	}
 	across_pages();
+	for (i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
+		fetch_behind_limit(&leads[i], 64);
+		fetch_behind_limit(&leads[i], 32);
+	}
 	lengths();
 	return engine_result();
 }

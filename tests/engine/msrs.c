@@ -69,6 +69,14 @@ static const struct row rows[] = {
 	{ "MISC_ENABLE", 0x1a0, 5, false },
 	{ "MISC_ENABLE, bit 1", 0x1a0, 3, true },
 	{ "MISC_ENABLE, no NX", 0x1a0, 1ull << 34, false },
+	{ "DEBUGCTL, BTF", 0x1d9, 2, false },
+	{ "DEBUGCTL, bus locks", 0x1d9, 4, true },
+	{ "DEBUGCTL, bit 3", 0x1d9, 8, true },
+	{ "DEBUGCTL, bit 5", 0x1d9, 0x22, true },
+	{ "DEBUGCTL, BTS", 0x1d9, 0xc0, true },
+	{ "DEBUGCTL, freezing counters", 0x1d9, 0x1000, true },
+	{ "DEBUGCTL, RTM", 0x1d9, 0x8000, true },
+	{ "DEBUGCTL, bit 32", 0x1d9, 1ull << 32 | 2, true },
 	{ "APIC_BASE", 0x1b, 0xfee00900, false },
 	{ "APIC_BASE, bit 9", 0x1b, 0xfee00b00, true },
 	{ "APIC_BASE, x2APIC alone", 0x1b, 0xfee00500, true },
@@ -93,6 +101,21 @@ static void row(const struct row *r)
 	if (!r->refused)
 		EQUAL(engine_get(e.vcpu, VMAPI_X86_RDX) << 32 |
 			engine_get(e.vcpu, VMAPI_X86_RAX), r->value);
+	engine_close(&e);
+}
+
+/* What the guest may not write, the host may not: one register, one format. */
+static void by_the_host(void)
+{
+	struct vmapi_reg reg = { .tag = VMAPI_X86_MSR(0x1d9), .value = 0x80 };
+	struct engine e;
+
+	engine_about("DEBUGCTL, of the host");
+	engine_open(&e, VMAPI_IRQCHIP_NONE);
+	EQUAL(vmapi_regs_set(e.vcpu, &reg, 1, NULL, 0), -EINVAL);
+	reg.value = 3; /* LBR, as far as that goes */
+	EQUAL(vmapi_regs_set(e.vcpu, &reg, 1, NULL, 0), 0);
+	EQUAL(engine_get(e.vcpu, VMAPI_X86_MSR(0x1d9)), 2);
 	engine_close(&e);
 }
 
@@ -228,6 +251,7 @@ int main(void)
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		row(&rows[i]);
+	by_the_host();
 	counter(0x10);
 	counter(0x3b);
 	for (i = 0; i < sizeof(dues) / sizeof(dues[0]); i++)

@@ -155,68 +155,65 @@ static void all(uint32_t vm_flags)
 /* -- What comes before the next instruction ----------------------------- */
 
 /* A device's DMA to the code that is executed. */
-static void patched(uint32_t vm_flags)
+static void patched(struct device *d, bool is_in)
 {
-	struct device d;
-	unsigned i;
-
-	device_open(&d, vm_flags);
-	for (i = 0; i < 4; i++) {
-		engine_about(i & 1 ? "IN, and code behind it" :
-			"OUT, and code behind it");
-		load(&d, i & 1 ? in_byte : out_byte, sizeof(out_byte), PATCH);
-		EQUAL(engine_run(&d.e), VMAPI_EXIT_HALT);
-		EQUAL(d.calls, 1);
-		EQUAL(engine_get(d.e.vcpu, VMAPI_X86_RBX), 2);
-	}
-	device_close(&d);
+	(void)is_in;
+	EQUAL(engine_run(&d->e), VMAPI_EXIT_HALT);
+	EQUAL(d->calls, 1);
+	EQUAL(engine_get(d->e.vcpu, VMAPI_X86_RBX), 2);
 }
 
-static void kicked(uint32_t vm_flags)
+static void kicked(struct device *d, bool is_in)
 {
-	struct device d;
-	unsigned i;
-
-	device_open(&d, vm_flags);
-	for (i = 0; i < 4; i++) {
-		engine_about(i & 1 ? "IN, and a kick" : "OUT, and a kick");
-		load(&d, i & 1 ? in_byte : out_byte, sizeof(out_byte), KICK);
-		EQUAL(engine_run(&d.e), VMAPI_EXIT_KICK);
-		EQUAL(d.calls, 1);
-		EQUAL(d.e.exit.retired, 1);
-		EQUAL(engine_get(d.e.vcpu, VMAPI_X86_RIP), ENGINE_CODE + 1);
-		EQUAL(engine_get(d.e.vcpu, VMAPI_X86_RBX), 0);
-		EQUAL(engine_run(&d.e), VMAPI_EXIT_HALT);
-		EQUAL(engine_get(d.e.vcpu, VMAPI_X86_RBX), 1);
-		EQUAL(d.calls, 1);
-	}
-	device_close(&d);
+	(void)is_in;
+	EQUAL(engine_run(&d->e), VMAPI_EXIT_KICK);
+	EQUAL(d->calls, 1);
+	EQUAL(d->e.exit.retired, 1);
+	EQUAL(engine_get(d->e.vcpu, VMAPI_X86_RIP), ENGINE_CODE + 1);
+	EQUAL(engine_get(d->e.vcpu, VMAPI_X86_RBX), 0);
+	EQUAL(engine_run(&d->e), VMAPI_EXIT_HALT);
+	EQUAL(engine_get(d->e.vcpu, VMAPI_X86_RBX), 1);
+	EQUAL(d->calls, 1);
 }
 
-/* -- What the region leaves to the application -------------------------- */
+/* What the region leaves to the application. */
+static void passed(struct device *d, bool is_in)
+{
+	EQUAL(engine_run(&d->e), VMAPI_EXIT_IO);
+	EQUAL(d->calls, 1);
+	EQUAL(d->e.exit.u.io.port, PORT);
+	EQUAL(d->e.exit.u.io.width, 1);
+	EQUAL(d->e.exit.u.io.is_write, !is_in);
+	if (is_in)
+		engine_answer(&d->e, 0x5a, 1);
+	else
+		EQUAL(*(const uint8_t *)d->e.exit.u.io.data, 0x88);
+	EQUAL(engine_run(&d->e), VMAPI_EXIT_HALT);
+	EQUAL(engine_get(d->e.vcpu, VMAPI_X86_RAX) & 0xff, is_in ? 0x5a : 0x88);
+	EQUAL(d->calls, 1);
+}
 
-static void passed(uint32_t vm_flags)
+/* What the region does while it is asked, and what becomes of that. */
+static const struct meanwhile {
+	const char *out, *in;
+	enum deed deed;
+	void (*check)(struct device *d, bool is_in);
+} meanwhiles[] = {
+	{ "OUT, and code behind it", "IN, and code behind it", PATCH, patched },
+	{ "OUT, and a kick", "IN, and a kick", KICK, kicked },
+	{ "OUT, passed on", "IN, passed on", PASS, passed },
+};
+
+static void meanwhile(const struct meanwhile *m, uint32_t vm_flags)
 {
 	struct device d;
 	unsigned i;
 
 	device_open(&d, vm_flags);
 	for (i = 0; i < 4; i++) {
-		engine_about(i & 1 ? "IN, passed on" : "OUT, passed on");
-		load(&d, i & 1 ? in_byte : out_byte, sizeof(out_byte), PASS);
-		EQUAL(engine_run(&d.e), VMAPI_EXIT_IO);
-		EQUAL(d.calls, 1);
-		EQUAL(d.e.exit.u.io.port, PORT);
-		EQUAL(d.e.exit.u.io.width, 1);
-		EQUAL(d.e.exit.u.io.is_write, !(i & 1));
-		if (i & 1)
-			engine_answer(&d.e, 0x5a, 1);
-		else
-			EQUAL(*(const uint8_t *)d.e.exit.u.io.data, 0x88);
-		EQUAL(engine_run(&d.e), VMAPI_EXIT_HALT);
-		EQUAL(engine_get(d.e.vcpu, VMAPI_X86_RAX) & 0xff,
-			i & 1 ? 0x5a : 0x88);
-		EQUAL(d.calls, 1);
+		engine_about(i & 1 ? m->in : m->out);
+		load(&d, i & 1 ? in_byte : out_byte, sizeof(out_byte), m->deed);
+		m->check(&d, i & 1);
 	}
 	device_close(&d);
 }
@@ -246,13 +243,12 @@ static void one_of_three(uint32_t vm_flags)
 int main(void)
 {
 	static const uint32_t flags[] = { 0, VMAPI_VM_DETERMINISTIC };
-	unsigned i;
+	unsigned i, k;
 
 	for (i = 0; i < 2; i++) {
 		all(flags[i]);
-		patched(flags[i]);
-		kicked(flags[i]);
-		passed(flags[i]);
+		for (k = 0; k < 3; k++)
+			meanwhile(&meanwhiles[k], flags[i]);
 		one_of_three(flags[i]);
 	}
 	return engine_result();

@@ -36,6 +36,7 @@ static void born(struct kvm_run *run)
 
 static uint8_t irqs[4 * IRQ_BYTES];
 static uint32_t irq_bytes;
+static unsigned grows; /* so often another one is pending a moment later */
 static unsigned resets;
 
 static int irq_state(unsigned long request, struct kvm_s390_irq_state *state)
@@ -52,7 +53,11 @@ static int irq_state(unsigned long request, struct kvm_s390_irq_state *state)
 	if (state->len < irq_bytes)
 		return -ENOBUFS;
 	memcpy(theirs, irqs, irq_bytes);
-	return (int)irq_bytes;
+	if (!grows)
+		return (int)irq_bytes;
+	grows--;
+	irq_bytes += IRQ_BYTES;
+	return (int)(irq_bytes - IRQ_BYTES);
 }
 
 /* -- storage keys, memory and debugging ----------------------------------- */
@@ -243,6 +248,37 @@ static void interrupts(struct vmapi_vcpu *vcpu)
 	GIVES(vmapi_regs_set(vcpu, &reg, 1, NULL, 0), -EINVAL);
 }
 
+/* Between the question how long they are and the one what they are. */
+static void growing_interrupts(struct vmapi_vcpu *vcpu)
+{
+	_Alignas(8) uint8_t room[4 * IRQ_BYTES + 1];
+	struct vmapi_reg reg = { .tag = VMAPI_S390_IRQ_STATE, .data = room };
+
+	irq_bytes = IRQ_BYTES;
+	irqs[IRQ_BYTES] = 8;
+	reg.bytes = sizeof(room);
+	grows = 1; /* straight into the caller's room */
+	OK(vmapi_regs_get(vcpu, &reg, 1, NULL, 0));
+	CHECK(reg.bytes == 2 * IRQ_BYTES && room[IRQ_BYTES] == 8);
+	irq_bytes = IRQ_BYTES;
+	reg.bytes = sizeof(room);
+	grows = 3; /* and while that is asked again */
+	OK(vmapi_regs_get(vcpu, &reg, 1, NULL, 0));
+	CHECK(reg.bytes == 4 * IRQ_BYTES && room[IRQ_BYTES] == 8);
+	irq_bytes = IRQ_BYTES;
+	reg.bytes = sizeof(room) - 1;
+	reg.data = room + 1; /* which the kernel cannot write to */
+	grows = 2;
+	OK(vmapi_regs_get(vcpu, &reg, 1, NULL, 0));
+	CHECK(reg.bytes == 3 * IRQ_BYTES && room[IRQ_BYTES + 1] == 8);
+	irq_bytes = IRQ_BYTES;
+	reg.data = room;
+	reg.bytes = IRQ_BYTES;
+	grows = 1; /* what does not fit does not fit */
+	GIVES(vmapi_regs_get(vcpu, &reg, 1, NULL, 0), -ENOSPC);
+	CHECK(reg.bytes == 2 * IRQ_BYTES);
+}
+
 static void storage_keys(struct vmapi_vm *vm)
 {
 	static uint8_t many[KVM_S390_SKEYS_MAX + 5];
@@ -305,6 +341,8 @@ static void guest_memory(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
 	answer = 0;
 }
 
+static uint8_t *segment; /* of the guest at 0x100000 */
+
 /* At addresses of whole segments, here and in the guest. */
 static void segments(struct vmapi *ctx, struct vmapi_vm *vm)
 {
@@ -334,6 +372,7 @@ static void segments(struct vmapi *ctx, struct vmapi_vm *vm)
 	e.gpa = 0x100000;
 	OK(vmapi_map_add(map, as, &e));
 	OK(vmapi_map_commit(map));
+	segment = where;
 	vmapi_ram_destroy(e.ram);
 	vmapi_as_destroy(as);
 }
@@ -504,6 +543,86 @@ static void watching(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
 	vmapi_as_destroy(as);
 }
 
+/* An instruction at 0x2000 writes to SEEN and to what is 16 bytes behind. */
+static void fill_both(struct kvm_run *run)
+{
+	segment[0x18000]++;
+	segment[0x18017]++;
+	fill_write(run);
+}
+
+/* Then the one at 0x2004, where the run began and a point is, is done. */
+static void fill_behind(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->psw_addr = 0x2008;
+	run->debug.arch.addr = 0x2004;
+	run->debug.arch.type = KVM_HW_BP;
+}
+
+/* The same, and it writes. */
+static void fill_write_behind(struct kvm_run *run)
+{
+	segment[0x18017]++;
+	fill_write(run);
+	run->psw_addr = 0x2008;
+	run->debug.arch.addr = SEEN + 16;
+}
+
+/* It runs until it stops: why, which points, and where the guest is. */
+static void meets(struct vmapi_vcpu *vcpu, void (*fill)(struct kvm_run *),
+	uint32_t why, uint32_t points, uint64_t address)
+{
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+
+	fake.script[0] = fill;
+	fake.n_script = 1;
+	fake.next = 0;
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	CHECK(exit.reason == VMAPI_EXIT_DEBUG && exit.u.debug.why == why);
+	CHECK(exit.u.debug.points == points);
+	CHECK(exit.u.debug.address == address);
+}
+
+/* Writes in front of a point of execution; watching() has made tables. */
+static void points_that_meet(struct vmapi_vm *vm, struct vmapi_vcpu *vcpu)
+{
+	static const struct vmapi_debug_point p[] = {
+		{ .address = 0x2004, .kind = VMAPI_POINT_EXEC },
+		{ .address = SEEN, .kind = VMAPI_POINT_WRITE, .bytes = 4 },
+		{ .address = SEEN + 16, .kind = VMAPI_POINT_WRITE, .bytes = 8 },
+	};
+	struct vmapi_debug d = { .size = sizeof(d), .n_points = 3,
+		.points = p };
+	struct vmapi_exit exit = { .size = sizeof(exit) };
+	struct vmapi_as *as;
+
+	OK(vmapi_vm_as(vm, &as));
+	put(as, PAGES + 8 * 3, 0x118000);
+	vmapi_as_destroy(as);
+	OK(vmapi_vcpu_debug(vcpu, &d));
+	meets(vcpu, fill_both, VMAPI_STOP_POINT, 7, 0x2004);
+	/* All of it is told, and the guest goes on. */
+	fake.script[0] = fill_behind;
+	fake.script[1] = fill_tsch;
+	fake.n_script = 2;
+	fake.next = 0;
+	OK(vmapi_vcpu_run(vcpu, &exit));
+	CHECK(exit.reason == VMAPI_EXIT_S390_TSCH);
+	/* What was written then counts no more. */
+	meets(vcpu, fill_write, VMAPI_STOP_POINT, 3, 0x2004);
+	meets(vcpu, fill_write_behind, VMAPI_STOP_POINT, 4, 0x2008);
+	/* A run that begins at a point and not behind a stop. */
+	meets(vcpu, fill_behind, VMAPI_STOP_POINT, 1, 0x2008);
+	meets(vcpu, fill_behind, VMAPI_STOP_POINT, 1, 0x2008);
+	/* A step that was wanted is done by then. */
+	d.flags = VMAPI_DEBUG_STEP;
+	OK(vmapi_vcpu_debug(vcpu, &d));
+	meets(vcpu, fill_both, VMAPI_STOP_POINT, 7, 0x2004);
+	meets(vcpu, fill_behind, VMAPI_STOP_STEP, 0, 0x2008);
+	OK(vmapi_vcpu_debug(vcpu, NULL));
+}
+
 /* The problem state bit. */
 static void mode(struct vmapi_vcpu *vcpu, bool is_user)
 {
@@ -542,11 +661,13 @@ static void more(struct vmapi *ctx)
 		return;
 	shared(m.vcpu);
 	interrupts(m.vcpu);
+	growing_interrupts(m.vcpu);
 	storage_keys(m.vm);
 	guest_memory(m.vm, m.vcpu);
 	segments(ctx, m.vm);
 	debugging(m.vcpu);
 	watching(m.vm, m.vcpu);
+	points_that_meet(m.vm, m.vcpu);
 	before = resets;
 	area->s.regs.prefix = 0x4000; /* where the kernel leaves it */
 	OK(vmapi_vcpu_reset(m.vcpu));

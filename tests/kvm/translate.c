@@ -2,8 +2,12 @@
 /* Walks of page tables made by hand, with every right in the way. */
 #include "tests/kvm/machine.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "lib/core/core.h"
 
 #define R VMAPI_ACCESS_READ
 #define W VMAPI_ACCESS_WRITE
@@ -102,6 +106,68 @@ static void long_mode(struct machine *m)
 	gives(m, 0x2fff, X, 0x56fff, R | W | X | U);
 }
 
+/* -- In a region's function, while the map waits for it ------------------ */
+
+#define PORT 0x300
+
+struct waiting {
+	struct machine *m;
+	struct vmapi_vcpu *other; /* in long mode */
+	pthread_t thread;
+	bool is_done;
+};
+
+static void *remap(void *opaque)
+{
+	struct waiting *w = opaque;
+
+	OK(machine_map(w->m, 0x80000, 0, 0x1000, 0));
+	return NULL;
+}
+
+/* Whoever changes the map has its lock, and waits for this vcpu to leave. */
+static int translate_in_function(void *opaque, struct vmapi_access *access)
+{
+	struct waiting *w = opaque;
+	struct vmapi_translation t = { .size = sizeof(t) };
+
+	if (w->is_done)
+		return 0;
+	w->is_done = true;
+	CHECK(!pthread_create(&w->thread, NULL, remap, w));
+	while (!atomic_load(&w->m->vm->gate_closed))
+		sched_yield();
+	OK(vmapi_vcpu_translate(w->other, 0x1234, R, &t));
+	CHECK(t.gpa == 0x55234);
+	access->value = 0x77;
+	return 0;
+}
+
+static void in_function(struct machine *m)
+{
+	static const uint8_t code[] = { 0xba, PORT & 0xff, PORT >> 8, /* dx */
+		0xec, 0xf4 }; /* in al, dx; hlt */
+	struct vmapi_region_config c = { .size = sizeof(c),
+		.space = VMAPI_SPACE_PORT, .base = PORT, .bytes = 1 };
+	struct waiting w = { .m = m, .other = m->vcpu };
+	struct vmapi_vcpu *caller = machine_vcpu(m, 1);
+	struct vmapi_region *region;
+	struct vmapi_exit exit;
+
+	if (!caller)
+		return;
+	machine_load(m, caller, CODE, code, sizeof(code));
+	if (!OK(vmapi_region_handler(m->vm, &c, translate_in_function, &w,
+		    &region)))
+		return;
+	run_to(caller, &exit, VMAPI_EXIT_HALT);
+	if (CHECK(w.is_done))
+		pthread_join(w.thread, NULL);
+	CHECK((reg_get(caller, VMAPI_X86_RAX) & 0xff) == 0x77);
+	vmapi_region_destroy(region);
+	vmapi_vcpu_destroy(caller);
+}
+
 int main(void)
 {
 	struct machine m;
@@ -111,6 +177,7 @@ int main(void)
 		return rc;
 	real_mode(&m);
 	long_mode(&m);
+	in_function(&m);
 	machine_close(&m);
 	return check_result("translate");
 }

@@ -73,6 +73,10 @@ static void points(void)
 	vmi_s390_debug_stop(&want, 1, &stop);
 	check(stop.why == VMAPI_STOP_GUEST && !stop.points, "s390",
 		"a stop for nothing that is wanted");
+	stop.data_address = 0x1000;
+	vmi_s390_debug_stop(&want, 1, &stop);
+	check(stop.why == VMAPI_STOP_POINT && stop.points == 1, "s390",
+		"a stop behind a point of execution");
 }
 
 static void line_one(const struct table *t, const char *line)

@@ -162,12 +162,6 @@ static void decode_hypercall(const struct kvm_run *run, struct vmapi_exit *exit)
 	exit->u.hypercall.mode = 64;
 }
 
-uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run)
-{
-	(void)run;
-	return 0;
-}
-
 bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 {
 	switch (run->exit_reason) {

@@ -142,12 +142,6 @@ const struct vmi_kvm_other vmi_kvm_other = {
 
 /* -- exits --------------------------------------------------------------- */
 
-uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run)
-{
-	(void)run;
-	return 0;
-}
-
 bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 {
 	if (run->exit_reason != KVM_EXIT_DEBUG)

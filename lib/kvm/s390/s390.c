@@ -336,12 +336,6 @@ static void decode_stsi(const struct kvm_run *run, struct vmapi_exit *exit)
 	stsi->selector2 = run->s390_stsi.sel2;
 }
 
-uint32_t vmi_kvm_arch_exit_flags(const struct kvm_run *run)
-{
-	(void)run;
-	return 0;
-}
-
 bool vmi_kvm_arch_exit(struct kvm_run *run, struct vmapi_exit *exit)
 {
 	switch (run->exit_reason) {

@@ -2,6 +2,7 @@
 /* Debugging a guest of an x86 kernel: KVM_SET_GUEST_DEBUG. */
 #include <vmapi/debug.h>
 
+#include "lib/core/region.h"
 #include "lib/kvm/x86/x86.h"
 
 #define RFLAGS_RF (1u << 16)
@@ -212,15 +213,13 @@ static uint32_t blocks_irq(struct vmi_kvm_vcpu *vcpu)
 static int find_hlt(struct vmi_kvm_vcpu *vcpu, uint64_t linear, bool *is_hlt)
 {
 	struct kvm_translation t = { .linear_address = linear };
-	const struct vmi_map_entry *e;
+	uint8_t byte;
 	int rc = vmi_kvm_vcpu_ioctl(vcpu, KVM_TRANSLATE, &t);
 
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, KVM_TRANSLATE);
-	e = vmi_view_find(atomic_load(&vcpu->core.vm->spaces->view),
-		t.physical_address);
-	*is_hlt = t.valid && e &&
-		e->ram->base[e->offset + (t.physical_address - e->gpa)] == HLT;
+	*is_hlt = t.valid && vmi_map_look(vcpu->core.vm, t.physical_address,
+		&byte, 1) && byte == HLT;
 	return 0;
 }
 

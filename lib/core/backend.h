@@ -44,6 +44,12 @@ struct vmi_one {
 	int32_t status; /* out: 0 or -errno */
 };
 
+/* Entries one behind the other, of registers of 8 bytes. */
+struct vmi_reg_words {
+	struct vmapi_reg *regs;
+	size_t n;
+};
+
 /* Chips of a VM that have a state of their own; numbers of the format. */
 enum vmi_chip {
 	VMI_CHIP_PIC = 1,    /* struct vmi_pic_state */
@@ -166,6 +172,16 @@ struct vmi_backend {
 	int (*ones_get)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 		size_t n);
 	int (*ones_set)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
+		size_t n);
+	/*
+	 * As many at the front as go in one call, between the kernel and the
+	 * entries: those whose status is 0, with the value in the entry.  How
+	 * many were moved, or -errno.  The others, the first of which may have
+	 * been refused, are for the two above.  Optional.
+	 */
+	int (*words_get)(struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words,
+		size_t n);
+	int (*words_set)(struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words,
 		size_t n);
 	/* At most n are written, *count is how many there are. */
 	int (*one_list)(struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n,

@@ -339,20 +339,9 @@ static void get_blocks(const struct vmi_reg_batch *b, uint32_t left)
 	}
 }
 
-static void add_ones(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, struct vmi_one_batch *batch)
+static struct vmi_one *extract_ones(const struct vmi_reg_batch *b,
+	struct vmi_reg_at at, struct vmi_one *ones, int err)
 {
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
-
-	for (; at.left; vmi_chain_next_run(b, &at))
-		vmi_ones_add(batch, at.run, vmi_reg_of(b, &at), VMI_ONES_GET);
-}
-
-static void extract_ones(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, const struct vmi_one *ones, int err)
-{
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
-
 	for (; at.left; vmi_chain_next(b, &at), ones++) {
 		struct vmapi_reg *reg = vmi_reg_of(b, &at);
 
@@ -360,35 +349,48 @@ static void extract_ones(const struct vmi_reg_batch *b,
 		if (!reg->status)
 			reg->status = vmi_one_extract(ones, reg);
 	}
+	return ones;
+}
+
+/* Those behind the first `got`, which is how many there are, or an error. */
+static int get_rest(const struct vmi_reg_batch *b, uint32_t chains, int got)
+{
+	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
+	struct vmi_one_batch batch;
+	struct vmi_one *one;
+	size_t skip = got < 0 ? 0 : (size_t)got, again = skip;
+	uint32_t left;
+	int err = vmi_ones_room(b, chains, &batch);
+
+	if (err)
+		return vmi_fail(err, vmi_vcpu_label(b->vcpu), "no memory");
+	for (left = chains; left; left &= left - 1)
+		vmi_ones_add(&batch, b, vmi_chain_behind(b,
+			&b->chains[vmi_ctz(left)], &skip), VMI_ONES_GET);
+	err = got < 0 ? got : be->ones_get ?
+		be->ones_get(b->vcpu, batch.ones, batch.n) : -ENOENT;
+	one = batch.ones;
+	for (left = chains; left; left &= left - 1)
+		one = extract_ones(b, vmi_chain_behind(b,
+			&b->chains[vmi_ctz(left)], &again), one, err);
+	vmi_ones_free(&batch);
+	return 0;
 }
 
 /* In one call, whatever their classes. */
 static int get_ones(const struct vmi_reg_batch *b)
 {
-	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
 	const uint32_t chains = b->used & ~VMI_BATCH_BLOCKS;
-	struct vmi_one_batch batch;
+	size_t n = 0;
 	uint32_t left;
-	size_t at = 0;
-	int err;
+	int got;
 
 	if (!chains)
 		return 0;
-	err = vmi_ones_room(b, chains, &batch);
-	if (err)
-		return vmi_fail(err, vmi_vcpu_label(b->vcpu), "no memory");
 	for (left = chains; left; left &= left - 1)
-		add_ones(b, &b->chains[vmi_ctz(left)], &batch);
-	err = be->ones_get ? be->ones_get(b->vcpu, batch.ones, batch.n)
-			   : -ENOENT;
-	for (left = chains; left; left &= left - 1) {
-		const struct vmi_reg_chain *chain = &b->chains[vmi_ctz(left)];
-
-		extract_ones(b, chain, batch.ones + at, err);
-		at += chain->n;
-	}
-	vmi_ones_free(&batch);
-	return 0;
+		n += b->chains[vmi_ctz(left)].n;
+	got = vmi_words_move(b, chains, b->vcpu->vm->ctx->be->words_get);
+	return got >= 0 && (size_t)got == n ? 0 : get_rest(b, chains, got);
 }
 
 /* Blocks whose reading changes others come before all else. */

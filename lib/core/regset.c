@@ -195,24 +195,27 @@ static int set_block(struct vmi_reg_batch *b, unsigned which,
 
 /* -- Registers that are moved by themselves ------------------------------ */
 
-/* The good entries of a class. */
-static int gather(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, struct vmi_one_batch *ones,
-	enum vmi_ones_use use)
+static uint32_t only(
+	const struct vmi_reg_batch *b, const struct vmi_reg_chain *chain)
 {
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
-	int err = vmi_ones_room(b,
-		UINT32_C(1) << (chain - b->chains), ones);
+	return UINT32_C(1) << (chain - b->chains);
+}
 
-	for (; at.left && !err; vmi_chain_next_run(b, &at))
-		vmi_ones_add(ones, at.run, vmi_reg_of(b, &at), use);
+/* The good entries of a class, from one on. */
+static int gather(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, struct vmi_reg_at at,
+	struct vmi_one_batch *ones, enum vmi_ones_use use)
+{
+	int err = vmi_ones_room(b, only(b, chain), ones);
+
+	if (!err)
+		vmi_ones_add(ones, b, at, use);
 	return err;
 }
 
 static int scatter_status(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, const struct vmi_one_batch *ones)
+	struct vmi_reg_at at, const struct vmi_one_batch *ones)
 {
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 	const struct vmi_one *one = ones->ones;
 	int err = 0;
 
@@ -233,7 +236,8 @@ static int save_ones(const struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, struct vmi_one_batch *old)
 {
 	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
-	int err = gather(b, chain, old, VMI_ONES_SAVE);
+	int err = gather(b, chain, vmi_chain_begin(b, chain), old,
+		VMI_ONES_SAVE);
 	size_t i;
 
 	if (err)
@@ -247,26 +251,40 @@ static int save_ones(const struct vmi_reg_batch *b,
 	return err;
 }
 
-static int set_ones(const struct vmi_reg_batch *b, unsigned which,
-	struct undo *undo)
+/* Those that `moved` is short of, or why there are none. */
+static int set_rest(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, int moved)
 {
 	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
-	const struct vmi_reg_chain *chain = &b->chains[which];
-	struct vmi_one_batch ones;
-	int err;
+	size_t skip = moved < 0 ? 0 : (size_t)moved;
+	const struct vmi_reg_at at = vmi_chain_behind(b, chain, &skip);
+	struct vmi_one_batch ones = { .ones = NULL };
+	int err = moved;
 
-	err = gather(b, chain, &ones, VMI_ONES_SET);
-	if (!err && undo)
-		err = save_ones(b, chain, &undo->ones);
+	if (err >= 0)
+		err = gather(b, chain, at, &ones, VMI_ONES_SET);
 	if (!err)
 		err = be->ones_set ? be->ones_set(b->vcpu, ones.ones, ones.n)
 				   : -ENOTSUP;
 	if (err)
 		vmi_batch_fail(b, chain, err);
 	else
-		err = scatter_status(b, chain, &ones);
+		err = scatter_status(b, at, &ones);
 	vmi_ones_free(&ones);
 	return err;
+}
+
+static int set_ones(const struct vmi_reg_batch *b, unsigned which,
+	struct undo *undo)
+{
+	const struct vmi_reg_chain *chain = &b->chains[which];
+	int moved = undo ? save_ones(b, chain, &undo->ones) : 0;
+
+	if (!moved)
+		moved = vmi_words_move(b, only(b, chain),
+			b->vcpu->vm->ctx->be->words_set);
+	return moved >= 0 && (size_t)moved == chain->good ? 0 :
+		set_rest(b, chain, moved);
 }
 
 /* -- The whole ---------------------------------------------------------- */

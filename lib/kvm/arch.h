@@ -89,6 +89,10 @@ int vmi_kvm_arch_ones_get(
 	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n);
 int vmi_kvm_arch_ones_set(
 	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n);
+int vmi_kvm_arch_words_get(
+	struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words, size_t n);
+int vmi_kvm_arch_words_set(
+	struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words, size_t n);
 int vmi_kvm_arch_one_list(
 	struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n, size_t *count);
 const struct vmi_regs_arch *vmi_kvm_arch_regs(void);

@@ -44,6 +44,14 @@ struct vmi_one {
 	int32_t status; /* out: 0 or -errno */
 };
 
+/* A block on its way from a backend. */
+struct vmi_block_io {
+	unsigned block;
+	int status;
+	void *data;
+	size_t bytes; /* the room, then the size */
+};
+
 /* Entries one behind the other, of registers of 8 bytes. */
 struct vmi_reg_words {
 	struct vmapi_reg *regs;
@@ -165,6 +173,13 @@ struct vmi_backend {
 		void *data, size_t *bytes);
 	int (*block_set)(struct vmapi_vcpu *vcpu, unsigned block,
 		const void *data, size_t bytes);
+	/*
+	 * block_get of several, in this order, each with a status of its own.
+	 * What a kernel leaves cold between two of its calls is the less, the
+	 * less there is between them.  Optional.
+	 */
+	void (*blocks_get)(struct vmapi_vcpu *vcpu, struct vmi_block_io *io,
+		size_t n);
 	/* Why it was -EINVAL, or NULL.  Optional: then the architecture's. */
 	const char *(*block_refusal)(struct vmapi_vcpu *vcpu, unsigned block,
 		const void *data);

@@ -260,24 +260,24 @@ static struct vmapi_reg *find_whole(const struct vmi_reg_batch *b,
 }
 
 /* Without a copy on the way, if an entry is all of it. */
-static int load(const struct vmi_reg_batch *b, unsigned which, struct got *got)
+static int make_room(
+	const struct vmi_reg_batch *b, unsigned which, struct got *got)
 {
-	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
 	struct vmi_reg_block *block = &got->block;
 	int err;
 
 	got->whole = NULL;
 	block->data = NULL;
 	if (vmi_block_is_small(b->vcpu, which))
-		return vmi_block_load(b->vcpu, which, block);
+		return vmi_block_room(block, sizeof(block->small));
 	err = vmi_block_size(b->vcpu, which, &block->bytes);
 	if (err)
 		return err;
 	got->whole = find_whole(b, &b->chains[which], block->bytes);
 	if (!got->whole)
-		return vmi_block_load(b->vcpu, which, block);
-	return be->block_get(
-		b->vcpu, which, got->whole->data, &block->bytes);
+		return vmi_block_room(block, block->bytes);
+	block->data = got->whole->data;
+	return 0;
 }
 
 /*
@@ -311,10 +311,8 @@ static void give_block(const struct vmi_reg_batch *b,
 	struct vmi_reg_block *block = &got->block;
 	struct vmapi_reg *whole = got->whole;
 
-	if (whole) {
+	if (whole)
 		whole->bytes = (uint32_t)block->bytes;
-		block->data = whole->data;
-	}
 	if (!block->data || !extract(b, chain, got, false))
 		return;
 	if (whole)
@@ -322,21 +320,67 @@ static void give_block(const struct vmi_reg_batch *b,
 	extract(b, chain, got, true);
 }
 
-static void get_blocks(const struct vmi_reg_batch *b, uint32_t left)
+/* Blocks of the backend's, all at once where it can. */
+static void load(const struct vmi_reg_batch *b, struct vmi_block_io *io,
+	size_t n)
 {
-	for (; left; left &= left - 1) {
-		const unsigned which = vmi_ctz(left);
-		const struct vmi_reg_chain *chain = &b->chains[which];
-		struct got got;
-		int err = load(b, which, &got);
+	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
 
-		if (err)
-			vmi_batch_fail(b, chain, err);
-		else
-			give_block(b, chain, &got);
-		if (!got.whole)
-			vmi_block_free(&got.block);
+	if (be->blocks_get) {
+		be->blocks_get(b->vcpu, io, n);
+		return;
 	}
+	for (; n; n--, io++)
+		io->status = be->block_get(
+			b->vcpu, io->block, io->data, &io->bytes);
+}
+
+/* What was read goes to the entries. */
+static void give(const struct vmi_reg_batch *b, const struct vmi_block_io *io,
+	struct got *got)
+{
+	const struct vmi_reg_chain *chain = &b->chains[io->block];
+
+	got->block.bytes = io->bytes;
+	if (io->status)
+		vmi_batch_fail(b, chain, io->status);
+	else
+		give_block(b, chain, got);
+	if (!got->whole)
+		vmi_block_free(&got->block);
+}
+
+#define AT_ONCE 12 /* blocks: all that an x86 has */
+
+/*
+ * Some of the blocks, those first whose reading changes others; returns what
+ * is left.
+ */
+static uint32_t get_some(const struct vmi_reg_batch *b, uint32_t left)
+{
+	struct vmi_block_io io[AT_ONCE];
+	struct got got[AT_ONCE];
+	size_t n = 0, i;
+
+	while (left && n < AT_ONCE) {
+		const uint32_t first = left & b->arch->read_first;
+		const unsigned which = vmi_ctz(first ? first : left);
+		int err = make_room(b, which, &got[n]);
+
+		left &= ~(UINT32_C(1) << which);
+		if (err) {
+			vmi_batch_fail(b, &b->chains[which], err);
+			continue;
+		}
+		io[n].block = which;
+		io[n].data = got[n].block.data;
+		io[n].bytes = got[n].block.bytes;
+		n++;
+	}
+	load(b, io, n);
+	for (i = 0; i < n; i++)
+		give(b, &io[i], &got[i]);
+	return left;
 }
 
 static struct vmi_one *extract_ones(const struct vmi_reg_batch *b,
@@ -393,13 +437,12 @@ static int get_ones(const struct vmi_reg_batch *b)
 	return got >= 0 && (size_t)got == n ? 0 : get_rest(b, chains, got);
 }
 
-/* Blocks whose reading changes others come before all else. */
 static int get(struct vmi_reg_batch *b)
 {
-	const uint32_t all = b->used & VMI_BATCH_BLOCKS;
+	uint32_t left = b->used & VMI_BATCH_BLOCKS;
 
-	get_blocks(b, all & b->arch->read_first);
-	get_blocks(b, all & ~b->arch->read_first);
+	while (left)
+		left = get_some(b, left);
 	return get_ones(b);
 }
 

@@ -59,6 +59,14 @@ int vmi_kvm_arch_block_get(
 	return 0;
 }
 
+void vmi_kvm_arch_blocks_get(
+	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n)
+{
+	for (; n; n--, io++)
+		io->status = vmi_kvm_arch_block_get(
+			vcpu, io->block, io->data, &io->bytes);
+}
+
 int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	const void *data, size_t bytes)
 {

@@ -16,14 +16,9 @@ static int call(struct vmi_kvm_vcpu *vcpu, unsigned long request, void *arg)
 
 /* -- general registers --------------------------------------------------- */
 
-static int gprs_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void gprs_in(void *data, const void *raw)
 {
-	struct kvm_regs regs;
-	int rc = call(vcpu, KVM_GET_REGS, &regs);
-
-	if (rc == 0)
-		vmi_kvm_x86_gprs_in(data, &regs);
-	return rc;
+	vmi_kvm_x86_gprs_in(data, raw);
 }
 
 static int gprs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
@@ -66,14 +61,10 @@ int vmi_kvm_x86_sregs_set(
 	return call(vcpu, KVM_SET_SREGS, &old);
 }
 
-static int system_get(struct vmi_kvm_vcpu *vcpu, void *data)
+/* Of the old call's answer all is where the new one has it. */
+static void system_in(void *data, const void *raw)
 {
-	struct kvm_sregs2 regs;
-	int rc = vmi_kvm_x86_sregs_get(vcpu, &regs);
-
-	if (rc == 0)
-		vmi_kvm_x86_system_in(data, &regs);
-	return rc;
+	vmi_kvm_x86_system_in(data, raw);
 }
 
 /* CR0.PG, CR4.PAE, not EFER.LMA: PDPTEs are registers (SDM 3A 4.4.1). */
@@ -109,14 +100,9 @@ static int system_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 
 /* -- the rest ------------------------------------------------------------ */
 
-static int debug_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void debug_in(void *data, const void *raw)
 {
-	struct kvm_debugregs regs;
-	int rc = call(vcpu, KVM_GET_DEBUGREGS, &regs);
-
-	if (rc == 0)
-		vmi_kvm_x86_debug_in(data, &regs);
-	return rc;
+	vmi_kvm_x86_debug_in(data, raw);
 }
 
 static int debug_set(struct vmi_kvm_vcpu *vcpu, const void *data)
@@ -127,21 +113,16 @@ static int debug_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 	return call(vcpu, KVM_SET_DEBUGREGS, &regs);
 }
 
-static int xcrs_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void xcrs_in(void *data, const void *raw)
 {
 	struct vmi_x86_xcrs *to = data;
-	struct kvm_xcrs regs;
+	const struct kvm_xcrs *from = raw;
 	uint32_t i;
-	int rc;
 
-	rc = call(vcpu, KVM_GET_XCRS, &regs);
-	if (rc < 0)
-		return rc;
 	to->xcr0 = 1; /* x87 is always on (SDM 1 13.3) */
-	for (i = 0; i < regs.nr_xcrs && i < KVM_MAX_XCRS; i++)
-		if (regs.xcrs[i].xcr == 0)
-			to->xcr0 = regs.xcrs[i].value;
-	return 0;
+	for (i = 0; i < from->nr_xcrs && i < KVM_MAX_XCRS; i++)
+		if (from->xcrs[i].xcr == 0)
+			to->xcr0 = from->xcrs[i].value;
 }
 
 static int xcrs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
@@ -159,21 +140,9 @@ static int xcrs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
  * KVM_SET_XSAVE reads as many bytes as KVM_GET_XSAVE2 writes, which is what
  * KVM_CAP_XSAVE2 said on the VM's descriptor: that is the size of the block.
  */
-static int xsave_get(struct vmi_kvm_vcpu *vcpu, void *data)
-{
-	return call(vcpu,
-		vm_of(vcpu)->arch->xsave2 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE,
-		data);
-}
-
 static int xsave_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 {
 	return call(vcpu, KVM_SET_XSAVE, (void *)(uintptr_t)data);
-}
-
-static int lapic_get(struct vmi_kvm_vcpu *vcpu, void *data)
-{
-	return call(vcpu, KVM_GET_LAPIC, data);
 }
 
 static int lapic_set(struct vmi_kvm_vcpu *vcpu, const void *data)
@@ -197,14 +166,9 @@ uint32_t vmi_kvm_x86_event_flags(const struct vmi_kvm_vm *vm)
 	return flags;
 }
 
-static int events_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void events_in(void *data, const void *raw)
 {
-	struct kvm_vcpu_events events;
-	int rc = call(vcpu, KVM_GET_VCPU_EVENTS, &events);
-
-	if (rc == 0)
-		vmi_kvm_x86_events_in(data, &events);
-	return rc;
+	vmi_kvm_x86_events_in(data, raw);
 }
 
 static int events_set(struct vmi_kvm_vcpu *vcpu, const void *data)
@@ -216,14 +180,11 @@ static int events_set(struct vmi_kvm_vcpu *vcpu, const void *data)
 	return call(vcpu, KVM_SET_VCPU_EVENTS, &events);
 }
 
-static int mp_state_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void mp_state_in(void *data, const void *raw)
 {
-	struct kvm_mp_state state;
-	int rc = call(vcpu, KVM_GET_MP_STATE, &state);
+	const struct kvm_mp_state *from = raw;
 
-	if (rc == 0)
-		memcpy(data, &state.mp_state, sizeof(state.mp_state));
-	return rc;
+	memcpy(data, &from->mp_state, sizeof(from->mp_state));
 }
 
 static int mp_state_set(struct vmi_kvm_vcpu *vcpu, const void *data)
@@ -246,16 +207,13 @@ static int tsc_khz(struct vmi_kvm_vcpu *vcpu, uint64_t *khz)
 	return 0;
 }
 
-static int tsc_hz_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void tsc_hz_in(void *data, const void *raw)
 {
-	uint64_t khz, hz;
-	int rc = tsc_khz(vcpu, &khz);
+	uint64_t hz;
 
-	if (rc < 0)
-		return rc;
-	hz = khz * 1000;
+	memcpy(&hz, raw, sizeof(hz));
+	hz *= 1000;
 	memcpy(data, &hz, sizeof(hz));
-	return 0;
 }
 
 /* The kernel counts in kHz, and may be unable to scale at all. */
@@ -326,26 +284,47 @@ static int nested_set(
 
 /* -- the table ----------------------------------------------------------- */
 
+/* What the kernel says, in its own layout. */
+struct raw {
+	struct kvm_regs regs;
+	struct kvm_sregs2 sregs;
+	struct kvm_debugregs debug;
+	struct kvm_xcrs xcrs;
+	struct kvm_vcpu_events events;
+	struct kvm_mp_state mp_state;
+	uint64_t tsc_khz; /* which is the call's result */
+};
+
+_Static_assert(sizeof(struct kvm_sregs) <= sizeof(struct kvm_sregs2),
+	"there is room for the answer of the old call");
+
 struct block {
 	size_t bytes; /* 0: vm->arch->xsave_bytes */
-	int (*get)(struct vmi_kvm_vcpu *vcpu, void *data);
 	int (*set)(struct vmi_kvm_vcpu *vcpu, const void *data);
+	unsigned long get;
+	size_t at; /* in struct raw */
+	void (*in)(void *data, const void *raw); /* NULL: it is not there */
 };
 
 static const struct block blocks[VMI_BLOCKS] = {
-	[VMI_BLOCK_GPRS] = { sizeof(struct vmi_x86_gprs), gprs_get, gprs_set },
-	[VMI_BLOCK_SYSTEM] = { sizeof(struct vmi_x86_system), system_get,
-		system_set },
-	[VMI_BLOCK_DEBUG] = { sizeof(struct vmi_x86_debug), debug_get,
-		debug_set },
-	[VMI_BLOCK_XCRS] = { sizeof(struct vmi_x86_xcrs), xcrs_get, xcrs_set },
-	[VMI_BLOCK_XSAVE] = { 0, xsave_get, xsave_set },
-	[VMI_BLOCK_LAPIC] = { sizeof(struct kvm_lapic_state), lapic_get,
-		lapic_set },
-	[VMI_BLOCK_EVENTS] = { sizeof(struct vmapi_x86_events), events_get,
-		events_set },
-	[VMI_BLOCK_MP_STATE] = { sizeof(uint32_t), mp_state_get, mp_state_set },
-	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_get, tsc_hz_set },
+	[VMI_BLOCK_GPRS] = { sizeof(struct vmi_x86_gprs), gprs_set,
+		KVM_GET_REGS, offsetof(struct raw, regs), gprs_in },
+	[VMI_BLOCK_SYSTEM] = { sizeof(struct vmi_x86_system), system_set,
+		KVM_GET_SREGS2, offsetof(struct raw, sregs), system_in },
+	[VMI_BLOCK_DEBUG] = { sizeof(struct vmi_x86_debug), debug_set,
+		KVM_GET_DEBUGREGS, offsetof(struct raw, debug), debug_in },
+	[VMI_BLOCK_XCRS] = { sizeof(struct vmi_x86_xcrs), xcrs_set,
+		KVM_GET_XCRS, offsetof(struct raw, xcrs), xcrs_in },
+	[VMI_BLOCK_XSAVE] = { 0, xsave_set, KVM_GET_XSAVE2, 0, NULL },
+	[VMI_BLOCK_LAPIC] = { sizeof(struct kvm_lapic_state), lapic_set,
+		KVM_GET_LAPIC, 0, NULL },
+	[VMI_BLOCK_EVENTS] = { sizeof(struct vmapi_x86_events), events_set,
+		KVM_GET_VCPU_EVENTS, offsetof(struct raw, events), events_in },
+	[VMI_BLOCK_MP_STATE] = { sizeof(uint32_t), mp_state_set,
+		KVM_GET_MP_STATE, offsetof(struct raw, mp_state),
+		mp_state_in },
+	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_set,
+		KVM_GET_TSC_KHZ, offsetof(struct raw, tsc_khz), tsc_hz_in },
 };
 
 static size_t block_bytes(const struct vmi_kvm_vcpu *vcpu, unsigned block)
@@ -367,28 +346,83 @@ static int check_present(struct vmi_kvm_vcpu *vcpu, unsigned block)
 	return 0;
 }
 
+/* Older kernels have other calls for the same. */
+static unsigned long request_of(
+	const struct vmi_kvm_vcpu *vcpu, const struct block *b)
+{
+	if (b->get == KVM_GET_SREGS2 && !vm_of(vcpu)->arch->sregs2)
+		return KVM_GET_SREGS;
+	if (b->get == KVM_GET_XSAVE2 && !vm_of(vcpu)->arch->xsave2)
+		return KVM_GET_XSAVE;
+	return b->get;
+}
+
+/* What the kernel says of a block, to `raw` or to where it is wanted. */
+static int fetch(struct vmi_kvm_vcpu *vcpu, struct vmi_block_io *io,
+	struct raw *raw)
+{
+	const struct block *b = &blocks[io->block];
+	const unsigned long request = request_of(vcpu, b);
+	const size_t room = io->bytes;
+	int rc = check_present(vcpu, io->block);
+
+	if (rc < 0)
+		return rc;
+	io->bytes = block_bytes(vcpu, io->block);
+	if (room < io->bytes)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
+			"the room for the registers is too small");
+	rc = vmi_kvm_vcpu_ioctl(
+		vcpu, request, b->in ? (char *)raw + b->at : io->data);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, request);
+	if (io->block == VMI_BLOCK_TSC_HZ)
+		raw->tsc_khz = (uint64_t)rc;
+	return 0;
+}
+
+/* First all that the kernel says, then what that means. */
+void vmi_kvm_arch_blocks_get(
+	struct vmapi_vcpu *core, struct vmi_block_io *io, size_t n)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	const int rc = vmi_kvm_hand_over(vcpu);
+	struct raw raw;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (io[i].block == VMI_BLOCK_CPUID)
+			io[i].status = vmi_kvm_x86_cpuid_get(
+				vcpu, io[i].data, &io[i].bytes);
+		else if (io[i].block == VMI_BLOCK_NESTED)
+			io[i].status = nested_get(
+				vcpu, io[i].data, &io[i].bytes);
+		else
+			io[i].status = rc < 0 ? rc : fetch(vcpu, &io[i], &raw);
+	for (i = 0; i < n; i++)
+		if (!io[i].status && blocks[io[i].block].in)
+			blocks[io[i].block].in(io[i].data,
+				(char *)&raw + blocks[io[i].block].at);
+}
+
 int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, unsigned block,
 	void *data, size_t *bytes)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	size_t room = *bytes;
+	struct vmi_block_io io = {
+		.block = block, .data = data, .bytes = *bytes,
+	};
 	int rc;
 
-	if (block == VMI_BLOCK_CPUID)
-		return vmi_kvm_x86_cpuid_get(vcpu, data, bytes);
-	if (block == VMI_BLOCK_NESTED)
-		return nested_get(vcpu, data, bytes);
+	if (data || !blocks[block].set) {
+		vmi_kvm_arch_blocks_get(core, &io, 1);
+		*bytes = io.bytes;
+		return io.status;
+	}
 	rc = check_present(vcpu, block);
-	if (rc < 0)
-		return rc;
-	*bytes = block_bytes(vcpu, block);
-	if (!data)
-		return 0;
-	if (room < *bytes)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
-			"the room for the registers is too small");
-	rc = vmi_kvm_hand_over(vcpu);
-	return rc < 0 ? rc : blocks[block].get(vcpu, data);
+	if (rc == 0)
+		*bytes = block_bytes(vcpu, block);
+	return rc;
 }
 
 int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
@@ -400,7 +434,7 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	rc = check_present(vcpu, block);
 	if (rc < 0)
 		return rc;
-	if (blocks[block].get && bytes != block_bytes(vcpu, block))
+	if (blocks[block].set && bytes != block_bytes(vcpu, block))
 		return vmi_kvm_vcpu_fail(
 			vcpu, -EINVAL, "the size of the registers is another");
 	rc = vmi_kvm_hand_over(vcpu);

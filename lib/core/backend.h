@@ -44,12 +44,12 @@ struct vmi_one {
 	int32_t status; /* out: 0 or -errno */
 };
 
-/* A block on its way from a backend. */
+/* A block on its way from a backend, or to it. */
 struct vmi_block_io {
 	unsigned block;
 	int status;
 	void *data;
-	size_t bytes; /* the room, then the size */
+	size_t bytes; /* get: the room, then the size */
 };
 
 /* Entries one behind the other, of registers of 8 bytes. */
@@ -179,6 +179,12 @@ struct vmi_backend {
 	 * less there is between them.  Optional.
 	 */
 	void (*blocks_get)(struct vmapi_vcpu *vcpu, struct vmi_block_io *io,
+		size_t n);
+	/*
+	 * block_set of several, in this order, up to the first that is
+	 * refused: how many were set.  The status of the next says why.
+	 */
+	size_t (*blocks_set)(struct vmapi_vcpu *vcpu, struct vmi_block_io *io,
 		size_t n);
 	/* Why it was -EINVAL, or NULL.  Optional: then the architecture's. */
 	const char *(*block_refusal)(struct vmapi_vcpu *vcpu, unsigned block,

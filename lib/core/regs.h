@@ -68,6 +68,7 @@ struct vmi_reg_chain {
 	size_t n; /* entries */
 	/* In a set, once they are checked: how many are good, */
 	size_t good;
+	size_t bytes; /* of the block; */
 	/* whether they are all that the block holds, and from which on. */
 	bool is_covered;
 	struct vmi_reg_at from;

@@ -85,6 +85,8 @@ int vmi_kvm_arch_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	void *data, size_t *bytes);
 void vmi_kvm_arch_blocks_get(
 	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n);
+size_t vmi_kvm_arch_blocks_set(
+	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n);
 int vmi_kvm_arch_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes);
 int vmi_kvm_arch_ones_get(

@@ -36,6 +36,7 @@ const struct vmi_backend vmi_kvm_backend = {
 	.block_get = vmi_kvm_arch_block_get,
 	.block_set = vmi_kvm_arch_block_set,
 	.blocks_get = vmi_kvm_arch_blocks_get,
+	.blocks_set = vmi_kvm_arch_blocks_set,
 	.ones_get = vmi_kvm_arch_ones_get,
 	.ones_set = vmi_kvm_arch_ones_set,
 	.words_get = vmi_kvm_arch_words_get,

@@ -88,3 +88,17 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	vcpu->run->kvm_dirty_regs |= b->valid;
 	return 0;
 }
+
+size_t vmi_kvm_arch_blocks_set(
+	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		io[i].status = vmi_kvm_arch_block_set(
+			vcpu, io[i].block, io[i].data, io[i].bytes);
+		if (io[i].status)
+			break;
+	}
+	return i;
+}

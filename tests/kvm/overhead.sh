@@ -33,7 +33,7 @@ run-steady	200	1
 get-one		1000	1
 set-one		1700	2
 get-all		11200	11
-set-all		13900	11
+set-all		13600	11
 line		700	2
 ioeventfd	2200	4
 commit		9500	2

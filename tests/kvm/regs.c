@@ -374,6 +374,13 @@ static void several_blocks(struct machine *m)
 	CHECK(io[1].status == -ENOENT);
 	CHECK(io[2].status == 0 && io[2].bytes == sizeof(gprs));
 	CHECK(gprs.r[3] == 0x55);
+	/* Those in front of one that is refused are set, no others. */
+	gprs.r[3] = 0x66;
+	io[0] = io[2];
+	CHECK(vmi_kvm_backend.blocks_set(m->vcpu, io, 3) == 1);
+	CHECK(io[1].status == -ENOENT);
+	OK(vmapi_regs_get(m->vcpu, &rbx, 1, NULL, 0));
+	CHECK(rbx.value == 0x66);
 }
 
 /* Free before the first run, afterwards only what it is already. */

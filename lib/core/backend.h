@@ -44,6 +44,20 @@ struct vmi_one {
 	int32_t status; /* out: 0 or -errno */
 };
 
+/* A block on its way from a backend, or to it. */
+struct vmi_block_io {
+	unsigned block;
+	int status;
+	void *data;
+	size_t bytes; /* get: the room, then the size */
+};
+
+/* Entries one behind the other, of registers of 8 bytes. */
+struct vmi_reg_words {
+	struct vmapi_reg *regs;
+	size_t n;
+};
+
 /* Chips of a VM that have a state of their own; numbers of the format. */
 enum vmi_chip {
 	VMI_CHIP_PIC = 1,    /* struct vmi_pic_state */
@@ -159,6 +173,19 @@ struct vmi_backend {
 		void *data, size_t *bytes);
 	int (*block_set)(struct vmapi_vcpu *vcpu, unsigned block,
 		const void *data, size_t bytes);
+	/*
+	 * block_get of several, in this order, each with a status of its own.
+	 * What a kernel leaves cold between two of its calls is the less, the
+	 * less there is between them.  Optional.
+	 */
+	void (*blocks_get)(struct vmapi_vcpu *vcpu, struct vmi_block_io *io,
+		size_t n);
+	/*
+	 * block_set of several, in this order, up to the first that is
+	 * refused: how many were set.  The status of the next says why.
+	 */
+	size_t (*blocks_set)(struct vmapi_vcpu *vcpu, struct vmi_block_io *io,
+		size_t n);
 	/* Why it was -EINVAL, or NULL.  Optional: then the architecture's. */
 	const char *(*block_refusal)(struct vmapi_vcpu *vcpu, unsigned block,
 		const void *data);
@@ -166,6 +193,16 @@ struct vmi_backend {
 	int (*ones_get)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
 		size_t n);
 	int (*ones_set)(struct vmapi_vcpu *vcpu, struct vmi_one *ones,
+		size_t n);
+	/*
+	 * As many at the front as go in one call, between the kernel and the
+	 * entries: those whose status is 0, with the value in the entry.  How
+	 * many were moved, or -errno.  The others, the first of which may have
+	 * been refused, are for the two above.  Optional.
+	 */
+	int (*words_get)(struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words,
+		size_t n);
+	int (*words_set)(struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words,
 		size_t n);
 	/* At most n are written, *count is how many there are. */
 	int (*one_list)(struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n,

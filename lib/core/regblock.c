@@ -455,14 +455,16 @@ static void patch_one(struct vmi_one *one, const struct vmapi_reg *reg)
 		store_host(one->data, one->bytes, reg->value);
 }
 
-void vmi_ones_add(struct vmi_one_batch *batch, const struct vmi_reg_run *run,
-	struct vmapi_reg *regs, enum vmi_ones_use use)
+static void add_run(struct vmi_one_batch *batch, const struct vmi_reg_at *at,
+	struct vmapi_reg *first, enum vmi_ones_use use)
 {
+	const struct vmi_reg_run *const run = at->run;
 	const bool shared = use != VMI_ONES_SAVE && run->bytes == 8;
-	const struct vmapi_reg *const end = regs + run->n;
+	const struct vmapi_reg *const end = first + (run->n - at->i);
 	struct vmi_one *one = &batch->ones[batch->n];
+	struct vmapi_reg *regs;
 
-	for (; regs != end; regs++) {
+	for (regs = first; regs != end; regs++) {
 		if (regs->status)
 			continue;
 		one->tag = regs->tag;
@@ -480,11 +482,49 @@ void vmi_ones_add(struct vmi_one_batch *batch, const struct vmi_reg_run *run,
 	batch->n = (size_t)(one - batch->ones);
 }
 
+void vmi_ones_add(struct vmi_one_batch *batch, const struct vmi_reg_batch *b,
+	struct vmi_reg_at at, enum vmi_ones_use use)
+{
+	for (; at.left; vmi_chain_next_run(b, &at))
+		add_run(batch, &at, vmi_reg_of(b, &at), use);
+}
+
 void vmi_ones_free(struct vmi_one_batch *batch)
 {
 	vmi_free(batch->ones);
 	batch->ones = NULL;
 	batch->n = 0;
+}
+
+#define WORDS_MAX 8 /* runs: who sorts the tags has four on x86 */
+
+/* The runs of chains, up to the first that is not of words. */
+static size_t find_words(
+	const struct vmi_reg_batch *b, uint32_t chains, struct vmi_reg_words *words)
+{
+	size_t n = 0;
+
+	for (; chains; chains &= chains - 1) {
+		struct vmi_reg_at at =
+			vmi_chain_begin(b, &b->chains[vmi_ctz(chains)]);
+
+		for (; at.left; vmi_chain_next_run(b, &at)) {
+			if (n == WORDS_MAX || at.run->bytes != 8)
+				return n;
+			words[n].regs = vmi_reg_of(b, &at);
+			words[n++].n = at.run->n;
+		}
+	}
+	return n;
+}
+
+int vmi_words_move(const struct vmi_reg_batch *b, uint32_t chains,
+	int (*move)(struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words,
+		size_t n))
+{
+	struct vmi_reg_words words[WORDS_MAX];
+
+	return move ? move(b->vcpu, words, find_words(b, chains, words)) : 0;
 }
 
 int vmi_one_put(const struct vmi_one *one, struct vmapi_reg *reg)

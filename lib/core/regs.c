@@ -260,28 +260,24 @@ static struct vmapi_reg *find_whole(const struct vmi_reg_batch *b,
 }
 
 /* Without a copy on the way, if an entry is all of it. */
-static int load(const struct vmi_reg_batch *b, unsigned which, struct got *got)
+static int make_room(
+	const struct vmi_reg_batch *b, unsigned which, struct got *got)
 {
-	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
 	struct vmi_reg_block *block = &got->block;
 	int err;
 
 	got->whole = NULL;
 	block->data = NULL;
 	if (vmi_block_is_small(b->vcpu, which))
-		return vmi_block_load(b->vcpu, which, block);
+		return vmi_block_room(block, sizeof(block->small));
 	err = vmi_block_size(b->vcpu, which, &block->bytes);
 	if (err)
 		return err;
 	got->whole = find_whole(b, &b->chains[which], block->bytes);
 	if (!got->whole)
-		return vmi_block_load(b->vcpu, which, block);
-	err = be->block_get(
-		b->vcpu, which, got->whole->data, &block->bytes);
-	if (err != -ENOSPC)
-		return err;
-	got->whole = NULL; /* the block has grown since */
-	return vmi_block_load(b->vcpu, which, block);
+		return vmi_block_room(block, block->bytes);
+	block->data = got->whole->data;
+	return 0;
 }
 
 /*
@@ -315,10 +311,8 @@ static void give_block(const struct vmi_reg_batch *b,
 	struct vmi_reg_block *block = &got->block;
 	struct vmapi_reg *whole = got->whole;
 
-	if (whole) {
+	if (whole)
 		whole->bytes = (uint32_t)block->bytes;
-		block->data = whole->data;
-	}
 	if (!block->data || !extract(b, chain, got, false))
 		return;
 	if (whole)
@@ -326,37 +320,86 @@ static void give_block(const struct vmi_reg_batch *b,
 	extract(b, chain, got, true);
 }
 
-static void get_blocks(const struct vmi_reg_batch *b, uint32_t left)
+/* Blocks of the backend's, all at once where it can. */
+static void load(const struct vmi_reg_batch *b, struct vmi_block_io *io,
+	size_t n)
 {
-	for (; left; left &= left - 1) {
-		const unsigned which = vmi_ctz(left);
-		const struct vmi_reg_chain *chain = &b->chains[which];
-		struct got got;
-		int err = load(b, which, &got);
+	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
 
-		if (err)
-			vmi_batch_fail(b, chain, err);
-		else
-			give_block(b, chain, &got);
-		if (!got.whole)
-			vmi_block_free(&got.block);
+	if (be->blocks_get) {
+		be->blocks_get(b->vcpu, io, n);
+		return;
 	}
+	for (; n; n--, io++)
+		io->status = be->block_get(
+			b->vcpu, io->block, io->data, &io->bytes);
 }
 
-static void add_ones(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, struct vmi_one_batch *batch)
+/* A block that has grown since its size was asked for. */
+static int load_anew(
+	const struct vmi_reg_batch *b, unsigned which, struct got *got)
 {
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
-
-	for (; at.left; vmi_chain_next_run(b, &at))
-		vmi_ones_add(batch, at.run, vmi_reg_of(b, &at), VMI_ONES_GET);
+	if (!got->whole)
+		vmi_block_free(&got->block);
+	got->whole = NULL;
+	got->block.data = NULL;
+	return vmi_block_load(b->vcpu, which, &got->block);
 }
 
-static void extract_ones(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, const struct vmi_one *ones, int err)
+/* What was read goes to the entries. */
+static void give(const struct vmi_reg_batch *b, const struct vmi_block_io *io,
+	struct got *got)
 {
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
+	const struct vmi_reg_chain *chain = &b->chains[io->block];
+	int err = io->status;
 
+	got->block.bytes = io->bytes;
+	if (err == -ENOSPC)
+		err = load_anew(b, io->block, got);
+	if (err)
+		vmi_batch_fail(b, chain, err);
+	else
+		give_block(b, chain, got);
+	if (!got->whole)
+		vmi_block_free(&got->block);
+}
+
+#define AT_ONCE 12 /* blocks: all that an x86 has */
+
+/*
+ * Some of the blocks, those first whose reading changes others; returns what
+ * is left.
+ */
+static uint32_t get_some(const struct vmi_reg_batch *b, uint32_t left)
+{
+	struct vmi_block_io io[AT_ONCE];
+	struct got got[AT_ONCE];
+	size_t n = 0, i;
+
+	while (left && n < AT_ONCE) {
+		const uint32_t first = left & b->arch->read_first;
+		const unsigned which = vmi_ctz(first ? first : left);
+		int err = make_room(b, which, &got[n]);
+
+		left &= ~(UINT32_C(1) << which);
+		if (err) {
+			vmi_batch_fail(b, &b->chains[which], err);
+			continue;
+		}
+		io[n].block = which;
+		io[n].data = got[n].block.data;
+		io[n].bytes = got[n].block.bytes;
+		n++;
+	}
+	load(b, io, n);
+	for (i = 0; i < n; i++)
+		give(b, &io[i], &got[i]);
+	return left;
+}
+
+static struct vmi_one *extract_ones(const struct vmi_reg_batch *b,
+	struct vmi_reg_at at, struct vmi_one *ones, int err)
+{
 	for (; at.left; vmi_chain_next(b, &at), ones++) {
 		struct vmapi_reg *reg = vmi_reg_of(b, &at);
 
@@ -364,44 +407,56 @@ static void extract_ones(const struct vmi_reg_batch *b,
 		if (!reg->status)
 			reg->status = vmi_one_extract(ones, reg);
 	}
+	return ones;
+}
+
+/* Those behind the first `got`, which is how many there are, or an error. */
+static int get_rest(const struct vmi_reg_batch *b, uint32_t chains, int got)
+{
+	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
+	struct vmi_one_batch batch;
+	struct vmi_one *one;
+	size_t skip = got < 0 ? 0 : (size_t)got, again = skip;
+	uint32_t left;
+	int err = vmi_ones_room(b, chains, &batch);
+
+	if (err)
+		return vmi_fail(err, vmi_vcpu_label(b->vcpu), "no memory");
+	for (left = chains; left; left &= left - 1)
+		vmi_ones_add(&batch, b, vmi_chain_behind(b,
+			&b->chains[vmi_ctz(left)], &skip), VMI_ONES_GET);
+	err = got < 0 ? got : be->ones_get ?
+		be->ones_get(b->vcpu, batch.ones, batch.n) : -ENOENT;
+	one = batch.ones;
+	for (left = chains; left; left &= left - 1)
+		one = extract_ones(b, vmi_chain_behind(b,
+			&b->chains[vmi_ctz(left)], &again), one, err);
+	vmi_ones_free(&batch);
+	return 0;
 }
 
 /* In one call, whatever their classes. */
 static int get_ones(const struct vmi_reg_batch *b)
 {
-	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
 	const uint32_t chains = b->used & ~VMI_BATCH_BLOCKS;
-	struct vmi_one_batch batch;
+	size_t n = 0;
 	uint32_t left;
-	size_t at = 0;
-	int err;
+	int got;
 
 	if (!chains)
 		return 0;
-	err = vmi_ones_room(b, chains, &batch);
-	if (err)
-		return vmi_fail(err, vmi_vcpu_label(b->vcpu), "no memory");
 	for (left = chains; left; left &= left - 1)
-		add_ones(b, &b->chains[vmi_ctz(left)], &batch);
-	err = be->ones_get ? be->ones_get(b->vcpu, batch.ones, batch.n)
-			   : -ENOENT;
-	for (left = chains; left; left &= left - 1) {
-		const struct vmi_reg_chain *chain = &b->chains[vmi_ctz(left)];
-
-		extract_ones(b, chain, batch.ones + at, err);
-		at += chain->n;
-	}
-	vmi_ones_free(&batch);
-	return 0;
+		n += b->chains[vmi_ctz(left)].n;
+	got = vmi_words_move(b, chains, b->vcpu->vm->ctx->be->words_get);
+	return got >= 0 && (size_t)got == n ? 0 : get_rest(b, chains, got);
 }
 
-/* Blocks whose reading changes others come before all else. */
 static int get(struct vmi_reg_batch *b)
 {
-	const uint32_t all = b->used & VMI_BATCH_BLOCKS;
+	uint32_t left = b->used & VMI_BATCH_BLOCKS;
 
-	get_blocks(b, all & b->arch->read_first);
-	get_blocks(b, all & ~b->arch->read_first);
+	while (left)
+		left = get_some(b, left);
 	return get_ones(b);
 }
 

@@ -68,6 +68,7 @@ struct vmi_reg_chain {
 	size_t n; /* entries */
 	/* In a set, once they are checked: how many are good, */
 	size_t good;
+	size_t bytes; /* of the block; */
 	/* whether they are all that the block holds, and from which on. */
 	bool is_covered;
 	struct vmi_reg_at from;
@@ -151,6 +152,22 @@ static inline void vmi_chain_next_run(
 	at->i = 0;
 }
 
+/* Behind the first *skip entries, of which so many are taken. */
+static inline struct vmi_reg_at vmi_chain_behind(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, size_t *skip)
+{
+	struct vmi_reg_at at = vmi_chain_begin(b, chain);
+
+	for (; at.left && *skip >= at.run->n; vmi_chain_next_run(b, &at))
+		*skip -= at.run->n;
+	if (at.left) {
+		at.i = *skip;
+		at.left -= *skip;
+		*skip = 0;
+	}
+	return at;
+}
+
 static inline struct vmapi_reg *vmi_reg_of(
 	const struct vmi_reg_batch *b, const struct vmi_reg_at *at)
 {
@@ -230,12 +247,19 @@ enum vmi_ones_use {
 };
 
 /*
- * Add the good entries of a run.  What is not to be saved is in the entries'
- * values where it can be.
+ * Add the good entries of a chain from one on.  What is not to be saved is in
+ * the entries' values where it can be.
  */
-void vmi_ones_add(struct vmi_one_batch *batch, const struct vmi_reg_run *run,
-	struct vmapi_reg *regs, enum vmi_ones_use use);
+void vmi_ones_add(struct vmi_one_batch *batch, const struct vmi_reg_batch *b,
+	struct vmi_reg_at at, enum vmi_ones_use use);
 void vmi_ones_free(struct vmi_one_batch *batch);
+/*
+ * What goes without all that, of chains: how many entries, in the chains'
+ * order, or -errno.  `move` is the backend's words_get or words_set.
+ */
+int vmi_words_move(const struct vmi_reg_batch *b, uint32_t chains,
+	int (*move)(struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words,
+		size_t n));
 /* From a register to its entry, whose status is returned. */
 int vmi_one_put(const struct vmi_one *one, struct vmapi_reg *reg);
 static inline int vmi_one_extract(

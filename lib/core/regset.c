@@ -47,17 +47,21 @@ static const char *refusal(const struct vmi_reg_batch *b, unsigned which,
 	return b->arch->refusal ? b->arch->refusal(which, data) : NULL;
 }
 
-/* The same of values of the caller's: the first refusal is explained. */
-static int try_block(struct vmi_reg_batch *b, unsigned which,
-	const struct vmi_reg_block *block)
+/* The first refusal of the caller's values is explained. */
+static int explain(
+	struct vmi_reg_batch *b, unsigned which, const void *data, int err)
 {
-	int err = write_block(b, which, block);
-
 	if (err == -EINVAL && !b->why) {
-		b->why = refusal(b, which, block->data);
+		b->why = refusal(b, which, data);
 		b->why_block = which;
 	}
 	return err;
+}
+
+static int try_block(struct vmi_reg_batch *b, unsigned which,
+	const struct vmi_reg_block *block)
+{
+	return explain(b, which, block->data, write_block(b, which, block));
 }
 
 /* The words of a block of `bytes` bytes that a register is. */
@@ -68,20 +72,6 @@ static uint64_t words_of(const struct vmi_reg_row *row)
 	if (row->view || row->bytes % 8 || row->offset % 8 || n > 63)
 		return 0;
 	return ((UINT64_C(1) << n) - 1) << row->offset / 8;
-}
-
-/* All good entries of the chain at once. */
-static int set_together(struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, unsigned which,
-	struct vmi_reg_block *block)
-{
-	struct vmi_reg_at at = chain->from;
-	int err = 0;
-
-	for (; at.left && !err; vmi_chain_next_run(b, &at))
-		err = vmi_run_patch(at.run, at.i, block,
-			&b->regs[at.run->first]);
-	return err ? err : try_block(b, which, block);
 }
 
 /* One after the other: what is refused is taken out again. */
@@ -118,7 +108,6 @@ static int begin_block(const struct vmi_reg_batch *b, unsigned which,
 	struct vmi_reg_block *block, struct vmi_reg_block *old)
 {
 	const struct vmi_reg_chain *chain = &b->chains[which];
-	size_t bytes;
 	int err;
 
 	if (old) {
@@ -133,11 +122,28 @@ static int begin_block(const struct vmi_reg_batch *b, unsigned which,
 		return vmi_block_load(b->vcpu, which, block);
 	if (!chain->from.run->bytes)
 		return 0; /* it brings its own length */
-	err = vmi_block_size(b->vcpu, which, &bytes);
+	err = vmi_block_room(block, chain->bytes);
 	if (!err)
-		err = vmi_block_room(block, bytes);
-	if (!err)
-		memset(block->data, 0, bytes);
+		memset(block->data, 0, chain->bytes);
+	return err;
+}
+
+/* With all good entries in it; to be freed if there is no error. */
+static int make_block(const struct vmi_reg_batch *b, unsigned which,
+	struct vmi_reg_block *block, struct vmi_reg_block *old)
+{
+	struct vmi_reg_at at = b->chains[which].from;
+	int err;
+
+	block->data = NULL;
+	err = begin_block(b, which, block, old);
+	if (err)
+		return vmi_batch_fail(b, &b->chains[which], err);
+	for (; at.left && !err; vmi_chain_next_run(b, &at))
+		err = vmi_run_patch(at.run, at.i, block,
+			&b->regs[at.run->first]);
+	if (err)
+		vmi_block_free(block);
 	return err;
 }
 
@@ -154,11 +160,55 @@ static const struct vmapi_reg *find_direct(
 	return reg;
 }
 
+/*
+ * Blocks of which nothing has to be read are made before the first is
+ * written, since the kernel leaves cold what is done between two of its calls.
+ */
+struct stage {
+	uint32_t ready; /* 1 << block */
+	size_t n;
+	struct vmi_reg_block made[6];
+	struct vmi_block_io io[VMI_BLOCKS_MAX]; /* by block */
+};
+
+/* What goes wrong here does so again in its step. */
+static void make_ready(const struct vmi_reg_batch *b, struct stage *stage,
+	unsigned which)
+{
+	const struct vmi_reg_chain *chain = &b->chains[which];
+	const struct vmapi_reg *reg;
+	struct vmi_reg_block *block = &stage->made[stage->n];
+	struct vmi_block_io *io = &stage->io[which];
+
+	if (!chain->good || !chain->is_covered)
+		return;
+	reg = find_direct(b, chain);
+	if (!reg && (!chain->from.run->bytes ||
+		chain->bytes > VMI_SMALL_BLOCK ||
+		stage->n == vmi_array_len(stage->made) ||
+		make_block(b, which, block, NULL)))
+		return;
+	stage->n += !reg;
+	io->block = which;
+	io->data = reg ? reg->data : block->data;
+	io->bytes = reg ? reg->bytes : block->bytes;
+	stage->ready |= UINT32_C(1) << which;
+}
+
+static void make_all_ready(const struct vmi_reg_batch *b, struct stage *stage)
+{
+	uint32_t left = b->used & VMI_BATCH_BLOCKS;
+
+	stage->n = 0;
+	for (; left; left &= left - 1)
+		make_ready(b, stage, vmi_ctz(left));
+}
+
 static int set_at_once(struct vmi_reg_batch *b, unsigned which,
 	struct vmi_reg_block *old)
 {
-	const struct vmi_reg_chain *chain = &b->chains[which];
-	const struct vmapi_reg *reg = old ? NULL : find_direct(b, chain);
+	const struct vmapi_reg *reg =
+		old ? NULL : find_direct(b, &b->chains[which]);
 	struct vmi_reg_block block;
 	int err;
 
@@ -167,52 +217,96 @@ static int set_at_once(struct vmi_reg_batch *b, unsigned which,
 		block.bytes = reg->bytes;
 		return try_block(b, which, &block);
 	}
-	block.data = NULL;
-	err = begin_block(b, which, &block, old);
+	err = make_block(b, which, &block, old);
 	if (err)
-		return vmi_batch_fail(b, chain, err);
-	err = set_together(b, chain, which, &block);
+		return err;
+	err = try_block(b, which, &block);
 	vmi_block_free(&block);
+	return err;
+}
+
+/* What is left of a block that was refused: the entries alone. */
+static int set_refused(struct vmi_reg_batch *b, unsigned which, int err)
+{
+	const struct vmi_reg_chain *chain = &b->chains[which];
+
+	if (chain->good == 1)
+		return vmi_batch_fail(b, chain, err);
+	set_apart(b, chain, which);
 	return err;
 }
 
 static int set_block(struct vmi_reg_batch *b, unsigned which,
 	struct undo *undo)
 {
-	const struct vmi_reg_chain *chain = &b->chains[which];
 	struct vmi_reg_block *old = undo ? &undo->block : NULL;
 	int err = set_at_once(b, which, old);
 
 	if (!err)
 		return 0;
-	if (old)
-		vmi_block_free(old);
-	if (old || chain->good == 1)
-		return vmi_batch_fail(b, chain, err);
-	set_apart(b, chain, which);
-	return err;
+	if (!old)
+		return set_refused(b, which, err);
+	vmi_block_free(old);
+	return vmi_batch_fail(b, &b->chains[which], err);
+}
+
+static bool is_due(const struct vmi_reg_batch *b, unsigned which)
+{
+	return b->used >> which & 1 && b->chains[which].good;
+}
+
+/*
+ * What is ready from a step on, up to one that is not, or is refused; returns
+ * the last that was done.
+ */
+static size_t set_ready(
+	struct vmi_reg_batch *b, const struct stage *stage, size_t i)
+{
+	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
+	struct vmi_block_io io[VMI_STEPS_MAX];
+	size_t step[VMI_STEPS_MAX], n = 0, done;
+
+	for (; i < b->arch->n_steps; i++) {
+		const unsigned which = vmi_batch_which(&b->arch->steps[i]);
+
+		if (!is_due(b, which))
+			continue;
+		if (which >= VMI_BLOCKS_MAX || !(stage->ready >> which & 1))
+			break;
+		step[n] = i;
+		io[n++] = stage->io[which];
+	}
+	done = be->blocks_set(b->vcpu, io, n);
+	if (done == n)
+		return i - 1;
+	explain(b, io[done].block, io[done].data, io[done].status);
+	set_refused(b, io[done].block, io[done].status);
+	return step[done];
 }
 
 /* -- Registers that are moved by themselves ------------------------------ */
 
-/* The good entries of a class. */
-static int gather(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, struct vmi_one_batch *ones,
-	enum vmi_ones_use use)
+static uint32_t only(
+	const struct vmi_reg_batch *b, const struct vmi_reg_chain *chain)
 {
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
-	int err = vmi_ones_room(b,
-		UINT32_C(1) << (chain - b->chains), ones);
+	return UINT32_C(1) << (chain - b->chains);
+}
 
-	for (; at.left && !err; vmi_chain_next_run(b, &at))
-		vmi_ones_add(ones, at.run, vmi_reg_of(b, &at), use);
+/* The good entries of a class, from one on. */
+static int gather(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, struct vmi_reg_at at,
+	struct vmi_one_batch *ones, enum vmi_ones_use use)
+{
+	int err = vmi_ones_room(b, only(b, chain), ones);
+
+	if (!err)
+		vmi_ones_add(ones, b, at, use);
 	return err;
 }
 
 static int scatter_status(const struct vmi_reg_batch *b,
-	const struct vmi_reg_chain *chain, const struct vmi_one_batch *ones)
+	struct vmi_reg_at at, const struct vmi_one_batch *ones)
 {
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
 	const struct vmi_one *one = ones->ones;
 	int err = 0;
 
@@ -233,7 +327,8 @@ static int save_ones(const struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, struct vmi_one_batch *old)
 {
 	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
-	int err = gather(b, chain, old, VMI_ONES_SAVE);
+	int err = gather(b, chain, vmi_chain_begin(b, chain), old,
+		VMI_ONES_SAVE);
 	size_t i;
 
 	if (err)
@@ -247,26 +342,40 @@ static int save_ones(const struct vmi_reg_batch *b,
 	return err;
 }
 
-static int set_ones(const struct vmi_reg_batch *b, unsigned which,
-	struct undo *undo)
+/* Those that `moved` is short of, or why there are none. */
+static int set_rest(const struct vmi_reg_batch *b,
+	const struct vmi_reg_chain *chain, int moved)
 {
 	const struct vmi_backend *be = b->vcpu->vm->ctx->be;
-	const struct vmi_reg_chain *chain = &b->chains[which];
-	struct vmi_one_batch ones;
-	int err;
+	size_t skip = moved < 0 ? 0 : (size_t)moved;
+	const struct vmi_reg_at at = vmi_chain_behind(b, chain, &skip);
+	struct vmi_one_batch ones = { .ones = NULL };
+	int err = moved;
 
-	err = gather(b, chain, &ones, VMI_ONES_SET);
-	if (!err && undo)
-		err = save_ones(b, chain, &undo->ones);
+	if (err >= 0)
+		err = gather(b, chain, at, &ones, VMI_ONES_SET);
 	if (!err)
 		err = be->ones_set ? be->ones_set(b->vcpu, ones.ones, ones.n)
 				   : -ENOTSUP;
 	if (err)
 		vmi_batch_fail(b, chain, err);
 	else
-		err = scatter_status(b, chain, &ones);
+		err = scatter_status(b, at, &ones);
 	vmi_ones_free(&ones);
 	return err;
+}
+
+static int set_ones(const struct vmi_reg_batch *b, unsigned which,
+	struct undo *undo)
+{
+	const struct vmi_reg_chain *chain = &b->chains[which];
+	int moved = undo ? save_ones(b, chain, &undo->ones) : 0;
+
+	if (!moved)
+		moved = vmi_words_move(b, only(b, chain),
+			b->vcpu->vm->ctx->be->words_set);
+	return moved >= 0 && (size_t)moved == chain->good ? 0 :
+		set_rest(b, chain, moved);
 }
 
 /* -- The whole ---------------------------------------------------------- */
@@ -403,6 +512,7 @@ static void check_chain(struct vmi_reg_batch *b, unsigned which)
 		vmi_batch_fail(b, chain, -ENOENT);
 		return;
 	}
+	chain->bytes = bytes;
 	for (; at.left; vmi_chain_next_run(b, &at))
 		chain->good += check_run(b, at.run, bytes);
 	if (is_block && !(chain->is_known && chain->good == chain->n))
@@ -425,6 +535,7 @@ static bool check_entries(struct vmi_reg_batch *b)
 /* `undo` has a place for each step, or is NULL: not all or nothing. */
 static void set_steps(struct vmi_reg_batch *b, struct undo *undo)
 {
+	struct stage stage;
 	size_t i;
 	int err;
 
@@ -432,13 +543,20 @@ static void set_steps(struct vmi_reg_batch *b, struct undo *undo)
 		cancel_good(b);
 		return;
 	}
+	stage.ready = 0;
+	if (!undo && b->vcpu->vm->ctx->be->blocks_set)
+		make_all_ready(b, &stage);
 	for (i = 0; i < b->arch->n_steps; i++) {
 		const struct vmi_reg_step *step = &b->arch->steps[i];
 		const unsigned which = vmi_batch_which(step);
 		struct undo *u = undo ? &undo[i] : NULL;
 
-		if (!(b->used >> which & 1) || !b->chains[which].good)
+		if (!is_due(b, which))
 			continue;
+		if (step->is_block && stage.ready >> which & 1) {
+			i = set_ready(b, &stage, i);
+			continue;
+		}
 		err = step->is_block ? set_block(b, which, u)
 				     : set_ones(b, which, u);
 		if (!err || !undo)

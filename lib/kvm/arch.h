@@ -83,12 +83,20 @@ int vmi_kvm_arch_translate(struct vmapi_vcpu *vcpu, uint64_t gva,
 	unsigned access, struct vmapi_translation *result);
 int vmi_kvm_arch_block_get(struct vmapi_vcpu *vcpu, unsigned block,
 	void *data, size_t *bytes);
+void vmi_kvm_arch_blocks_get(
+	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n);
+size_t vmi_kvm_arch_blocks_set(
+	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n);
 int vmi_kvm_arch_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	const void *data, size_t bytes);
 int vmi_kvm_arch_ones_get(
 	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n);
 int vmi_kvm_arch_ones_set(
 	struct vmapi_vcpu *vcpu, struct vmi_one *ones, size_t n);
+int vmi_kvm_arch_words_get(
+	struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words, size_t n);
+int vmi_kvm_arch_words_set(
+	struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words, size_t n);
 int vmi_kvm_arch_one_list(
 	struct vmapi_vcpu *vcpu, uint64_t *tags, size_t n, size_t *count);
 const struct vmi_regs_arch *vmi_kvm_arch_regs(void);

@@ -59,6 +59,14 @@ int vmi_kvm_arch_block_get(
 	return 0;
 }
 
+void vmi_kvm_arch_blocks_get(
+	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n)
+{
+	for (; n; n--, io++)
+		io->status = vmi_kvm_arch_block_get(
+			vcpu, io->block, io->data, &io->bytes);
+}
+
 int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	const void *data, size_t bytes)
 {
@@ -79,4 +87,18 @@ int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	memcpy(place(vcpu, b), data, bytes);
 	vcpu->run->kvm_dirty_regs |= b->valid;
 	return 0;
+}
+
+size_t vmi_kvm_arch_blocks_set(
+	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		io[i].status = vmi_kvm_arch_block_set(
+			vcpu, io[i].block, io[i].data, io[i].bytes);
+		if (io[i].status)
+			break;
+	}
+	return i;
 }

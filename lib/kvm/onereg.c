@@ -83,6 +83,21 @@ int vmi_kvm_arch_ones_set(
 	return 0;
 }
 
+/* There is no call for several. */
+int vmi_kvm_arch_words_get(
+	struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words, size_t n)
+{
+	(void)vcpu, (void)words, (void)n;
+	return 0;
+}
+
+int vmi_kvm_arch_words_set(
+	struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words, size_t n)
+{
+	(void)vcpu, (void)words, (void)n;
+	return 0;
+}
+
 /* -- what there is ------------------------------------------------------- */
 
 /* The number of entries, or -errno; the kernel says it with E2BIG. */

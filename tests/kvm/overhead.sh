@@ -32,8 +32,8 @@ run		400	1
 run-steady	200	1
 get-one		1000	1
 set-one		1700	2
-get-all		13000	11
-set-all		15700	11
+get-all		11200	11
+set-all		13600	11
 line		700	2
 ioeventfd	2200	4
 commit		9500	2

@@ -319,6 +319,70 @@ static void many_msrs(struct machine *m)
 	CHECK(msrs[0].status == -EINVAL);
 }
 
+/* In one call, up to the first that does not go so; the rest has its say. */
+static void words(struct machine *m)
+{
+	const struct vmi_backend *be = &vmi_kvm_backend;
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_MSR(0x174), .value = 0x11 },
+		{ .tag = VMAPI_X86_MSR(0x175), .value = 0x22 },
+		{ .tag = VMAPI_X86_MSR(0x7ffffff0) },
+		{ .tag = VMAPI_X86_MSR(0x176), .value = 0x33 },
+	};
+	const struct vmi_reg_words two[] = { { regs, 1 }, { regs + 1, 3 } };
+	uint64_t value = 0x44;
+
+	CHECK(be->words_set(m->vcpu, two, 2) == 2);
+	regs[0].value = regs[1].value = 0;
+	CHECK(be->words_get(m->vcpu, two, 2) == 2);
+	CHECK(regs[0].value == 0x11 && regs[0].bytes == 8);
+	CHECK(regs[1].value == 0x22 && regs[1].bytes == 8);
+	regs[1].status = -EPERM;
+	CHECK(be->words_get(m->vcpu, two, 2) == 1);
+	regs[1].status = 0;
+	regs[1].data = &value;
+	CHECK(be->words_set(m->vcpu, two, 2) == 1);
+	CHECK(vmapi_regs_set(m->vcpu, regs, 4, NULL, 0) == -ENOENT);
+	CHECK(!regs[0].status && !regs[1].status && !regs[3].status);
+	CHECK(regs[2].status == -ENOENT);
+	regs[1].data = NULL;
+	regs[3].value = 0;
+	CHECK(vmapi_regs_get(m->vcpu, regs, 4, NULL, 0) == -ENOENT);
+	CHECK(regs[1].value == 0x44 && regs[3].value == 0x33);
+	regs[0].tag = VMAPI_X86_GUEST_SSP;
+	CHECK(be->words_get(m->vcpu, two, 2) == 0);
+}
+
+/* Each for itself: one that is not there does not keep others from coming. */
+static void several_blocks(struct machine *m)
+{
+	struct vmi_x86_gprs gprs;
+	uint32_t mp;
+	uint8_t lapic[1024];
+	struct vmi_block_io io[] = {
+		{ .block = VMI_BLOCK_MP_STATE, .data = &mp, .bytes = 1 },
+		{ .block = VMI_BLOCK_LAPIC, .data = lapic,
+			.bytes = sizeof(lapic) },
+		{ .block = VMI_BLOCK_GPRS, .data = &gprs,
+			.bytes = sizeof(gprs) },
+	};
+	struct vmapi_reg rbx = { .tag = VMAPI_X86_RBX, .value = 0x55 };
+
+	OK(vmapi_regs_set(m->vcpu, &rbx, 1, NULL, 0));
+	vmi_kvm_backend.blocks_get(m->vcpu, io, 3);
+	CHECK(io[0].status == -ENOSPC && io[0].bytes == sizeof(mp));
+	CHECK(io[1].status == -ENOENT);
+	CHECK(io[2].status == 0 && io[2].bytes == sizeof(gprs));
+	CHECK(gprs.r[3] == 0x55);
+	/* Those in front of one that is refused are set, no others. */
+	gprs.r[3] = 0x66;
+	io[0] = io[2];
+	CHECK(vmi_kvm_backend.blocks_set(m->vcpu, io, 3) == 1);
+	CHECK(io[1].status == -ENOENT);
+	OK(vmapi_regs_get(m->vcpu, &rbx, 1, NULL, 0));
+	CHECK(rbx.value == 0x66);
+}
+
 /* Free before the first run, afterwards only what it is already. */
 static void cpuid(struct machine *m)
 {
@@ -407,6 +471,8 @@ int main(void)
 	values(&m);
 	block_sizes(&m);
 	many_msrs(&m);
+	words(&m);
+	several_blocks(&m);
 	nested(&m);
 	cpuid(&m);
 	machine_close(&m);

@@ -295,6 +295,20 @@ static int null_block_set(struct vmapi_vcpu *vcpu, unsigned block,
 	return 0;
 }
 
+static size_t null_blocks_set(
+	struct vmapi_vcpu *vcpu, struct vmi_block_io *io, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		io[i].status = null_block_set(
+			vcpu, io[i].block, io[i].data, io[i].bytes);
+		if (io[i].status)
+			break;
+	}
+	return i;
+}
+
 static struct null_msr *msr_of(struct null_vcpu *v, uint64_t tag)
 {
 	size_t i;
@@ -558,6 +572,7 @@ const struct vmi_backend null_backend = {
 	.regs_arch = null_regs_arch,
 	.block_get = null_block_get,
 	.block_set = null_block_set,
+	.blocks_set = null_blocks_set,
 	.ones_get = null_ones_get,
 	.ones_set = null_ones_set,
 	.one_list = null_one_list,

@@ -201,6 +201,31 @@ START_TEST(blocks_are_moved_once)
 }
 END_TEST
 
+/* Whole blocks, of which nothing is read: those around it are set. */
+START_TEST(refused_block_alone_fails)
+{
+	struct vmapi_x86_events events = { .nmi_masked = 1 };
+	struct vmapi_reg regs[] = {
+		{ .tag = VMAPI_X86_EVENTS, .data = &events, .bytes = 64 },
+		{ .tag = VMAPI_X86_MP_STATE, .value = 3 },
+		{ .tag = VMAPI_X86_TSC_HZ, .value = 1000 },
+		{ .tag = VMAPI_X86_XCR(0), .value = 3 },
+	};
+	size_t done;
+
+	null_knobs.refused = VMI_BLOCK_MP_STATE;
+	ck_assert_int_eq(vmapi_regs_set(vcpu, regs, 4, &done, 0), -EINVAL);
+	ck_assert_uint_eq(done, 3);
+	ck_assert_int_eq(regs[1].status, -EINVAL);
+	ck_assert_str_eq(null_knobs.order, "XTME");
+	ck_assert_uint_eq(get(VMAPI_X86_XCR(0)), 3);
+	ck_assert_uint_eq(get(VMAPI_X86_TSC_HZ), 1000);
+	events.nmi_masked = 0;
+	ck_assert_int_eq(vmapi_regs_get(vcpu, regs, 1, NULL, 0), 0);
+	ck_assert_uint_eq(events.nmi_masked, 1);
+}
+END_TEST
+
 /* -- The XSAVE area ----------------------------------------------------- */
 
 START_TEST(views_mind_xstate_bv)
@@ -466,6 +491,7 @@ int main(void)
 	tcase_add_test(t, absent_block_is_absent);
 	tcase_add_test(t, order_is_ours);
 	tcase_add_test(t, refused_entry_alone_fails);
+	tcase_add_test(t, refused_block_alone_fails);
 	tcase_add_test(t, all_or_nothing_takes_back);
 	tcase_add_test(t, msr_failure_takes_back);
 	tcase_add_test(t, blocks_are_moved_once);

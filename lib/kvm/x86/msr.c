@@ -139,6 +139,84 @@ int vmi_kvm_arch_ones_set(
 	return transfer_all(vcpu, KVM_SET_MSRS, ones, n);
 }
 
+/* -- Where the values are in the caller's entries ------------------------ */
+
+/* How many at the front can go so. */
+static size_t fill_words(struct msr_batch *batch, bool values,
+	const struct vmi_reg_words *words, size_t n)
+{
+	const uint64_t kind = VMAPI_X86_MSR(0) >> 32;
+	struct kvm_msr_entry *to = batch->entries;
+	const struct kvm_msr_entry *const end = to + BATCH;
+
+	for (; n; n--, words++) {
+		const struct vmapi_reg *reg = words->regs;
+		const struct vmapi_reg *const last = reg + words->n;
+
+		for (; reg != last; reg++, to++) {
+			if (reg->tag >> 32 != kind || reg->status ||
+				reg->data || to == end)
+				return (size_t)(to - batch->entries);
+			to->index = (uint32_t)reg->tag;
+			to->reserved = 0;
+			to->data = values ? reg->value : 0;
+		}
+	}
+	return (size_t)(to - batch->entries);
+}
+
+static void take_words(const struct msr_batch *batch,
+	const struct vmi_reg_words *words, size_t left)
+{
+	const struct kvm_msr_entry *from = batch->entries;
+
+	for (; left; words++) {
+		struct vmapi_reg *reg = words->regs;
+		size_t n = left < words->n ? left : words->n;
+
+		for (left -= n; n; n--, reg++, from++) {
+			reg->value = from->data;
+			reg->bytes = sizeof(from->data);
+		}
+	}
+}
+
+static int move_words(struct vmi_kvm_vcpu *vcpu, unsigned long request,
+	const struct vmi_reg_words *words, size_t n)
+{
+	const bool get = request == KVM_GET_MSRS;
+	struct msr_batch batch;
+	int rc;
+
+	batch.nmsrs = (uint32_t)fill_words(&batch, !get, words, n);
+	batch.pad = 0;
+	if (!batch.nmsrs)
+		return 0;
+	rc = vmi_kvm_vcpu_ioctl(vcpu, request, &batch);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, request);
+	if (get)
+		take_words(&batch, words, (size_t)rc);
+	return rc;
+}
+
+int vmi_kvm_arch_words_get(
+	struct vmapi_vcpu *vcpu, const struct vmi_reg_words *words, size_t n)
+{
+	return move_words(vmi_kvm_vcpu_of(vcpu), KVM_GET_MSRS, words, n);
+}
+
+int vmi_kvm_arch_words_set(
+	struct vmapi_vcpu *core, const struct vmi_reg_words *words, size_t n)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+
+	vcpu->run_valid = false;
+	return move_words(vcpu, KVM_SET_MSRS, words, n);
+}
+
+/* -- What there is ------------------------------------------------------- */
+
 /* The kernel's own list: E2BIG tells how many there are (api.rst 4.3). */
 static int list_fetch(const struct vmapi *ctx, struct kvm_msr_list **list)
 {

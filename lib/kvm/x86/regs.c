@@ -16,22 +16,16 @@ static int call(struct vmi_kvm_vcpu *vcpu, unsigned long request, void *arg)
 
 /* -- general registers --------------------------------------------------- */
 
-static int gprs_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void gprs_in(void *data, const void *raw)
 {
-	struct kvm_regs regs;
-	int rc = call(vcpu, KVM_GET_REGS, &regs);
-
-	if (rc == 0)
-		vmi_kvm_x86_gprs_in(data, &regs);
-	return rc;
+	vmi_kvm_x86_gprs_in(data, raw);
 }
 
-static int gprs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+static void gprs_out(
+	const struct vmi_kvm_vm *vm, void *raw, const void *data)
 {
-	struct kvm_regs regs;
-
-	vmi_kvm_x86_gprs_out(&regs, data);
-	return call(vcpu, KVM_SET_REGS, &regs);
+	(void)vm;
+	vmi_kvm_x86_gprs_out(raw, data);
 }
 
 /* -- segments and control registers -------------------------------------- */
@@ -66,14 +60,18 @@ int vmi_kvm_x86_sregs_set(
 	return call(vcpu, KVM_SET_SREGS, &old);
 }
 
-static int system_get(struct vmi_kvm_vcpu *vcpu, void *data)
+/* Of the old call's answer all is where the new one has it. */
+static void system_in(void *data, const void *raw)
 {
-	struct kvm_sregs2 regs;
-	int rc = vmi_kvm_x86_sregs_get(vcpu, &regs);
+	vmi_kvm_x86_system_in(data, raw);
+}
 
-	if (rc == 0)
-		vmi_kvm_x86_system_in(data, &regs);
-	return rc;
+static void system_out(
+	const struct vmi_kvm_vm *vm, void *raw, const void *data)
+{
+	(void)vm;
+	memset(raw, 0, sizeof(struct kvm_sregs2));
+	vmi_kvm_x86_system_out(raw, data);
 }
 
 /* CR0.PG, CR4.PAE, not EFER.LMA: PDPTEs are registers (SDM 3A 4.4.1). */
@@ -87,98 +85,61 @@ static bool has_pdptrs(const struct kvm_sregs2 *regs)
  * Setting CR3 loads the PDPTEs from memory, which may have changed since the
  * processor did so.  If the paging registers stay as they are, so do they.
  */
-static int system_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+static int system_set(struct vmi_kvm_vcpu *vcpu, void *raw)
 {
-	struct kvm_sregs2 now, regs;
+	struct kvm_sregs2 now, *regs = raw;
 	int rc;
 
-	memset(&regs, 0, sizeof(regs));
-	vmi_kvm_x86_system_out(&regs, data);
-	if (vm_of(vcpu)->arch->sregs2 && has_pdptrs(&regs)) {
+	if (vm_of(vcpu)->arch->sregs2 && has_pdptrs(regs)) {
 		rc = vmi_kvm_x86_sregs_get(vcpu, &now);
 		if (rc < 0)
 			return rc;
-		if (has_pdptrs(&now) && now.cr3 == regs.cr3 &&
-			now.cr0 == regs.cr0 && now.cr4 == regs.cr4) {
-			regs.flags = now.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
-			memcpy(regs.pdptrs, now.pdptrs, sizeof(regs.pdptrs));
+		if (has_pdptrs(&now) && now.cr3 == regs->cr3 &&
+			now.cr0 == regs->cr0 && now.cr4 == regs->cr4) {
+			regs->flags =
+				now.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
+			memcpy(regs->pdptrs, now.pdptrs, sizeof(now.pdptrs));
 		}
 	}
-	return vmi_kvm_x86_sregs_set(vcpu, &regs);
+	return vmi_kvm_x86_sregs_set(vcpu, regs);
 }
 
 /* -- the rest ------------------------------------------------------------ */
 
-static int debug_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void debug_in(void *data, const void *raw)
 {
-	struct kvm_debugregs regs;
-	int rc = call(vcpu, KVM_GET_DEBUGREGS, &regs);
-
-	if (rc == 0)
-		vmi_kvm_x86_debug_in(data, &regs);
-	return rc;
+	vmi_kvm_x86_debug_in(data, raw);
 }
 
-static int debug_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+static void debug_out(
+	const struct vmi_kvm_vm *vm, void *raw, const void *data)
 {
-	struct kvm_debugregs regs;
-
-	vmi_kvm_x86_debug_out(&regs, data);
-	return call(vcpu, KVM_SET_DEBUGREGS, &regs);
+	(void)vm;
+	vmi_kvm_x86_debug_out(raw, data);
 }
 
-static int xcrs_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void xcrs_in(void *data, const void *raw)
 {
 	struct vmi_x86_xcrs *to = data;
-	struct kvm_xcrs regs;
+	const struct kvm_xcrs *from = raw;
 	uint32_t i;
-	int rc;
 
-	rc = call(vcpu, KVM_GET_XCRS, &regs);
-	if (rc < 0)
-		return rc;
 	to->xcr0 = 1; /* x87 is always on (SDM 1 13.3) */
-	for (i = 0; i < regs.nr_xcrs && i < KVM_MAX_XCRS; i++)
-		if (regs.xcrs[i].xcr == 0)
-			to->xcr0 = regs.xcrs[i].value;
-	return 0;
+	for (i = 0; i < from->nr_xcrs && i < KVM_MAX_XCRS; i++)
+		if (from->xcrs[i].xcr == 0)
+			to->xcr0 = from->xcrs[i].value;
 }
 
-static int xcrs_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+static void xcrs_out(
+	const struct vmi_kvm_vm *vm, void *raw, const void *data)
 {
 	const struct vmi_x86_xcrs *from = data;
-	struct kvm_xcrs regs;
+	struct kvm_xcrs *to = raw;
 
-	memset(&regs, 0, sizeof(regs));
-	regs.nr_xcrs = 1;
-	regs.xcrs[0].value = from->xcr0;
-	return call(vcpu, KVM_SET_XCRS, &regs);
-}
-
-/*
- * KVM_SET_XSAVE reads as many bytes as KVM_GET_XSAVE2 writes, which is what
- * KVM_CAP_XSAVE2 said on the VM's descriptor: that is the size of the block.
- */
-static int xsave_get(struct vmi_kvm_vcpu *vcpu, void *data)
-{
-	return call(vcpu,
-		vm_of(vcpu)->arch->xsave2 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE,
-		data);
-}
-
-static int xsave_set(struct vmi_kvm_vcpu *vcpu, const void *data)
-{
-	return call(vcpu, KVM_SET_XSAVE, (void *)(uintptr_t)data);
-}
-
-static int lapic_get(struct vmi_kvm_vcpu *vcpu, void *data)
-{
-	return call(vcpu, KVM_GET_LAPIC, data);
-}
-
-static int lapic_set(struct vmi_kvm_vcpu *vcpu, const void *data)
-{
-	return call(vcpu, KVM_SET_LAPIC, (void *)(uintptr_t)data);
+	(void)vm;
+	memset(to, 0, sizeof(*to));
+	to->nr_xcrs = 1;
+	to->xcrs[0].value = from->xcr0;
 }
 
 uint32_t vmi_kvm_x86_event_flags(const struct vmi_kvm_vm *vm)
@@ -197,41 +158,31 @@ uint32_t vmi_kvm_x86_event_flags(const struct vmi_kvm_vm *vm)
 	return flags;
 }
 
-static int events_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void events_in(void *data, const void *raw)
 {
-	struct kvm_vcpu_events events;
-	int rc = call(vcpu, KVM_GET_VCPU_EVENTS, &events);
-
-	if (rc == 0)
-		vmi_kvm_x86_events_in(data, &events);
-	return rc;
+	vmi_kvm_x86_events_in(data, raw);
 }
 
-static int events_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+static void events_out(
+	const struct vmi_kvm_vm *vm, void *raw, const void *data)
 {
-	struct kvm_vcpu_events events;
-
-	vmi_kvm_x86_events_out(
-		&events, data, vmi_kvm_x86_event_flags(vm_of(vcpu)));
-	return call(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	vmi_kvm_x86_events_out(raw, data, vmi_kvm_x86_event_flags(vm));
 }
 
-static int mp_state_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void mp_state_in(void *data, const void *raw)
 {
-	struct kvm_mp_state state;
-	int rc = call(vcpu, KVM_GET_MP_STATE, &state);
+	const struct kvm_mp_state *from = raw;
 
-	if (rc == 0)
-		memcpy(data, &state.mp_state, sizeof(state.mp_state));
-	return rc;
+	memcpy(data, &from->mp_state, sizeof(from->mp_state));
 }
 
-static int mp_state_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+static void mp_state_out(
+	const struct vmi_kvm_vm *vm, void *raw, const void *data)
 {
-	struct kvm_mp_state state;
+	struct kvm_mp_state *to = raw;
 
-	memcpy(&state.mp_state, data, sizeof(state.mp_state));
-	return call(vcpu, KVM_SET_MP_STATE, &state);
+	(void)vm;
+	memcpy(&to->mp_state, data, sizeof(to->mp_state));
 }
 
 static int tsc_khz(struct vmi_kvm_vcpu *vcpu, uint64_t *khz)
@@ -246,20 +197,17 @@ static int tsc_khz(struct vmi_kvm_vcpu *vcpu, uint64_t *khz)
 	return 0;
 }
 
-static int tsc_hz_get(struct vmi_kvm_vcpu *vcpu, void *data)
+static void tsc_hz_in(void *data, const void *raw)
 {
-	uint64_t khz, hz;
-	int rc = tsc_khz(vcpu, &khz);
+	uint64_t hz;
 
-	if (rc < 0)
-		return rc;
-	hz = khz * 1000;
+	memcpy(&hz, raw, sizeof(hz));
+	hz *= 1000;
 	memcpy(data, &hz, sizeof(hz));
-	return 0;
 }
 
 /* The kernel counts in kHz, and may be unable to scale at all. */
-static int tsc_hz_set(struct vmi_kvm_vcpu *vcpu, const void *data)
+static int tsc_hz_set(struct vmi_kvm_vcpu *vcpu, void *data)
 {
 	uint64_t hz, now;
 	int rc;
@@ -326,26 +274,60 @@ static int nested_set(
 
 /* -- the table ----------------------------------------------------------- */
 
+/* What the kernel says, in its own layout. */
+struct raw {
+	struct kvm_regs regs;
+	struct kvm_sregs2 sregs;
+	struct kvm_debugregs debug;
+	struct kvm_xcrs xcrs;
+	struct kvm_vcpu_events events;
+	struct kvm_mp_state mp_state;
+	uint64_t tsc_khz; /* which is the call's result */
+};
+
+_Static_assert(sizeof(struct kvm_sregs) <= sizeof(struct kvm_sregs2),
+	"there is room for the answer of the old call");
+
+/*
+ * KVM_SET_XSAVE reads as many bytes as KVM_GET_XSAVE2 writes, which is what
+ * KVM_CAP_XSAVE2 said on the VM's descriptor: that is the size of the block.
+ */
 struct block {
 	size_t bytes; /* 0: vm->arch->xsave_bytes */
-	int (*get)(struct vmi_kvm_vcpu *vcpu, void *data);
-	int (*set)(struct vmi_kvm_vcpu *vcpu, const void *data);
+	unsigned long get, put;
+	size_t at; /* in struct raw */
+	/* From there, and to there; NULL: the block is as the kernel has it. */
+	void (*in)(void *data, const void *raw);
+	void (*out)(const struct vmi_kvm_vm *vm, void *raw, const void *data);
+	/* In place of `put`. */
+	int (*set)(struct vmi_kvm_vcpu *vcpu, void *arg);
 };
 
 static const struct block blocks[VMI_BLOCKS] = {
-	[VMI_BLOCK_GPRS] = { sizeof(struct vmi_x86_gprs), gprs_get, gprs_set },
-	[VMI_BLOCK_SYSTEM] = { sizeof(struct vmi_x86_system), system_get,
+	[VMI_BLOCK_GPRS] = { sizeof(struct vmi_x86_gprs), KVM_GET_REGS,
+		KVM_SET_REGS, offsetof(struct raw, regs), gprs_in, gprs_out,
+		NULL },
+	[VMI_BLOCK_SYSTEM] = { sizeof(struct vmi_x86_system), KVM_GET_SREGS2,
+		0, offsetof(struct raw, sregs), system_in, system_out,
 		system_set },
-	[VMI_BLOCK_DEBUG] = { sizeof(struct vmi_x86_debug), debug_get,
-		debug_set },
-	[VMI_BLOCK_XCRS] = { sizeof(struct vmi_x86_xcrs), xcrs_get, xcrs_set },
-	[VMI_BLOCK_XSAVE] = { 0, xsave_get, xsave_set },
-	[VMI_BLOCK_LAPIC] = { sizeof(struct kvm_lapic_state), lapic_get,
-		lapic_set },
-	[VMI_BLOCK_EVENTS] = { sizeof(struct vmapi_x86_events), events_get,
-		events_set },
-	[VMI_BLOCK_MP_STATE] = { sizeof(uint32_t), mp_state_get, mp_state_set },
-	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), tsc_hz_get, tsc_hz_set },
+	[VMI_BLOCK_DEBUG] = { sizeof(struct vmi_x86_debug), KVM_GET_DEBUGREGS,
+		KVM_SET_DEBUGREGS, offsetof(struct raw, debug), debug_in,
+		debug_out, NULL },
+	[VMI_BLOCK_XCRS] = { sizeof(struct vmi_x86_xcrs), KVM_GET_XCRS,
+		KVM_SET_XCRS, offsetof(struct raw, xcrs), xcrs_in, xcrs_out,
+		NULL },
+	[VMI_BLOCK_XSAVE] = { 0, KVM_GET_XSAVE2, KVM_SET_XSAVE, 0, NULL, NULL,
+		NULL },
+	[VMI_BLOCK_LAPIC] = { sizeof(struct kvm_lapic_state), KVM_GET_LAPIC,
+		KVM_SET_LAPIC, 0, NULL, NULL, NULL },
+	[VMI_BLOCK_EVENTS] = { sizeof(struct vmapi_x86_events),
+		KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS,
+		offsetof(struct raw, events), events_in, events_out, NULL },
+	[VMI_BLOCK_MP_STATE] = { sizeof(uint32_t), KVM_GET_MP_STATE,
+		KVM_SET_MP_STATE, offsetof(struct raw, mp_state), mp_state_in,
+		mp_state_out, NULL },
+	[VMI_BLOCK_TSC_HZ] = { sizeof(uint64_t), KVM_GET_TSC_KHZ, 0,
+		offsetof(struct raw, tsc_khz), tsc_hz_in, NULL, tsc_hz_set },
 };
 
 static size_t block_bytes(const struct vmi_kvm_vcpu *vcpu, unsigned block)
@@ -367,51 +349,148 @@ static int check_present(struct vmi_kvm_vcpu *vcpu, unsigned block)
 	return 0;
 }
 
+/* Older kernels have other calls for the same. */
+static unsigned long request_of(
+	const struct vmi_kvm_vcpu *vcpu, const struct block *b)
+{
+	if (b->get == KVM_GET_SREGS2 && !vm_of(vcpu)->arch->sregs2)
+		return KVM_GET_SREGS;
+	if (b->get == KVM_GET_XSAVE2 && !vm_of(vcpu)->arch->xsave2)
+		return KVM_GET_XSAVE;
+	return b->get;
+}
+
+/* What the kernel says of a block, to `raw` or to where it is wanted. */
+static int fetch(struct vmi_kvm_vcpu *vcpu, struct vmi_block_io *io,
+	struct raw *raw)
+{
+	const struct block *b = &blocks[io->block];
+	const unsigned long request = request_of(vcpu, b);
+	const size_t room = io->bytes;
+	int rc = check_present(vcpu, io->block);
+
+	if (rc < 0)
+		return rc;
+	io->bytes = block_bytes(vcpu, io->block);
+	if (room < io->bytes)
+		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
+			"the room for the registers is too small");
+	rc = vmi_kvm_vcpu_ioctl(
+		vcpu, request, b->in ? (char *)raw + b->at : io->data);
+	if (rc < 0)
+		return vmi_kvm_vcpu_refused(vcpu, rc, request);
+	if (io->block == VMI_BLOCK_TSC_HZ)
+		raw->tsc_khz = (uint64_t)rc;
+	return 0;
+}
+
+/* First all that the kernel says, then what that means. */
+void vmi_kvm_arch_blocks_get(
+	struct vmapi_vcpu *core, struct vmi_block_io *io, size_t n)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	const int rc = vmi_kvm_hand_over(vcpu);
+	struct raw raw;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (io[i].block == VMI_BLOCK_CPUID)
+			io[i].status = vmi_kvm_x86_cpuid_get(
+				vcpu, io[i].data, &io[i].bytes);
+		else if (io[i].block == VMI_BLOCK_NESTED)
+			io[i].status = nested_get(
+				vcpu, io[i].data, &io[i].bytes);
+		else
+			io[i].status = rc < 0 ? rc : fetch(vcpu, &io[i], &raw);
+	for (i = 0; i < n; i++)
+		if (!io[i].status && blocks[io[i].block].in)
+			blocks[io[i].block].in(io[i].data,
+				(char *)&raw + blocks[io[i].block].at);
+}
+
 int vmi_kvm_arch_block_get(struct vmapi_vcpu *core, unsigned block,
 	void *data, size_t *bytes)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	size_t room = *bytes;
+	struct vmi_block_io io = {
+		.block = block, .data = data, .bytes = *bytes,
+	};
 	int rc;
 
-	if (block == VMI_BLOCK_CPUID)
-		return vmi_kvm_x86_cpuid_get(vcpu, data, bytes);
-	if (block == VMI_BLOCK_NESTED)
-		return nested_get(vcpu, data, bytes);
+	if (data || !blocks[block].get) {
+		vmi_kvm_arch_blocks_get(core, &io, 1);
+		*bytes = io.bytes;
+		return io.status;
+	}
 	rc = check_present(vcpu, block);
+	if (rc == 0)
+		*bytes = block_bytes(vcpu, block);
+	return rc;
+}
+
+/* As the kernel wants it. */
+static int prepare(struct vmi_kvm_vcpu *vcpu, const struct vmi_block_io *io,
+	struct raw *raw)
+{
+	const struct block *b = &blocks[io->block];
+	int rc = check_present(vcpu, io->block);
+
 	if (rc < 0)
 		return rc;
-	*bytes = block_bytes(vcpu, block);
-	if (!data)
-		return 0;
-	if (room < *bytes)
-		return vmi_kvm_vcpu_fail(vcpu, -ENOSPC,
-			"the room for the registers is too small");
-	rc = vmi_kvm_hand_over(vcpu);
-	return rc < 0 ? rc : blocks[block].get(vcpu, data);
+	if (b->get && io->bytes != block_bytes(vcpu, io->block))
+		return vmi_kvm_vcpu_fail(
+			vcpu, -EINVAL, "the size of the registers is another");
+	if (b->out)
+		b->out(vm_of(vcpu), (char *)raw + b->at, io->data);
+	return 0;
+}
+
+static int put(struct vmi_kvm_vcpu *vcpu, const struct vmi_block_io *io,
+	struct raw *raw)
+{
+	const struct block *b = &blocks[io->block];
+	void *arg = b->out ? (char *)raw + b->at : io->data;
+
+	if (b->set)
+		return b->set(vcpu, arg);
+	if (b->put)
+		return call(vcpu, b->put, arg);
+	if (io->block == VMI_BLOCK_CPUID)
+		return vmi_kvm_x86_cpuid_set(vcpu, io->data, io->bytes);
+	return nested_set(vcpu, io->data, io->bytes);
+}
+
+/* First what all of it is to the kernel, then its calls. */
+size_t vmi_kvm_arch_blocks_set(
+	struct vmapi_vcpu *core, struct vmi_block_io *io, size_t n)
+{
+	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
+	int rc = vmi_kvm_hand_over(vcpu);
+	struct raw raw;
+	size_t good, i;
+
+	vcpu->run_valid = false;
+	for (good = 0; good < n && !rc; good += !rc)
+		rc = prepare(vcpu, &io[good], &raw);
+	if (good < n)
+		io[good].status = rc;
+	for (i = 0; i < good; i++) {
+		io[i].status = put(vcpu, &io[i], &raw);
+		if (io[i].status)
+			break;
+	}
+	return i;
 }
 
 int vmi_kvm_arch_block_set(struct vmapi_vcpu *core, unsigned block,
 	const void *data, size_t bytes)
 {
-	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	int rc;
+	struct vmi_block_io io = {
+		.block = block, .data = (void *)(uintptr_t)data,
+		.bytes = bytes,
+	};
 
-	rc = check_present(vcpu, block);
-	if (rc < 0)
-		return rc;
-	if (blocks[block].get && bytes != block_bytes(vcpu, block))
-		return vmi_kvm_vcpu_fail(
-			vcpu, -EINVAL, "the size of the registers is another");
-	rc = vmi_kvm_hand_over(vcpu);
-	if (rc < 0)
-		return rc;
-	vcpu->run_valid = false;
-	if (block == VMI_BLOCK_CPUID)
-		return vmi_kvm_x86_cpuid_set(vcpu, data, bytes);
-	if (block == VMI_BLOCK_NESTED)
-		return nested_set(vcpu, data, bytes);
-	return blocks[block].set(vcpu, data);
+	return vmi_kvm_arch_blocks_set(core, &io, 1) ? 0 : io.status;
 }
 
 const struct vmi_regs_arch *vmi_kvm_arch_regs(void)

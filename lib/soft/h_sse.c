@@ -2,18 +2,8 @@
 /* Handlers of the commonest vector instructions: quick.h. */
 #include "lib/soft/alu.h"
 #include "lib/soft/quick.h"
+#include "lib/soft/simd_quick.h"
 #include "lib/soft/sse_fp.h"
-
-/* What vmi_simd_begin() refuses. */
-static vmi_inline bool refused(const struct vmi_cpu *c,
-	const struct vmi_op *op)
-{
-	uint64_t why = (~c->cr4 & VMI_CR4_OSFXSR) |
-		(c->fpu.status & ~c->fpu.control & 0x3fu);
-
-	return (why & (op->imm >> 32)) |
-		(c->cr0 & (VMI_CR0_EM | VMI_CR0_TS));
-}
 
 static vmi_inline bool nearest(const struct vmi_cpu *c)
 {
@@ -49,7 +39,7 @@ static vmi_inline const struct vmi_op *compared(struct vmi_cpu *c,
 	double x = sse_f64(a), y = sse_f64(b);
 
 	if (vmi_unlikely(!sse_plain(VMI_F64, a) || !sse_plain(VMI_F64, b) ||
-		refused(c, op)))
+		vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, 0);
 	vmi_flags_set(c, (x < y ? VMI_FLAG_CF : 0) |
 		(x == y ? VMI_FLAG_ZF : 0));
@@ -83,7 +73,7 @@ static const struct vmi_op *h_cvtsi2sd(struct vmi_cpu *c,
 	int64_t v = vmi_lane_signed(c->r[op->base],
 		8 * VMI_SIMD_BYTES(op->imm));
 
-	if (vmi_unlikely(v != (int32_t)v || refused(c, op)))
+	if (vmi_unlikely(v != (int32_t)v || vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	c->fpu.xmm[op->reg & 15].q[0] = sse_bits64((double)v);
 	return vmi_next(c, op, acc);
@@ -98,7 +88,8 @@ static const struct vmi_op *h_cvttsd2si(struct vmi_cpu *c,
 	int32_t v;
 
 	if (vmi_unlikely(!sse_plain(VMI_F64, bits) ||
-		!(x > -2147483648.0 && x < 2147483648.0) || refused(c, op)))
+		!(x > -2147483648.0 && x < 2147483648.0) ||
+		vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	v = (int32_t)x;
 	if (vmi_unlikely(!sticky(c) && (double)v != x))
@@ -112,7 +103,7 @@ static const struct vmi_op *h_from_general(struct vmi_cpu *c,
 {
 	uint64_t v = vmi_reg(c, op->base, VMI_SIMD_BYTES(op->imm));
 
-	if (vmi_unlikely(refused(c, op)))
+	if (vmi_unlikely(vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	c->fpu.xmm[op->reg & 15] = vmi_simd_pair(v, 0);
 	return vmi_next(c, op, acc);
@@ -121,7 +112,7 @@ static const struct vmi_op *h_from_general(struct vmi_cpu *c,
 static const struct vmi_op *h_to_general(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
-	if (vmi_unlikely(refused(c, op)))
+	if (vmi_unlikely(vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	vmi_reg_set(c, op->base, c->fpu.xmm[op->reg & 15].q[0],
 		VMI_SIMD_BYTES(op->imm));
@@ -133,7 +124,7 @@ static const struct vmi_op *h_to_general(struct vmi_cpu *c,
 static const struct vmi_op *h_movsd_rr(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
-	if (vmi_unlikely(refused(c, op)))
+	if (vmi_unlikely(vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	c->fpu.xmm[op->reg & 15].q[0] = c->fpu.xmm[op->base & 15].q[0];
 	return vmi_next(c, op, acc);
@@ -144,7 +135,7 @@ static const struct vmi_op *h_movss_rr(struct vmi_cpu *c,
 {
 	uint64_t *to = &c->fpu.xmm[op->reg & 15].q[0];
 
-	if (vmi_unlikely(refused(c, op)))
+	if (vmi_unlikely(vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	*to = (*to & ~0xffffffffull) |
 		(uint32_t)c->fpu.xmm[op->base & 15].q[0];
@@ -157,7 +148,7 @@ static vmi_inline const struct vmi_op *load_scalar(struct vmi_cpu *c,
 	uint64_t at = vmi_ea(c, op);
 	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
 
-	if (!vmi_may_read(e, at, bytes) || refused(c, op))
+	if (!vmi_may_read(e, at, bytes) || vmi_simd_refused(c, op))
 		return vmi_h_helper(c, op, acc);
 	c->fpu.xmm[op->reg & 15] = vmi_simd_pair(
 		vmi_host_load(vmi_tlb_host(e, at), bytes), 0);
@@ -170,7 +161,7 @@ static vmi_inline const struct vmi_op *store_scalar(struct vmi_cpu *c,
 	uint64_t at = vmi_ea(c, op);
 	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
 
-	if (!vmi_may_write(e, at, bytes) || refused(c, op))
+	if (!vmi_may_write(e, at, bytes) || vmi_simd_refused(c, op))
 		return vmi_h_helper(c, op, acc);
 	vmi_host_store(vmi_tlb_host(e, at), c->fpu.xmm[op->reg & 15].q[0],
 		bytes);
@@ -203,17 +194,17 @@ static const struct vmi_op *h_store_4(struct vmi_cpu *c,
 
 /* -- Moves of whole registers -------------------------------------------- */
 
-static vmi_inline bool misaligned(const struct vmi_op *op, uint64_t at)
-{
-	return (op->imm & VMI_SIMD_AL16) && (at & 15);
-}
-
+/* By halves: 16 bytes that were stored by halves wait to be loaded. */
 static const struct vmi_op *h_move_rr(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
-	if (vmi_unlikely(refused(c, op)))
+	struct vmi_xmm *to = &c->fpu.xmm[op->reg & 15];
+	const struct vmi_xmm *from = &c->fpu.xmm[op->base & 15];
+
+	if (vmi_unlikely(vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
-	c->fpu.xmm[op->reg & 15] = c->fpu.xmm[op->base & 15];
+	to->q[0] = from->q[0];
+	to->q[1] = from->q[1];
 	return vmi_next(c, op, acc);
 }
 
@@ -224,7 +215,8 @@ static const struct vmi_op *h_load_16(struct vmi_cpu *c,
 	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
 	const uint8_t *p;
 
-	if (!vmi_may_read(e, at, 16) || misaligned(op, at) || refused(c, op))
+	if (!vmi_may_read(e, at, 16) || vmi_simd_misaligned(op, at) ||
+		vmi_simd_refused(c, op))
 		return vmi_h_helper(c, op, acc);
 	p = vmi_tlb_host(e, at);
 	c->fpu.xmm[op->reg & 15] = vmi_simd_pair(vmi_host_load(p, 8),
@@ -239,7 +231,8 @@ static const struct vmi_op *h_store_16(struct vmi_cpu *c,
 	const struct vmi_tlb_entry *e = vmi_tlb(c, at);
 	uint8_t *p;
 
-	if (!vmi_may_write(e, at, 16) || misaligned(op, at) || refused(c, op))
+	if (!vmi_may_write(e, at, 16) || vmi_simd_misaligned(op, at) ||
+		vmi_simd_refused(c, op))
 		return vmi_h_helper(c, op, acc);
 	p = vmi_tlb_host(e, at);
 	vmi_host_store(p, c->fpu.xmm[op->reg & 15].q[0], 8);
@@ -247,23 +240,6 @@ static const struct vmi_op *h_store_16(struct vmi_cpu *c,
 	return vmi_next(c, op, acc);
 }
 
-/* -- Bits ---------------------------------------------------------------- */
-
-static const struct vmi_op *h_xor_rr(struct vmi_cpu *c,
-	const struct vmi_op *op, uint64_t acc)
-{
-	struct vmi_xmm *to = &c->fpu.xmm[op->reg & 15];
-	const struct vmi_xmm *from = &c->fpu.xmm[op->base & 15];
-	uint64_t high = to->q[1] ^ from->q[1];
-
-	if (vmi_unlikely(refused(c, op)))
-		return vmi_h_helper(c, op, acc);
-	to->q[0] ^= from->q[0];
-	to->q[1] = high;
-	return vmi_next(c, op, acc);
-}
-
-#define MM (VMI_SIMD_REG_MM | VMI_SIMD_RM_MM)
 #define ROW(name, handler, where, mask, is)                                    \
 	{ .run = h_##handler, .exec = VMI_EXEC_##name,                         \
 	  .form = VMI_QUICK_ANY, .bytes = VMI_QUICK_ANY, .bits = where,        \
@@ -294,7 +270,5 @@ const struct vmi_quick vmi_quick_simd[] = {
 	LOAD(movq_xmm, 8), STORE(movq_xmm, 8),
 	MOVE(movaps), MOVE(movapd), MOVE(movups), MOVE(movupd),
 	MOVE(movdqa), MOVE(movdqu),
-	ROW(pxor, xor_rr, 0, MM, 0), ROW(xorps, xor_rr, 0, MM, 0),
-	ROW(xorpd, xor_rr, 0, MM, 0),
 	{ .run = NULL }
 };

@@ -11,7 +11,7 @@ static vmi_inline const struct vmi_op *H(sd)(struct vmi_cpu *c,
 	struct sse_quick q = sse_arith64(nearest(c), sticky(c), FPOP,
 		vmi_simd_pair(to->q[0], b));
 
-	if (vmi_unlikely(!q.good || refused(c, op)))
+	if (vmi_unlikely(!q.good || vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	to->q[0] = q.bits;
 	return vmi_next(c, op, acc);
@@ -41,7 +41,7 @@ static vmi_inline const struct vmi_op *H(ss)(struct vmi_cpu *c,
 	struct sse_quick q = sse_arith32(nearest(c), sticky(c), FPOP,
 		vmi_simd_pair((uint32_t)to->q[0], b));
 
-	if (vmi_unlikely(!q.good || refused(c, op)))
+	if (vmi_unlikely(!q.good || vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	to->q[0] = (to->q[0] & ~0xffffffffull) | q.bits;
 	return vmi_next(c, op, acc);
@@ -74,7 +74,7 @@ static const struct vmi_op *H(pd_rr)(struct vmi_cpu *c,
 	struct sse_quick high = sse_arith64(nearest(c), sticky(c), FPOP,
 		vmi_simd_pair(to->q[1], b.q[1]));
 
-	if (vmi_unlikely(!low.good || !high.good || refused(c, op)))
+	if (vmi_unlikely(!low.good || !high.good || vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	to->q[0] = low.bits;
 	to->q[1] = high.bits;
@@ -103,7 +103,7 @@ static const struct vmi_op *H(ps_rr)(struct vmi_cpu *c,
 	struct sse_quick low = H(ps)(c, to->q[0], b.q[0]);
 	struct sse_quick high = H(ps)(c, to->q[1], b.q[1]);
 
-	if (vmi_unlikely(!low.good || !high.good || refused(c, op)))
+	if (vmi_unlikely(!low.good || !high.good || vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, acc);
 	to->q[0] = low.bits;
 	to->q[1] = high.bits;

@@ -73,8 +73,9 @@ AC_DEFUN([VMI_HANDLER_FLAGS], [
 # lib/soft computes with host floating point under a rounding mode that it
 # sets itself, and every host must give the same bits: so no fused
 # multiply-add behind our back (GCC's default where the host has one) and no
-# folding that assumes round-to-nearest.
+# folding that assumes round-to-nearest.  A square root is no call for errno.
 AC_DEFUN([VMI_FP_FLAGS], [
+	AX_VMI_FLAG([-fno-math-errno], [VMI_FP_CFLAGS])
 	AX_VMI_FLAG([-ffp-contract=off], [VMI_FP_CFLAGS])
 	AX_VMI_FLAG([-frounding-math], [VMI_FP_CFLAGS])
 	AC_SUBST([VMI_FP_CFLAGS])

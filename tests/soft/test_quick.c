@@ -385,6 +385,7 @@ int main(void)
 	}
 	printf("%u encodings, %u executed, %u of them by their handlers\n",
 		encodings, executed, taken);
-	CHECK(encodings > 400);
+	/* 17607 have one: a handler that is lost is missed. */
+	CHECK(encodings >= 17607);
 	return check_result("soft/test_quick");
 }

@@ -17,13 +17,13 @@ integer=-mgeneral-regs-only
 
 rm -f "$output"*.o
 for source in start.S guest.c integer.c mixed.c text.c calls.c system.c \
-	paging.c matrix.c float.c x87.c; do
+	paging.c matrix.c float.c x87.c suite.c; do
 	case $source in
 	*.c)	more=$integer ;;
 	*)	more= ;;
 	esac
 	case $source in
-	matrix.c | float.c) more=-msse2 ;;
+	matrix.c | float.c | suite.c) more=-msse2 ;;
 	x87.c)	more="-mfpmath=387 -DBENCH_X87" ;;
 	esac
 	# shellcheck disable=SC2086

@@ -38,7 +38,11 @@ static const struct kernel {
 	{ "int", bench_int },
 	{ "chase", bench_chase },
 	{ "wide", bench_wide },
-	{ "contexts", bench_contexts }
+	{ "contexts", bench_contexts },
+	{ "bignum", bench_bignum },
+	{ "edit", bench_edit },
+	{ "roots", bench_roots },
+	{ "chacha", bench_chacha }
 };
 
 #define KERNELS (sizeof(kernels) / sizeof(kernels[0]))

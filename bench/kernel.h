@@ -18,6 +18,7 @@ bench_kernel bench_matrix, bench_mandel, bench_mandel_x87, bench_bodies;
 bench_kernel bench_mmio, bench_rep, bench_walk, bench_cr3, bench_out, bench_patch,
 	bench_int;
 bench_kernel bench_chase, bench_wide, bench_contexts;
+bench_kernel bench_bignum, bench_edit, bench_roots, bench_chacha;
 
 /* 64 MiB up to 320 MiB: memory that nothing else uses. */
 #define ARENA	   ((u8 *)0x4000000)

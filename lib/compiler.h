@@ -29,6 +29,10 @@ __extension__ typedef __int128 vmi_i128;
 #define vmi_ctz(v)   ((unsigned)__builtin_ctz(v))
 #define vmi_clz64(v) ((unsigned)__builtin_clzll(v))
 
+/* Square roots; with -fno-math-errno an instruction of the host's. */
+#define vmi_sqrt64(v) __builtin_sqrt(v)
+#define vmi_sqrt32(v) __builtin_sqrtf(v)
+
 /*
  * Atomic accesses to what C does not call _Atomic: guest memory.  A load and
  * a store are relaxed, a compare-and-swap is sequentially consistent and

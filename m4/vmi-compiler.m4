@@ -61,8 +61,10 @@ AC_DEFUN([VMI_SANITIZERS], [
 # VMI_HANDLER_FLAGS
 # A handler ends with a jump to where the next operation points. gcc merges the
 # address of that operation into the load, and needs two instructions more: a
-# fifth of most handlers.
+# fifth of most handlers. Vector registers are 16 bytes that go by halves: to
+# load at once what was stored by halves waits for both stores.
 AC_DEFUN([VMI_HANDLER_FLAGS], [
+	AX_VMI_FLAG([-fno-tree-slp-vectorize], [VMI_HANDLER_CFLAGS])
 	AX_VMI_FLAG([-fno-forward-propagate], [VMI_HANDLER_CFLAGS])
 	AC_SUBST([VMI_HANDLER_CFLAGS])
 ])
@@ -71,8 +73,9 @@ AC_DEFUN([VMI_HANDLER_FLAGS], [
 # lib/soft computes with host floating point under a rounding mode that it
 # sets itself, and every host must give the same bits: so no fused
 # multiply-add behind our back (GCC's default where the host has one) and no
-# folding that assumes round-to-nearest.
+# folding that assumes round-to-nearest.  A square root is no call for errno.
 AC_DEFUN([VMI_FP_FLAGS], [
+	AX_VMI_FLAG([-fno-math-errno], [VMI_FP_CFLAGS])
 	AX_VMI_FLAG([-ffp-contract=off], [VMI_FP_CFLAGS])
 	AX_VMI_FLAG([-frounding-math], [VMI_FP_CFLAGS])
 	AC_SUBST([VMI_FP_CFLAGS])

@@ -79,7 +79,8 @@ static vmi_inline uint64_t vmi_alu_adc(struct vmi_cpu *c, uint64_t a,
 	uint64_t r = vmi_trunc(a + b + cf, bytes);
 
 	if (live)
-		vmi_cc(c, cf ? VMI_CC_ADC : VMI_CC_ADD, bytes, r,
+		vmi_cc(c, VMI_CC_ADD + (uint32_t)cf *
+			(VMI_CC_ADC - VMI_CC_ADD), bytes, r,
 			vmi_trunc(b, bytes));
 	return r;
 }
@@ -91,7 +92,8 @@ static vmi_inline uint64_t vmi_alu_sbb(struct vmi_cpu *c, uint64_t a,
 	uint64_t r = vmi_trunc(a - b - cf, bytes);
 
 	if (live)
-		vmi_cc(c, cf ? VMI_CC_SBB : VMI_CC_SUB, bytes, r,
+		vmi_cc(c, VMI_CC_SUB + (uint32_t)cf *
+			(VMI_CC_SBB - VMI_CC_SUB), bytes, r,
 			vmi_trunc(b, bytes));
 	return r;
 }

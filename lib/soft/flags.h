@@ -32,21 +32,28 @@ static inline uint64_t vmi_flags(const struct vmi_cpu *c)
 		vmi_flags_compute(c->cc_kind, c->cc_res, c->cc_src);
 }
 
-/* CF, as 0 or 1. */
+/*
+ * CF, as 0 or 1.  Whether an addition had a carry is data: kinds that only
+ * differ in that are one case, since the host would mispredict two.
+ */
 static inline uint64_t vmi_carry(const struct vmi_cpu *c)
 {
 	unsigned shift = 64 - (8u << (c->cc_kind & 3));
+	unsigned kind = c->cc_kind & ~3u;
+	bool carried = kind == VMI_CC_ADC || kind == VMI_CC_SBB;
+	uint64_t a, b;
 
-	switch (c->cc_kind & ~3u) {
+	switch (kind) {
 	case VMI_CC_ADD:
-		return c->cc_res < c->cc_src;
 	case VMI_CC_ADC:
-		return c->cc_res <= c->cc_src;
+		a = c->cc_res;
+		b = c->cc_src;
+		break;
 	case VMI_CC_SUB:
-		return (c->cc_res + c->cc_src) << shift < c->cc_src << shift;
 	case VMI_CC_SBB:
-		return (c->cc_res + c->cc_src + 1) << shift <=
-			c->cc_src << shift;
+		a = (c->cc_res + c->cc_src + carried) << shift;
+		b = c->cc_src << shift;
+		break;
 	case VMI_CC_LOGIC:
 		return 0;
 	case VMI_CC_FLAGS:
@@ -54,6 +61,7 @@ static inline uint64_t vmi_carry(const struct vmi_cpu *c)
 	default:
 		return c->cc_src & VMI_FLAG_CF;
 	}
+	return (uint64_t)(a < b) | (carried & (uint64_t)(a == b));
 }
 
 /* Replace all six. */

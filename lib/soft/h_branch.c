@@ -228,11 +228,16 @@ vmi_noinline static const struct vmi_op *h_setcc_slow(struct vmi_cpu *c,
 	return vmi_next(c, op, acc);
 }
 
-/* A 32-bit destination is zero-extended even when nothing is moved. */
+/*
+ * A 32-bit destination is zero-extended even when nothing is moved.  Chosen
+ * by a mask: guests use CMOV where a branch would be mispredicted.
+ */
 static vmi_inline const struct vmi_op *moved(struct vmi_cpu *c,
 	const struct vmi_op *op, bool holds, unsigned bytes)
 {
-	uint64_t r = vmi_reg(c, holds ? op->base : op->reg, bytes);
+	uint64_t a = vmi_reg(c, op->reg, bytes);
+	uint64_t b = vmi_reg(c, op->base, bytes);
+	uint64_t r = a ^ ((a ^ b) & (0 - (uint64_t)holds));
 
 	vmi_reg_set(c, op->reg, r, bytes);
 	return vmi_next(c, op, r);

@@ -17,6 +17,27 @@ static vmi_inline uint64_t parity(uint64_t n)
 	return (0x9669u >> (n & 15) & 1) << 2;
 }
 
+/* How many bits are set: sums of two, of four, of eight, of all. */
+static vmi_inline uint64_t ones(uint64_t v)
+{
+	v -= v >> 1 & 0x5555555555555555;
+	v = (v & 0x3333333333333333) + (v >> 2 & 0x3333333333333333);
+	v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return v * 0x0101010101010101 >> 56;
+}
+
+/* The lowest bit of each. */
+static vmi_inline uint64_t carry_overflow(uint64_t cf, uint64_t of)
+{
+	return (cf & 1 ? VMI_FLAG_CF : 0) | (of & 1 ? VMI_FLAG_OF : 0);
+}
+
+/* CF alone is changed: out of line, since the others are made. */
+vmi_noinline static void tested(struct vmi_cpu *c, bool cf)
+{
+	vmi_flags_set(c, (vmi_flags(c) & ~VMI_FLAG_CF) | cf);
+}
+
 #define BYTES 4
 #include "lib/soft/quick_shapes.h"
 #define BYTES 8
@@ -39,13 +60,16 @@ static const struct vmi_op *h_leave_8(struct vmi_cpu *c,
 #define ROW(name, b)                                                           \
 	{ .run = h_##name##_##b, .exec = VMI_EXEC_##name,                      \
 	  .form = VMI_QUICK_ANY, .bytes = b }
+#define MEM(name, b)                                                           \
+	{ .run = h_##name##_m_##b, .exec = VMI_EXEC_##name,                    \
+	  .form = VMI_QUICK_ANY, .bytes = b, .bits = VMI_OPF_MEM }
+#define BOTH(name) ROW(name, 4), ROW(name, 8)
+#define ALL(name)  BOTH(name), MEM(name, 4), MEM(name, 8)
 
 const struct vmi_quick vmi_quick_integer[] = {
-	ROW(cbw, 4), ROW(cbw, 8), ROW(cwd, 4), ROW(cwd, 8),
-	ROW(mul, 4), ROW(mul, 8), ROW(imul1, 4), ROW(imul1, 8),
-	ROW(div, 4), ROW(div, 8), ROW(idiv, 4), ROW(idiv, 8),
-	ROW(bswap, 4), ROW(bswap, 8),
-	ROW(bsf, 4), ROW(bsf, 8), ROW(bsr, 4), ROW(bsr, 8),
+	BOTH(cbw), BOTH(cwd), ALL(mul), ALL(imul1), ALL(div), ALL(idiv),
+	BOTH(bswap), ALL(bsf), ALL(bsr), ALL(popcnt),
+	BOTH(bt), BOTH(bts), BOTH(btr), BOTH(btc), BOTH(shld), BOTH(shrd),
 	ROW(leave, 8),
 	{ .run = NULL }
 };

@@ -17,7 +17,8 @@ vmi_handler *vmi_quick_find(const struct vmi_op *op)
 {
 	static const struct vmi_quick *const lists[] = {
 		vmi_quick_integer, vmi_quick_locked, vmi_quick_port,
-		vmi_quick_simd, vmi_quick_x87
+		vmi_quick_simd, vmi_quick_string, vmi_quick_vector,
+		vmi_quick_x87
 	};
 	const struct vmi_quick *q;
 	unsigned i;

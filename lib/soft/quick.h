@@ -25,7 +25,8 @@ struct vmi_quick {
 
 /* Lists that end with a row without a handler. */
 extern const struct vmi_quick vmi_quick_integer[], vmi_quick_locked[],
-	vmi_quick_port[], vmi_quick_simd[], vmi_quick_x87[];
+	vmi_quick_port[], vmi_quick_simd[], vmi_quick_string[],
+	vmi_quick_vector[], vmi_quick_x87[];
 
 /* The handler of a helper's operation: its own, or vmi_h_helper. */
 vmi_handler *vmi_quick_find(const struct vmi_op *op);

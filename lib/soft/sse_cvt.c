@@ -33,15 +33,14 @@ static vmi_inline uint64_t to_int(struct sse_fp *f, enum vmi_fpkind kind,
 		how & 1);
 }
 
-/* Integers that the format holds without rounding need no environment. */
 static vmi_inline uint64_t from_int(struct sse_fp *f, enum vmi_fpkind kind,
 	int64_t v)
 {
-	if (kind == VMI_F32 && v >= -0x1000000 && v <= 0x1000000)
-		return sse_bits32((float)v);
-	if (kind == VMI_F64 && v == (int32_t)v)
-		return sse_bits64((double)v);
-	return vmi_fp_from_int(&f->env, kind, v);
+	struct sse_quick q = kind == VMI_F32 ?
+		sse_from_int32(f->nearest, f->sticky, v) :
+		sse_from_int64(f->nearest, f->sticky, v);
+
+	return q.good ? q.bits : vmi_fp_from_int(&f->env, kind, v);
 }
 
 static vmi_inline uint64_t to_double(struct sse_fp *f, uint64_t v)
@@ -51,17 +50,11 @@ static vmi_inline uint64_t to_double(struct sse_fp *f, uint64_t v)
 	return vmi_f32_to_f64(&f->env, (uint32_t)v);
 }
 
-/* 2^-62 to 2^63: the exponents that single precision calls moderate. */
 static vmi_inline uint64_t to_single(struct sse_fp *f, uint64_t v)
 {
-	float r;
+	struct sse_quick q = sse_narrow(f->nearest, f->sticky, v);
 
-	if (f->nearest && (v >> 52 & 0x7ff) - 961 <= 124) {
-		r = (float)sse_f64(v);
-		if (f->sticky || (double)r == sse_f64(v))
-			return sse_bits32(r);
-	}
-	return vmi_f64_to_f32(&f->env, v);
+	return q.good ? q.bits : vmi_f64_to_f32(&f->env, v);
 }
 
 /* -- Scalars ------------------------------------------------------------ */

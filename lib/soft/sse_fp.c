@@ -69,8 +69,12 @@ static vmi_inline uint64_t lane_div(struct sse_fp *f, enum vmi_fpkind kind,
 static vmi_inline uint64_t lane_sqrt(struct sse_fp *f, enum vmi_fpkind kind,
 	uint64_t a, uint64_t b)
 {
+	struct sse_quick q = kind == VMI_F32 ?
+		sse_root32(f->nearest, f->sticky, b) :
+		sse_root64(f->nearest, f->sticky, b);
+
 	(void)a;
-	return vmi_fp_sqrt(&f->env, kind, b);
+	return vmi_likely(q.good) ? q.bits : vmi_fp_sqrt(&f->env, kind, b);
 }
 
 /* Numbers that compare as their bits do once the sign is looked at. */

@@ -213,4 +213,80 @@ static vmi_inline struct sse_quick sse_arith32(bool nearest, bool sticky,
 	return q;
 }
 
+/* Zero of either sign, or plain and positive: a root is between them. */
+static vmi_inline bool sse_has_root(enum vmi_fpkind kind, uint64_t v)
+{
+	return sse_zero(kind, v) || (sse_moderate(kind, v) &&
+		!(v >> (sse_width(kind) - 1) & 1));
+}
+
+/* IEEE 754 rounds a root as it does a quotient, on every host. */
+static vmi_inline struct sse_quick sse_root64(bool nearest, bool sticky,
+	uint64_t v)
+{
+	struct sse_quick q = { false, 0 };
+	double x = sse_f64(v), r;
+
+	if (vmi_unlikely(!nearest || !sse_has_root(VMI_F64, v)))
+		return q;
+	r = vmi_sqrt64(x);
+	q.good = sticky || (sse_exact_product64(r, r) && r * r == x);
+	q.bits = sse_bits64(r);
+	return q;
+}
+
+static vmi_inline struct sse_quick sse_root32(bool nearest, bool sticky,
+	uint64_t v)
+{
+	struct sse_quick q = { false, 0 };
+	float x = sse_f32(v), r;
+
+	if (vmi_unlikely(!nearest || !sse_has_root(VMI_F32, v)))
+		return q;
+	r = vmi_sqrt32(x);
+	q.good = sticky || (double)r * (double)r == (double)x;
+	q.bits = sse_bits32(r);
+	return q;
+}
+
+/* -- Conversions --------------------------------------------------------- */
+
+static vmi_inline struct sse_quick sse_narrow(bool nearest, bool sticky,
+	uint64_t v)
+{
+	struct sse_quick q = { false, 0 };
+	float r;
+
+	/* 2^-62 to 2^63: the exponents that single precision calls moderate. */
+	if (vmi_unlikely(!nearest || (v >> 52 & 0x7ff) - 961 > 124))
+		return q;
+	r = (float)sse_f64(v);
+	q.good = sticky || (double)r == sse_f64(v);
+	q.bits = sse_bits32(r);
+	return q;
+}
+
+/* An integer; any is exact below 2^53, of either sign. */
+static vmi_inline struct sse_quick sse_from_int64(bool nearest, bool sticky,
+	int64_t v)
+{
+	struct sse_quick q = { false, 0 };
+
+	q.good = (nearest && sticky) ||
+		(uint64_t)v + (1ull << 53) <= 1ull << 54;
+	q.bits = q.good ? sse_bits64((double)v) : 0;
+	return q;
+}
+
+static vmi_inline struct sse_quick sse_from_int32(bool nearest, bool sticky,
+	int64_t v)
+{
+	struct sse_quick q = { false, 0 };
+
+	q.good = (nearest && sticky) ||
+		(uint64_t)v + (1ull << 24) <= 1ull << 25;
+	q.bits = q.good ? sse_bits32((float)v) : 0;
+	return q;
+}
+
 #endif

@@ -153,11 +153,13 @@ VMAPI_API int vmapi_channel_connect(
  *   -EPIPE, -ECONNRESET, -EPROTO  it has died, or answers nonsense; what
  *             was not sent is kept, as by an access that fails
  *   -ETIMEDOUT it is late (timeout_ms)
- *   -EDEADLK   called by a region's function
+ *   -EDEADLK   called by a region's function, that of a posted write too
  *   -ENOMEM, -EMFILE
  *
- * Blocks; a kick does not end it.  Any thread, also while vcpus run, whose
- * later accesses it does not wait for.  Since 0.1.
+ * Blocks; a kick does not end it.  What is posted to other regions of the VM
+ * is flushed before, as by vmapi_region_flush(), and may take its time.  Any
+ * thread, also while vcpus run, whose later accesses it does not wait for.
+ * Since 0.1.
  */
 VMAPI_API int vmapi_channel_fence(struct vmapi_channel *channel);
 

@@ -253,7 +253,7 @@ int vmapi_channel_connect(
 	err = make_link(fd, control_fd, channel, &link);
 	if (err)
 		return err;
-	if (channel->wire.link.features & ~link.features & MUST_KEEP) {
+	if (vmi_wire_features(&channel->wire) & ~link.features & MUST_KEEP) {
 		vmi_link_fini(&link);
 		return vmi_fail(-EPROTO, channel->name,
 			"the new process can less than the old one");
@@ -291,52 +291,71 @@ enum vmi_call_stage vmi_channel_wait(struct vmapi_channel *channel,
 }
 
 /* What the monitor still has of posted writes goes first. */
-static int fence(struct vmapi_channel *channel, struct vmi_call *call)
+static int fence(struct vmapi_channel *channel, int wake_fd)
 {
+	struct vmi_call call = { .wake_fd = wake_fd };
 	enum vmi_call_stage stage;
 	uint64_t deadline = 0;
 
+	call.command.command = VMAPI_WIRE_FENCE;
+	call.command.response = 1;
 	if (vmi_posted_exists(channel->vm))
 		vmi_posted_deliver(channel->vm);
-	stage = vmi_wire_ask(&channel->wire, call);
+	stage = vmi_wire_ask(&channel->wire, &call);
 	while (stage < VMI_CALL_DONE)
-		stage = vmi_channel_wait(channel, call, &deadline);
-	return stage == VMI_CALL_FAILED ? call->error : 0;
+		stage = vmi_channel_wait(channel, &call, &deadline);
+	return stage == VMI_CALL_FAILED ? call.error : 0;
+}
+
+static int may_fence(struct vmapi_channel *channel)
+{
+	int err = vmi_region_refuses(channel->vm);
+
+	if (err)
+		return err;
+	if (vmi_posted_is_giving(channel->vm))
+		return vmi_fail(-EDEADLK, channel->name,
+			"the function of a posted write cannot wait for those "
+			"behind it");
+	if (!(vmi_wire_features(&channel->wire) & VMAPI_WIRE_CAN_FENCE))
+		return vmi_fail(-ENOTSUP, channel->name,
+			"this device process cannot fence");
+	return 0;
 }
 
 int vmapi_channel_fence(struct vmapi_channel *channel)
 {
 	int err = vmi_enter(channel ? channel->vm->ctx : NULL, __func__);
-	struct vmi_call call = { .command = {
-		.command = VMAPI_WIRE_FENCE, .response = 1 } };
+	int wake_fd;
 
 	if (!err)
-		err = vmi_region_refuses(channel->vm);
+		err = may_fence(channel);
 	if (err)
 		return err;
-	if (!(channel->wire.link.features & VMAPI_WIRE_CAN_FENCE))
-		return vmi_fail(-ENOTSUP, channel->name,
-			"this device process cannot fence");
-	call.wake_fd = vmi_sys->eventfd(0, 0);
-	if (call.wake_fd < 0)
-		return vmi_fail(call.wake_fd, channel->name,
+	wake_fd = vmi_sys->eventfd(0, 0);
+	if (wake_fd < 0)
+		return vmi_fail(wake_fd, channel->name,
 			"no eventfd to wait with");
-	err = fence(channel, &call);
-	vmi_sys->close(call.wake_fd);
-	return err ? vmi_fail(err, channel->name,
-		"no answer to a fence: %s", strerror(-err)) : 0;
+	vmi_channel_get(channel);
+	err = fence(channel, wake_fd);
+	if (err)
+		vmi_fail(err, channel->name, "no answer to a fence: %s",
+			strerror(-err));
+	vmi_channel_put(channel);
+	vmi_sys->close(wake_fd);
+	return err;
 }
 
 /* -- Regions ------------------------------------------------------------ */
 
 static int check_channel(const struct vmapi_vm *vm,
-	const struct vmapi_channel *channel, bool posts)
+	struct vmapi_channel *channel, bool posts)
 {
 	if (channel->vm != vm)
 		return vmi_fail(-EINVAL, channel->name,
 			"the channel is of another VM");
 	if (posts && channel->order &&
-		!(channel->wire.link.features & VMAPI_WIRE_CAN_FENCE))
+		!(vmi_wire_features(&channel->wire) & VMAPI_WIRE_CAN_FENCE))
 		return vmi_fail(-EINVAL, channel->name,
 			"posted writes in a domain of order need a device "
 			"process that can fence");

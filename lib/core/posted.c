@@ -172,6 +172,18 @@ bool vmi_posted_take(
 	return taken;
 }
 
+bool vmi_posted_is_giving(const struct vmapi_vm *vm)
+{
+	struct vmi_posted *p = posted_of(vm);
+	bool busy;
+
+	if (!p || pthread_mutex_trylock(&p->deliver))
+		return false;
+	busy = p->busy;
+	pthread_mutex_unlock(&p->deliver);
+	return busy;
+}
+
 void vmi_posted_deliver(struct vmapi_vm *vm)
 {
 	(void)vmi_posted_take(vm, NULL);

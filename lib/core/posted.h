@@ -24,6 +24,9 @@ bool vmi_posted_waits(const struct vmapi_vm *vm);
 /* Whether there may be no room for a write of each vcpu. */
 bool vmi_posted_is_full(const struct vmapi_vm *vm);
 
+/* Whether this thread is in the function that one is given to. */
+bool vmi_posted_is_giving(const struct vmapi_vm *vm);
+
 /* A region whose writes wait comes and goes; what waits is answered. */
 int vmi_posted_add(struct vmapi_region *region);
 void vmi_posted_remove(struct vmapi_region *region);

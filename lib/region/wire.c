@@ -326,6 +326,16 @@ int vmi_wire_post(
 	return err;
 }
 
+uint32_t vmi_wire_features(struct vmi_wire *w)
+{
+	uint32_t features;
+
+	pthread_mutex_lock(&w->lock);
+	features = w->link.features;
+	pthread_mutex_unlock(&w->lock);
+	return features;
+}
+
 bool vmi_wire_is_behind(struct vmi_wire *w)
 {
 	bool behind;

@@ -83,6 +83,8 @@ void vmi_link_fini(const struct vmi_link *link);
 /* Queue a posted write and send what goes.  -EAGAIN: the queue is full. */
 int vmi_wire_post(
 	struct vmi_wire *wire, const struct vmapi_wire_command *command);
+/* What both sides can: VMAPI_WIRE_CAN_ */
+uint32_t vmi_wire_features(struct vmi_wire *wire);
 /* Whether a fence has to go before what must come after its writes. */
 bool vmi_wire_is_behind(struct vmi_wire *wire);
 

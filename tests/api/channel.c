@@ -587,72 +587,6 @@ static void at_once(struct peer *d, struct vmapi_access *access)
 	access->value = 0;
 }
 
-/* The run ends with posted writes under way, in the monitor even. */
-static void fenced(struct machine *m)
-{
-	/* ...; mov cx,10; l: mov [0x10],cx; loop l; out 0x99,al */
-	static const uint8_t code[] = { 0xb8, 0xff, 0xff, 0x8e, 0xd8, 0xb9,
-		0x0a, 0x00, 0x89, 0x0e, 0x10, 0x00, 0xe2, 0xfa, 0xe6, 0x99 };
-	struct peer slow = { .hook = slowly };
-	struct vmapi_region *region;
-	struct vmapi_channel *channel;
-	unsigned round;
-
-	atomic_store(&ticket, 0);
-	peer_open(&slow, way, true);
-	peer_start(&slow);
-	channel = peer_connect(m, &slow, 0);
-	region = peer_region(m, channel, API_RAM, VMAPI_REGION_POSTED);
-	for (round = 1; round <= 3; round++) {
-		api_load(m, code, sizeof(code));
-		run_to_port(m, 0x99);
-		EQUAL(vmapi_channel_fence(channel), 0);
-		EQUAL(atomic_load(&ticket), round * 10);
-	}
-	vmapi_region_destroy(region);
-	vmapi_channel_destroy(channel);
-	peer_stop(&slow);
-	EQUAL(slow.n, 30);
-}
-
-/* It hears the fence and says nothing, is gone, never knew any. */
-static void unfenced(struct machine *m)
-{
-	struct vmapi_channel_config c;
-	struct vmapi_channel *channel;
-	struct peer d = { .n = 0 };
-	uint8_t in[32];
-
-	peer_open(&d, way, true);
-	peer_greet(&d);
-	c = peer_config(&d);
-	c.timeout_ms = 20;
-	EQUAL(vmapi_channel_create(m->vm, &c, &channel), 0);
-	close(d.fds[0]);
-	peer_take_ring(&d);
-	EQUAL(vmapi_channel_fence(channel), -ETIMEDOUT);
-	CHECK(peer_hear(&d, in));
-	EQUAL(in[0], VMAPI_WIRE_FENCE);
-	EQUAL(vmapi_channel_fence(channel), -ETIMEDOUT);
-	CHECK(!peer_hears(&d));
-	peer_close(&d);
-
-	peer_open(&d, way, true);
-	peer_greet(&d);
-	EQUAL(vmapi_channel_connect(channel, d.fds[0], d.control[0]), 0);
-	close(d.fds[0]);
-	peer_close(&d);
-	EQUAL(vmapi_channel_fence(channel), -EPIPE);
-	vmapi_channel_destroy(channel);
-
-	peer_open(&d, PEER_STREAM, false);
-	channel = peer_connect(m, &d, 0);
-	EQUAL(vmapi_channel_fence(channel), -ENOTSUP);
-	vmapi_channel_destroy(channel);
-	peer_close(&d);
-	EQUAL(vmapi_channel_fence(NULL), -EINVAL);
-}
-
 /* Posted to one, waited for at the other of the same domain. */
 static void domain(struct machine *m)
 {
@@ -733,8 +667,6 @@ static void killed(struct machine *m)
 	X(late, "late")                                                         \
 	X(posted, "posted")                                                     \
 	X(domain, "domain of order")                                            \
-	X(fenced, "fenced")                                                     \
-	X(unfenced, "a fence without an answer")                                \
 	X(killed, "killed")
 
 #define BY(way_, prefix, f)                                                    \

@@ -260,8 +260,12 @@ static int move_planned(
 int vmi_batch_fail(
 	const struct vmi_reg_batch *b, const struct vmi_reg_chain *chain, int err)
 {
-	struct vmi_reg_at at = vmi_chain_begin(b, chain);
+	return vmi_batch_fail_from(b, vmi_chain_begin(b, chain), err);
+}
 
+int vmi_batch_fail_from(
+	const struct vmi_reg_batch *b, struct vmi_reg_at at, int err)
+{
 	for (; at.left; vmi_chain_next(b, &at))
 		if (!vmi_reg_of(b, &at)->status)
 			vmi_reg_of(b, &at)->status = err;

@@ -124,6 +124,9 @@ int vmi_batch_run(struct vmi_reg_batch *b, size_t *done,
 int vmi_batch_move(
 	struct vmi_reg_batch *b, int (*move)(struct vmi_reg_batch *b));
 /* The good entries of a chain are no more; returns `err`. */
+/* The good entries from one on fail, or all of a chain; returns err. */
+int vmi_batch_fail_from(
+	const struct vmi_reg_batch *b, struct vmi_reg_at at, int err);
 int vmi_batch_fail(const struct vmi_reg_batch *b,
 	const struct vmi_reg_chain *chain, int err);
 

@@ -200,6 +200,8 @@ static void make_all_ready(const struct vmi_reg_batch *b, struct stage *stage)
 	uint32_t left = b->used & VMI_BATCH_BLOCKS;
 
 	stage->n = 0;
+	if (!(left & (left - 1)))
+		return; /* nothing is between the calls of one */
 	for (; left; left &= left - 1)
 		make_ready(b, stage, vmi_ctz(left));
 }
@@ -358,7 +360,7 @@ static int set_rest(const struct vmi_reg_batch *b,
 		err = be->ones_set ? be->ones_set(b->vcpu, ones.ones, ones.n)
 				   : -ENOTSUP;
 	if (err)
-		vmi_batch_fail(b, chain, err);
+		vmi_batch_fail_from(b, at, err);
 	else
 		err = scatter_status(b, at, &ones);
 	vmi_ones_free(&ones);
@@ -535,6 +537,7 @@ static bool check_entries(struct vmi_reg_batch *b)
 /* `undo` has a place for each step, or is NULL: not all or nothing. */
 static void set_steps(struct vmi_reg_batch *b, struct undo *undo)
 {
+	uint32_t left = b->used;
 	struct stage stage;
 	size_t i;
 	int err;
@@ -546,13 +549,15 @@ static void set_steps(struct vmi_reg_batch *b, struct undo *undo)
 	stage.ready = 0;
 	if (!undo && b->vcpu->vm->ctx->be->blocks_set)
 		make_all_ready(b, &stage);
-	for (i = 0; i < b->arch->n_steps; i++) {
+	/* Each chain has one step. */
+	for (i = 0; left && i < b->arch->n_steps; i++) {
 		const struct vmi_reg_step *step = &b->arch->steps[i];
 		const unsigned which = vmi_batch_which(step);
 		struct undo *u = undo ? &undo[i] : NULL;
 
 		if (!is_due(b, which))
 			continue;
+		left &= ~(UINT32_C(1) << which);
 		if (step->is_block && stage.ready >> which & 1) {
 			i = set_ready(b, &stage, i);
 			continue;

@@ -195,6 +195,8 @@ static int move_words(struct vmi_kvm_vcpu *vcpu, unsigned long request,
 	rc = vmi_kvm_vcpu_ioctl(vcpu, request, &batch);
 	if (rc < 0)
 		return vmi_kvm_vcpu_refused(vcpu, rc, request);
+	if ((uint32_t)rc > batch.nmsrs)
+		rc = (int)batch.nmsrs;
 	if (get)
 		take_words(&batch, words, (size_t)rc);
 	return rc;

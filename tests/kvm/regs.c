@@ -383,6 +383,26 @@ static void several_blocks(struct machine *m)
 	CHECK(rbx.value == 0x66);
 }
 
+static bool nmi_waits(struct machine *m)
+{
+	return atomic_load(&vmi_kvm_vcpu_of(m->vcpu)->requests) & VMI_KVM_NMI;
+}
+
+/* The kernel is told of an NMI before it is asked what that changes. */
+static void handed_over(struct machine *m)
+{
+	struct vmapi_reg rip = { .tag = VMAPI_X86_RIP };
+	size_t bytes = 0;
+
+	OK(vmapi_vcpu_nmi(m->vcpu));
+	CHECK(nmi_waits(m));
+	OK(vmi_kvm_backend.block_get(
+		m->vcpu, VMI_BLOCK_CPUID, NULL, &bytes));
+	CHECK(bytes && nmi_waits(m));
+	OK(vmapi_regs_get(m->vcpu, &rip, 1, NULL, 0));
+	CHECK(!nmi_waits(m));
+}
+
 /* Free before the first run, afterwards only what it is already. */
 static void cpuid(struct machine *m)
 {
@@ -475,6 +495,7 @@ int main(void)
 	several_blocks(&m);
 	nested(&m);
 	cpuid(&m);
+	handed_over(&m);
 	machine_close(&m);
 	machines();
 	return check_result("regs");

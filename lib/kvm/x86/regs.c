@@ -285,8 +285,10 @@ struct raw {
 	uint64_t tsc_khz; /* which is the call's result */
 };
 
-_Static_assert(sizeof(struct kvm_sregs) <= sizeof(struct kvm_sregs2),
-	"there is room for the answer of the old call");
+_Static_assert(offsetof(struct kvm_sregs, apic_base) ==
+	offsetof(struct kvm_sregs2, apic_base) &&
+	sizeof(struct kvm_sregs) <= sizeof(struct kvm_sregs2),
+	"the old call's answer is where the new one's is, and there is room");
 
 /*
  * KVM_SET_XSAVE reads as many bytes as KVM_GET_XSAVE2 writes, which is what
@@ -384,12 +386,22 @@ static int fetch(struct vmi_kvm_vcpu *vcpu, struct vmi_block_io *io,
 	return 0;
 }
 
+/* CPUID and nested state are not what a pending event changes. */
+static int hand_over_for(
+	struct vmi_kvm_vcpu *vcpu, const struct vmi_block_io *io, size_t n)
+{
+	for (; n; n--, io++)
+		if (blocks[io->block].get)
+			return vmi_kvm_hand_over(vcpu);
+	return 0;
+}
+
 /* First all that the kernel says, then what that means. */
 void vmi_kvm_arch_blocks_get(
 	struct vmapi_vcpu *core, struct vmi_block_io *io, size_t n)
 {
 	struct vmi_kvm_vcpu *vcpu = vmi_kvm_vcpu_of(core);
-	const int rc = vmi_kvm_hand_over(vcpu);
+	const int rc = hand_over_for(vcpu, io, n);
 	struct raw raw;
 	size_t i;
 

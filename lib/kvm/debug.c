@@ -183,6 +183,9 @@ int vmi_kvm_arch_debug(struct vmapi_vcpu *core, const struct vmapi_debug *want)
 			want->n_points * sizeof(d->points[0]));
 	d->want.points = d->points;
 	d->passing = false;
+	/* A kernel that stops behind an instruction forgets, too. */
+	if (!want->flags && !want->n_points && !debugger()->stops_before)
+		d->at_point = false;
 	return 0;
 }
 

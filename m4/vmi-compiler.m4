@@ -70,10 +70,10 @@ AC_DEFUN([VMI_HANDLER_FLAGS], [
 ])
 
 # VMI_FP_FLAGS
-# lib/soft computes with host floating point under a rounding mode that it
-# sets itself, and every host must give the same bits: so no fused
-# multiply-add behind our back (GCC's default where the host has one) and no
-# folding that assumes round-to-nearest.  A square root is no call for errno.
+# lib/soft computes with host floating point where the host rounds to nearest,
+# and looks whether it does: so no folding that assumes it.  Every host must
+# give the same bits: so no fused multiply-add behind our back (GCC's default
+# where the host has one).  A square root is no call for errno.
 AC_DEFUN([VMI_FP_FLAGS], [
 	AX_VMI_FLAG([-fno-math-errno], [VMI_FP_CFLAGS])
 	AX_VMI_FLAG([-ffp-contract=off], [VMI_FP_CFLAGS])

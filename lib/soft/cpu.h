@@ -224,7 +224,7 @@ struct vmi_fpu {
 	uint16_t opcode;
 	uint64_t ip, dp;
 	uint16_t cs, ds;
-	uint32_t mxcsr;
+	uint32_t mxcsr; /* and VMI_MXCSR_HOST: simd.h */
 	struct vmi_xmm xmm[16];
 };
 

@@ -167,7 +167,7 @@ static void init_x87(struct vmi_fpu *f)
 
 static void save_mxcsr(const struct vmi_fpu *f, struct image *m)
 {
-	put(m->bytes + AREA_MXCSR, f->mxcsr, 4);
+	put(m->bytes + AREA_MXCSR, vmi_mxcsr(f), 4);
 	put(m->bytes + AREA_MXCSR_MASK, VMI_MXCSR_VALID, 4);
 }
 
@@ -267,7 +267,7 @@ void vmi_do_fxrstor(struct vmi_cpu *c, const struct vmi_op *op)
 	if (image_mxcsr(&m) & ~VMI_MXCSR_VALID)
 		vmi_raise_code(c, VMI_GP, 0);
 	load_x87(&c->fpu, &m);
-	c->fpu.mxcsr = image_mxcsr(&m);
+	vmi_mxcsr_set(&c->fpu, image_mxcsr(&m));
 	if (c->cr4 & VMI_CR4_OSFXSR)
 		load_xmm(&c->fpu, &m, xmm_count(c));
 }
@@ -338,7 +338,7 @@ static void load_components(struct vmi_fpu *f, const struct image *m,
 	if (!(want & SSE))
 		return;
 	/* MXCSR comes from memory whatever XSTATE_BV says (SDM 1 13.8.1). */
-	f->mxcsr = image_mxcsr(m);
+	vmi_mxcsr_set(f, image_mxcsr(m));
 	if (bv & SSE)
 		load_xmm(f, m, n_xmm);
 	else
@@ -368,13 +368,13 @@ void vmi_do_ldmxcsr(struct vmi_cpu *c, const struct vmi_op *op)
 	v = (uint32_t)vmi_read(c, vmi_ea(c, op), 4);
 	if (v & ~VMI_MXCSR_VALID)
 		vmi_raise_code(c, VMI_GP, 0);
-	c->fpu.mxcsr = v;
+	vmi_mxcsr_set(&c->fpu, v);
 }
 
 void vmi_do_stmxcsr(struct vmi_cpu *c, const struct vmi_op *op)
 {
 	vmi_simd_begin(c, op);
-	vmi_write(c, vmi_ea(c, op), c->fpu.mxcsr, 4);
+	vmi_write(c, vmi_ea(c, op), vmi_mxcsr(&c->fpu), 4);
 }
 
 /* -- For the backend ---------------------------------------------------- */

@@ -5,16 +5,6 @@
 #include "lib/soft/simd_quick.h"
 #include "lib/soft/sse_fp.h"
 
-static vmi_inline bool nearest(const struct vmi_cpu *c)
-{
-	return !(c->fpu.mxcsr & VMI_MXCSR_RC);
-}
-
-static vmi_inline bool sticky(const struct vmi_cpu *c)
-{
-	return !(~c->fpu.mxcsr & (VMI_MXCSR_PM | VMI_MXCSR_PE));
-}
-
 /* -- Arithmetic --------------------------------------------------------- */
 
 #define OP   add
@@ -138,14 +128,14 @@ static const struct vmi_op *h_cvtsi2sd(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
 	return set_double(c, op, acc,
-		sse_from_int64(nearest(c), sticky(c), integer(c, op)));
+		sse_from_int64(sse_nearest(c), sse_sticky(c), integer(c, op)));
 }
 
 static const struct vmi_op *h_cvtsi2ss(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
 	return set_single(c, op, acc,
-		sse_from_int32(nearest(c), sticky(c), integer(c, op)));
+		sse_from_int32(sse_nearest(c), sse_sticky(c), integer(c, op)));
 }
 
 static const struct vmi_op *h_cvtss2sd(struct vmi_cpu *c,
@@ -162,7 +152,7 @@ static const struct vmi_op *h_cvtss2sd(struct vmi_cpu *c,
 static const struct vmi_op *h_cvtsd2ss(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
-	return set_single(c, op, acc, sse_narrow(nearest(c), sticky(c),
+	return set_single(c, op, acc, sse_narrow(sse_nearest(c), sse_sticky(c),
 		c->fpu.xmm[op->base & 15].q[0]));
 }
 
@@ -176,7 +166,7 @@ static vmi_inline const struct vmi_op *truncated(struct vmi_cpu *c,
 	if (vmi_unlikely(!(x > -limit && x < limit) || vmi_simd_refused(c, op)))
 		return vmi_h_helper(c, op, 0);
 	v = (int64_t)x;
-	if (vmi_unlikely(!sticky(c) && (double)v != x))
+	if (vmi_unlikely(!sse_sticky(c) && (double)v != x))
 		return vmi_h_helper(c, op, 0);
 	vmi_reg_set(c, op->reg, (uint64_t)v, vmi_op_size(op));
 	return vmi_next(c, op, 0);
@@ -205,14 +195,14 @@ static const struct vmi_op *h_cvttss2si(struct vmi_cpu *c,
 static const struct vmi_op *h_sqrtsd(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
-	return set_double(c, op, acc, sse_root64(nearest(c), sticky(c),
+	return set_double(c, op, acc, sse_root64(sse_nearest(c), sse_sticky(c),
 		c->fpu.xmm[op->base & 15].q[0]));
 }
 
 static const struct vmi_op *h_sqrtss(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
-	return set_single(c, op, acc, sse_root32(nearest(c), sticky(c),
+	return set_single(c, op, acc, sse_root32(sse_nearest(c), sse_sticky(c),
 		(uint32_t)c->fpu.xmm[op->base & 15].q[0]));
 }
 

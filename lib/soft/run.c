@@ -22,6 +22,7 @@
 #include "lib/soft/event.h"
 #include "lib/soft/exit.h"
 #include "lib/soft/operand.h"
+#include "lib/soft/simd.h"
 #include "lib/soft/turn.h"
 #include "lib/sys/sys.h"
 
@@ -607,6 +608,7 @@ static void stay(struct soft_vcpu *v, uint64_t end, bool settle,
 
 	vmi_gate_enter(&v->vcpu);
 	look_at_maps(v);
+	vmi_simd_look_at_host(c);
 	v->vcpu.inside = vmi_region_inside();
 	vmi_debug_run(c);
 	if (!finish_io(v, x)) {

@@ -216,6 +216,24 @@ static vmi_inline struct vmi_xmm vmi_lane_set(struct vmi_xmm v, unsigned n,
 #define VMI_MXCSR_FTZ	0x8000u
 #define VMI_MXCSR_VALID 0xffffu
 #define VMI_MXCSR_INIT	0x1f80u
+/*
+ * None of the guest's, but kept beside them in `fpu.mxcsr`, where handlers
+ * look at the rounding: in this run the host does not round to nearest.
+ */
+#define VMI_MXCSR_HOST	0x10000u
+
+static vmi_inline uint32_t vmi_mxcsr(const struct vmi_fpu *f)
+{
+	return f->mxcsr & VMI_MXCSR_VALID;
+}
+
+static vmi_inline void vmi_mxcsr_set(struct vmi_fpu *f, uint32_t v)
+{
+	f->mxcsr = (f->mxcsr & VMI_MXCSR_HOST) | v;
+}
+
+/* As a run begins: the application may have changed the host's rounding. */
+void vmi_simd_look_at_host(struct vmi_cpu *c);
 
 vmi_noinline void vmi_simd_flags_slow(struct vmi_cpu *c,
 	struct vmi_fpenv *env);

@@ -14,6 +14,25 @@ void vmi_simd_flags_slow(struct vmi_cpu *c, struct vmi_fpenv *env)
 	vmi_raise(c, c->cr4 & VMI_CR4_OSXMMEXCPT ? VMI_XM : VMI_UD);
 }
 
+/* -- The host ----------------------------------------------------------- */
+
+/*
+ * Up, down and to zero all show in one of the sums.  fegetround() would need
+ * libm.
+ */
+static bool host_rounds_to_nearest(void)
+{
+	volatile double one = 1, little = 0x1p-60;
+
+	return one + little == one && one - little == one;
+}
+
+void vmi_simd_look_at_host(struct vmi_cpu *c)
+{
+	c->fpu.mxcsr = vmi_mxcsr(&c->fpu) |
+		(host_rounds_to_nearest() ? 0 : VMI_MXCSR_HOST);
+}
+
 /* -- One lane ----------------------------------------------------------- */
 
 static vmi_inline uint64_t arith64(struct sse_fp *f, enum vmi_fpop op,

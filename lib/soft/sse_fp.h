@@ -6,9 +6,10 @@
  * be shown beforehand that only PE could be raised, and that this does not
  * matter: operands are `plain` (zeros, or with an exponent so far from both
  * ends that no sum, product or quotient of two comes near them), rounding is
- * to nearest, and PE is masked and its sticky flag set already, or the
- * result is seen to be exact.  The host never divides by zero or overflows,
- * so that an application with traps enabled does not see one.
+ * to nearest, the guest's and the host's, and PE is masked and its sticky flag
+ * set already, or the result is seen to be exact.  Inexact is all that the
+ * host raises: an application that enables that trap on the vcpu's thread has
+ * it, and the others never.
  */
 #ifndef VMI_SOFT_SSE_FP_H
 #define VMI_SOFT_SSE_FP_H
@@ -17,17 +18,26 @@
 
 struct sse_fp {
 	struct vmi_fpenv env;
-	bool nearest; /* the host's rounding is the guest's */
+	bool nearest; /* the guest rounds so, and the host */
 	bool sticky;  /* and PE tells nothing new */
 };
 
+static vmi_inline bool sse_nearest(const struct vmi_cpu *c)
+{
+	return !(c->fpu.mxcsr & (VMI_MXCSR_RC | VMI_MXCSR_HOST));
+}
+
+static vmi_inline bool sse_sticky(const struct vmi_cpu *c)
+{
+	return !(~c->fpu.mxcsr & (VMI_MXCSR_PM | VMI_MXCSR_PE));
+}
+
 static vmi_inline struct sse_fp sse_fp_begin(const struct vmi_cpu *c)
 {
-	uint32_t mxcsr = c->fpu.mxcsr;
 	struct sse_fp f = {
 		.env = vmi_simd_env(c),
-		.nearest = !(mxcsr & VMI_MXCSR_RC),
-		.sticky = !(~mxcsr & (VMI_MXCSR_PM | VMI_MXCSR_PE)),
+		.nearest = sse_nearest(c),
+		.sticky = sse_sticky(c),
 	};
 
 	return f;

@@ -8,7 +8,7 @@ static vmi_inline const struct vmi_op *H(sd)(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc, uint64_t b)
 {
 	struct vmi_xmm *to = &c->fpu.xmm[op->reg & 15];
-	struct sse_quick q = sse_arith64(nearest(c), sticky(c), FPOP,
+	struct sse_quick q = sse_arith64(sse_nearest(c), sse_sticky(c), FPOP,
 		vmi_simd_pair(to->q[0], b));
 
 	if (vmi_unlikely(!q.good || vmi_simd_refused(c, op)))
@@ -38,7 +38,7 @@ static vmi_inline const struct vmi_op *H(ss)(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc, uint64_t b)
 {
 	struct vmi_xmm *to = &c->fpu.xmm[op->reg & 15];
-	struct sse_quick q = sse_arith32(nearest(c), sticky(c), FPOP,
+	struct sse_quick q = sse_arith32(sse_nearest(c), sse_sticky(c), FPOP,
 		vmi_simd_pair((uint32_t)to->q[0], b));
 
 	if (vmi_unlikely(!q.good || vmi_simd_refused(c, op)))
@@ -68,9 +68,9 @@ static vmi_inline const struct vmi_op *H(pd)(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc, struct vmi_xmm b)
 {
 	struct vmi_xmm *to = &c->fpu.xmm[op->reg & 15];
-	struct sse_quick low = sse_arith64(nearest(c), sticky(c), FPOP,
+	struct sse_quick low = sse_arith64(sse_nearest(c), sse_sticky(c), FPOP,
 		vmi_simd_pair(to->q[0], b.q[0]));
-	struct sse_quick high = sse_arith64(nearest(c), sticky(c), FPOP,
+	struct sse_quick high = sse_arith64(sse_nearest(c), sse_sticky(c), FPOP,
 		vmi_simd_pair(to->q[1], b.q[1]));
 
 	if (vmi_unlikely(!low.good || !high.good || vmi_simd_refused(c, op)))
@@ -104,9 +104,9 @@ static const struct vmi_op *H(pd_rm)(struct vmi_cpu *c,
 static vmi_inline struct sse_quick H(two)(const struct vmi_cpu *c,
 	uint64_t a, uint64_t b)
 {
-	struct sse_quick low = sse_arith32(nearest(c), sticky(c), FPOP,
+	struct sse_quick low = sse_arith32(sse_nearest(c), sse_sticky(c), FPOP,
 		vmi_simd_pair((uint32_t)a, (uint32_t)b));
-	struct sse_quick high = sse_arith32(nearest(c), sticky(c), FPOP,
+	struct sse_quick high = sse_arith32(sse_nearest(c), sse_sticky(c), FPOP,
 		vmi_simd_pair(a >> 32, b >> 32));
 
 	low.good = low.good && high.good;

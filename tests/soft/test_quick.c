@@ -526,7 +526,7 @@ static void all_strings(void)
 	}
 }
 
-/* -- What was there once ---------------------------------------------------- */
+/* -- What was there once -------------------------------------------------- */
 
 /* How many handlers an instruction has at least: of registers, sizes, ... */
 #define HAS(name, n) { #name, VMI_EXEC_##name, n }

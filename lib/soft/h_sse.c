@@ -20,7 +20,7 @@
 #define FPOP VMI_FP_DIV
 #include "lib/soft/sse_shapes.h"
 
-/* -- Comparisons: of zeros and NaNs the helper knows which to take ------- */
+/* -- Comparisons: of which zero to take min and max ask the helper ------- */
 
 #define OP   min
 #define TAKE(x, y) ((x) < (y))
@@ -128,14 +128,14 @@ static const struct vmi_op *h_cvtsi2sd(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
 	return set_double(c, op, acc,
-		sse_from_int64(sse_nearest(c), sse_sticky(c), integer(c, op)));
+		sse_double_of(sse_nearest(c), sse_sticky(c), integer(c, op)));
 }
 
 static const struct vmi_op *h_cvtsi2ss(struct vmi_cpu *c,
 	const struct vmi_op *op, uint64_t acc)
 {
 	return set_single(c, op, acc,
-		sse_from_int32(sse_nearest(c), sse_sticky(c), integer(c, op)));
+		sse_single_of(sse_nearest(c), sse_sticky(c), integer(c, op)));
 }
 
 static const struct vmi_op *h_cvtss2sd(struct vmi_cpu *c,

@@ -219,7 +219,7 @@ static vmi_inline uint64_t shift_right(uint64_t v, unsigned n, unsigned bits)
 /* Where the sign was moved to, taking it away again spreads it upwards. */
 static vmi_inline uint64_t shift_signed(uint64_t v, unsigned n, unsigned bits)
 {
-	uint64_t sign = tops(bits) >> n;
+	uint64_t sign = half_tops(bits) >> n;
 
 	return half_sub(shift_right(v, n, bits) ^ sign, sign, bits);
 }

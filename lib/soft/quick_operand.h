@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A template within quick_shapes.h: the handlers of H(BY_by), whose operand
- * is a register or memory.  In memory its address is in T0: operand.h.
+ * is a register or memory at the operation's address.
  */
 #define B3(name, how) name##how
 #define B2(name, how) B3(name, how)

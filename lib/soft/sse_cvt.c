@@ -37,8 +37,8 @@ static vmi_inline uint64_t from_int(struct sse_fp *f, enum vmi_fpkind kind,
 	int64_t v)
 {
 	struct sse_quick q = kind == VMI_F32 ?
-		sse_from_int32(f->nearest, f->sticky, v) :
-		sse_from_int64(f->nearest, f->sticky, v);
+		sse_single_of(f->nearest, f->sticky, v) :
+		sse_double_of(f->nearest, f->sticky, v);
 
 	return q.good ? q.bits : vmi_fp_from_int(&f->env, kind, v);
 }

@@ -277,7 +277,7 @@ static vmi_inline struct sse_quick sse_narrow(bool nearest, bool sticky,
 }
 
 /* An integer; any is exact below 2^53, of either sign. */
-static vmi_inline struct sse_quick sse_from_int64(bool nearest, bool sticky,
+static vmi_inline struct sse_quick sse_double_of(bool nearest, bool sticky,
 	int64_t v)
 {
 	struct sse_quick q = { false, 0 };
@@ -288,7 +288,7 @@ static vmi_inline struct sse_quick sse_from_int64(bool nearest, bool sticky,
 	return q;
 }
 
-static vmi_inline struct sse_quick sse_from_int32(bool nearest, bool sticky,
+static vmi_inline struct sse_quick sse_single_of(bool nearest, bool sticky,
 	int64_t v)
 {
 	struct sse_quick q = { false, 0 };

@@ -32,6 +32,31 @@ boots()
 	ends_well "$?" "$1"
 }
 
+prompt()
+{
+	grep -q '^/root # ' "$scratch/out"
+}
+
+# As its user does, at its shell.
+# shellcheck disable=SC2086
+types()
+{
+	: >"$scratch/out"
+	{
+		waited=0
+		until prompt || [ "$waited" -ge "$seconds" ]; do
+			sleep 1
+			waited=$((waited + 1))
+		done
+		echo "echo he''re: 42"
+		echo poweroff
+	} | timeout "$seconds" ${EMULATOR-} "$boot" --backend soft --stats \
+		--no-reboot --kernel "$VMI_GUEST_KERNEL" \
+		--initrd "$VMI_GUEST_INITRD" \
+		--append "console=ttyS0 panic=-1" >"$scratch/out" 2>"$scratch/err"
+	ends "$?" 1 'here: 42'
+}
+
 # In the middle of its boot it moves to another process.
 moves()
 {
@@ -48,10 +73,15 @@ moves()
 
 ends_well()
 {
+	ends "$1" "$2" 'poweroff: the shell is left out'
+}
+
+ends() # status, processors, what it said
+{
 	status=$1
 	tr -d '\r' <"$scratch/out" >"$scratch/text"
 	[ "$status" -eq 0 ] && said "^Linux .*, $2 processor.s., " &&
-		said 'poweroff: the shell is left out' &&
+		said "$3" &&
 		said 'reboot: Power down' && ! said 'BUG:|Oops|soft lockup' &&
 		grep -E 'instructions|cpu seconds' "$scratch/err" && return
 	echo "status $status"
@@ -83,7 +113,7 @@ again()
 		cmp "$scratch/count1" "$scratch/count2"
 }
 
-case_run "one processor" boots 1
+case_run "one processor, ended at its shell" types
 case_run "four processors" boots 4
 case_run "deterministic" again
 case_run "one processor, saved and restored" moves 1 200000000

@@ -2,7 +2,6 @@
 /* Handlers of the commonest vector instructions: quick.h. */
 #include "lib/soft/alu.h"
 #include "lib/soft/quick.h"
-#include "lib/soft/simd_quick.h"
 #include "lib/soft/sse_fp.h"
 
 /* -- Arithmetic --------------------------------------------------------- */

@@ -2,7 +2,6 @@
 /* Handlers of the commonest integer vector instructions: quick.h. */
 #include "lib/soft/halves.h"
 #include "lib/soft/quick.h"
-#include "lib/soft/simd_quick.h"
 
 /* -- Both halves alike ---------------------------------------------------- */
 

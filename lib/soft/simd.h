@@ -40,15 +40,27 @@ vmi_noinline void vmi_simd_refuse(struct vmi_cpu *c,
 	const struct vmi_op *op);
 
 /* SDM 3A 13.1, 12.1: whether the operating system lets this execute. */
-static vmi_inline void vmi_simd_begin(struct vmi_cpu *c,
+static vmi_inline bool vmi_simd_refused(const struct vmi_cpu *c,
 	const struct vmi_op *op)
 {
 	uint64_t why = (~c->cr4 & VMI_CR4_OSFXSR) |
 		(c->fpu.status & ~c->fpu.control & 0x3fu);
 
-	why &= op->imm >> 32;
-	if (vmi_unlikely(why | (c->cr0 & (VMI_CR0_EM | VMI_CR0_TS))))
+	return (why & (op->imm >> 32)) |
+		(c->cr0 & (VMI_CR0_EM | VMI_CR0_TS));
+}
+
+static vmi_inline void vmi_simd_begin(struct vmi_cpu *c,
+	const struct vmi_op *op)
+{
+	if (vmi_unlikely(vmi_simd_refused(c, op)))
 		vmi_simd_refuse(c, op);
+}
+
+static vmi_inline bool vmi_simd_misaligned(const struct vmi_op *op,
+	uint64_t at)
+{
+	return (op->imm & VMI_SIMD_AL16) && (at & 15);
 }
 
 /* -- Memory ------------------------------------------------------------- */
@@ -97,7 +109,7 @@ static vmi_inline uint64_t vmi_simd_ea(struct vmi_cpu *c,
 {
 	uint64_t linear = vmi_ea(c, op);
 
-	if (vmi_unlikely((op->imm & VMI_SIMD_AL16) && (linear & 15)))
+	if (vmi_unlikely(vmi_simd_misaligned(op, linear)))
 		vmi_raise_code(c, VMI_GP, 0);
 	return linear;
 }
